@@ -1,0 +1,121 @@
+//! The twin of [`compiled_in`](crate::compiled_in) for builds without checks: the same API, guards of size zero, empty
+//! bodies.
+
+use crate::finding::ScopeKind;
+use crate::{Config, Engine, InitError, Place, Report};
+use std::marker::PhantomData;
+
+/// Whether the checks are compiled into this build.
+pub const COMPILED_IN: bool = false;
+
+/// Nothing: the checks are compiled out.
+#[must_use = "if unused the scope closes immediately"]
+#[derive(Debug)]
+pub struct ScopeGuard<E: Engine>(PhantomData<(*const (), E)>);
+
+/// Nothing: the checks are compiled out.
+#[must_use = "if unused the callback ends immediately"]
+#[derive(Debug)]
+pub struct CallbackGuard<E: Engine>(PhantomData<(*const (), E)>);
+
+/// Nothing: the checks are compiled out.
+#[must_use = "if unused the turn ends immediately"]
+#[derive(Debug)]
+pub struct TurnGuard<E: Engine>(PhantomData<(*const (), E)>);
+
+/// Does nothing: the checks are compiled out.
+#[inline(always)]
+pub fn scope<E: Engine>(_: E, _: impl Into<Option<&'static str>>) -> ScopeGuard<E> {
+    ScopeGuard(PhantomData)
+}
+
+/// Does nothing: the checks are compiled out.
+#[inline(always)]
+pub fn scope_at<E: Engine>(_: E, _: ScopeKind, _: Place) -> ScopeGuard<E> {
+    ScopeGuard(PhantomData)
+}
+
+/// Does nothing: the checks are compiled out.
+#[inline(always)]
+pub fn callback<E: Engine>(_: E, _: impl Into<Option<&'static str>>) -> CallbackGuard<E> {
+    CallbackGuard(PhantomData)
+}
+
+/// Does nothing: the checks are compiled out.
+#[inline(always)]
+pub fn callback_at<E: Engine>(
+    _: E,
+    _: Place,
+    _: impl FnOnce() -> Option<String>,
+) -> CallbackGuard<E> {
+    CallbackGuard(PhantomData)
+}
+
+/// Does nothing: the checks are compiled out.
+#[inline(always)]
+pub fn turn<E: Engine>(_: E, _: impl Into<Option<&'static str>>) -> TurnGuard<E> {
+    TurnGuard(PhantomData)
+}
+
+/// Does nothing: the checks are compiled out.
+#[inline(always)]
+pub fn turn_at<E: Engine>(_: E, _: Place) -> TurnGuard<E> {
+    TurnGuard(PhantomData)
+}
+
+/// Does nothing: the checks are compiled out.
+#[inline(always)]
+pub fn end_isolate<E: Engine>(_: E) {}
+
+/// 0: the checks are compiled out.
+#[inline(always)]
+pub fn depth() -> u32 {
+    0
+}
+
+/// Empty: the checks are compiled out.
+#[inline(always)]
+pub fn report() -> Report {
+    Report::default()
+}
+
+/// Empty: the checks are compiled out.
+#[inline(always)]
+pub fn tick() -> (Report, Report) {
+    (Report::default(), Report::default())
+}
+
+/// Never fails: the checks are compiled out, and the variable is not looked at.
+///
+/// # Errors
+///
+/// None.
+#[inline(always)]
+pub fn try_init(_: Config) -> Result<(), InitError> {
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::fake::Fake;
+    use crate::{IsolateId, Rule};
+
+    #[test]
+    fn guards_take_no_room() {
+        assert_eq!(size_of::<ScopeGuard<Fake>>(), 0);
+        assert_eq!(size_of::<CallbackGuard<Fake>>(), 0);
+        assert_eq!(size_of::<TurnGuard<Fake>>(), 0);
+    }
+
+    #[test]
+    fn nothing_is_recorded_or_judged() {
+        let fake = Fake::new(IsolateId(1));
+        let _turn = turn(fake, None);
+        let _callback = callback(fake, "bare");
+        let _scope = scope(fake, None);
+        assert_eq!(depth(), 0);
+        assert!(report().is_clean());
+        let _ = Rule::ALL;
+    }
+}

@@ -1,0 +1,132 @@
+use crate::directives::{self, ConfigError};
+use crate::{Action, Rule};
+use std::time::Duration;
+
+/// The environment variable with directives that win over the program's own configuration.
+pub const VARIABLE: &str = "HANDLEGUARD";
+
+/// What is checked, and what is done about it.
+///
+/// ```
+/// use handleguard::{Action, Config, Rule};
+/// use std::time::Duration;
+///
+/// let config = Config::new()
+///     .action(Action::Log)
+///     .rule(Rule::MissingScope, Action::Abort)
+///     .tick(Duration::from_secs(60));
+/// assert_eq!(config.action_of(Rule::OuterGrowth), Action::Log);
+/// ```
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Config {
+    actions: [Action; Rule::ALL.len()],
+    tick: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Config {
+    /// The default of this build ([`Action::default_for_build`]) for each rule, and a tick of 10 s.
+    pub const fn new() -> Self {
+        Self {
+            actions: [Action::default_for_build(); Rule::ALL.len()],
+            tick: Duration::from_secs(10),
+        }
+    }
+
+    /// Sets the action of every rule.
+    pub fn action(mut self, action: Action) -> Self {
+        self.actions = [action; Rule::ALL.len()];
+        self
+    }
+
+    /// Sets the action of one rule.
+    pub fn rule(mut self, rule: Rule, action: Action) -> Self {
+        self.actions[index(rule)] = action;
+        self
+    }
+
+    /// Sets the time between periodic reports; zero for none.
+    pub fn tick(mut self, tick: Duration) -> Self {
+        self.tick = tick;
+        self
+    }
+
+    /// The action of one rule.
+    pub fn action_of(&self, rule: Rule) -> Action {
+        self.actions[index(rule)]
+    }
+
+    /// The time between periodic reports; zero for none.
+    pub fn tick_interval(&self) -> Duration {
+        self.tick
+    }
+
+    /// Whether any rule has an action other than `off`.
+    pub fn is_on(&self) -> bool {
+        self.actions.iter().any(|&action| action != Action::Off)
+    }
+
+    /// This configuration, changed by comma-separated directives as in the variable `HANDLEGUARD`:
+    /// `log,missing-scope=abort,tick=10s`. Later ones win.
+    ///
+    /// # Errors
+    ///
+    /// Names the first wrong directive, its position, and what is accepted.
+    pub fn with_directives(&self, directives: &str) -> Result<Self, ConfigError> {
+        directives::apply(self, directives).map(|(config, _)| config)
+    }
+
+    /// Starts the checker of this process with this configuration and the directives of `HANDLEGUARD` over it.
+    ///
+    /// Without this, the first guard starts it with [`Config::new`] and the variable.
+    ///
+    /// # Errors
+    ///
+    /// [`InitError::Config`] if the variable holds a wrong directive, [`InitError::AlreadyStarted`] if the checker runs
+    /// already. Nothing is changed then.
+    pub fn try_init(self) -> Result<(), InitError> {
+        crate::try_init(self)
+    }
+}
+
+fn index(rule: Rule) -> usize {
+    Rule::ALL
+        .iter()
+        .position(|&other| other == rule)
+        .expect("[handleguard internal bug] a rule is missing in `Rule::ALL`")
+}
+
+/// Why the checker did not start as asked.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum InitError {
+    /// The variable `HANDLEGUARD` holds a wrong directive.
+    Config(ConfigError),
+    /// It was started before, by an earlier call or by the first guard.
+    AlreadyStarted,
+}
+
+impl std::fmt::Display for InitError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Config(error) => write!(f, "{VARIABLE}: {error}"),
+            Self::AlreadyStarted => f.write_str(
+                "handleguard runs already: call `try_init` once, before the first guard",
+            ),
+        }
+    }
+}
+
+impl std::error::Error for InitError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Config(error) => Some(error),
+            Self::AlreadyStarted => None,
+        }
+    }
+}

@@ -1,0 +1,322 @@
+//! The directives of the variable `HANDLEGUARD`: parsing, errors, and the help text.
+
+use crate::{Action, Config, Rule};
+use std::fmt;
+use std::time::Duration;
+
+/// A directive that was not understood. Nothing of the list it stands in was applied.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ConfigError {
+    directive: String,
+    /// Counted from 1.
+    number: usize,
+    /// Byte of the list at which it starts, counted from 0.
+    offset: usize,
+    problem: Problem,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Problem {
+    NotUnicode,
+    Unknown {
+        word: String,
+        near: Option<&'static str>,
+    },
+    UnknownRule {
+        word: String,
+        near: Option<&'static str>,
+    },
+    UnknownAction {
+        word: String,
+        near: Option<&'static str>,
+    },
+    NotADuration {
+        word: String,
+    },
+    NeedsValue,
+}
+
+impl ConfigError {
+    /// The value of the variable is not Unicode.
+    pub(crate) fn not_unicode(value: &std::ffi::OsStr) -> Self {
+        Self {
+            directive: value.to_string_lossy().into_owned(),
+            number: 1,
+            offset: 0,
+            problem: Problem::NotUnicode,
+        }
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "directive {} (byte {}) `{}`: ",
+            self.number, self.offset, self.directive
+        )?;
+        let hint = |f: &mut fmt::Formatter<'_>, near: &Option<&str>| match near {
+            Some(near) => write!(f, " (did you mean `{near}`?)"),
+            None => Ok(()),
+        };
+        match &self.problem {
+            Problem::NotUnicode => f.write_str(
+                "not Unicode; accepted: comma-separated directives, see HANDLEGUARD=help",
+            ),
+            Problem::Unknown { word, near } => {
+                write!(f, "unknown directive `{word}`")?;
+                hint(f, near)?;
+                write!(
+                    f,
+                    "; accepted: {}, <rule>=<action>, tick=<duration>, help",
+                    list(Action::ALL.map(Action::name))
+                )
+            }
+            Problem::UnknownRule { word, near } => {
+                write!(f, "unknown rule `{word}`")?;
+                hint(f, near)?;
+                write!(f, "; accepted: {}", list(Rule::ALL.map(Rule::name)))
+            }
+            Problem::UnknownAction { word, near } => {
+                write!(f, "unknown action `{word}`")?;
+                hint(f, near)?;
+                write!(f, "; accepted: {}", list(Action::ALL.map(Action::name)))
+            }
+            Problem::NotADuration { word } => write!(
+                f,
+                "`{word}` is no duration; accepted: a number with its unit, as in `10s`, `500ms` or `2m`, or `off`"
+            ),
+            Problem::NeedsValue => write!(
+                f,
+                "needs a value; accepted: `{0}=...`, as in `{0}={1}`",
+                self.directive,
+                if self.directive == "tick" {
+                    "10s"
+                } else {
+                    "log"
+                }
+            ),
+        }
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+fn list<const N: usize>(names: [&str; N]) -> String {
+    names.join(", ")
+}
+
+/// Applies `text` to `config`. Also tells whether help was asked for.
+pub(crate) fn apply(config: &Config, text: &str) -> Result<(Config, bool), ConfigError> {
+    let mut changed = config.clone();
+    let mut help = false;
+    let mut offset = 0;
+    for (at, piece) in text.split(',').enumerate() {
+        let directive = piece.trim();
+        let error = |problem| ConfigError {
+            directive: directive.to_owned(),
+            number: at + 1,
+            offset: offset + (piece.len() - piece.trim_start().len()),
+            problem,
+        };
+        changed = match directive.split_once('=') {
+            // `HANDLEGUARD=` and a trailing comma are no error, as in `RUST_LOG`.
+            None if directive.is_empty() => changed,
+            None if directive == "help" => {
+                help = true;
+                changed
+            }
+            None => one_word(changed, directive).map_err(error)?,
+            Some((name, value)) => assignment(changed, name.trim(), value.trim()).map_err(error)?,
+        };
+        offset += piece.len() + 1;
+    }
+    Ok((changed, help))
+}
+
+fn one_word(config: Config, word: &str) -> Result<Config, Problem> {
+    if let Some(action) = Action::named(word) {
+        return Ok(config.action(action));
+    }
+    if word == "tick" || Rule::named(word).is_some() {
+        return Err(Problem::NeedsValue);
+    }
+    Err(Problem::Unknown {
+        word: word.to_owned(),
+        near: near(
+            word,
+            Action::ALL.map(Action::name).into_iter().chain(["help"]),
+        ),
+    })
+}
+
+fn assignment(config: Config, name: &str, value: &str) -> Result<Config, Problem> {
+    if name == "tick" {
+        let tick = duration(value).ok_or_else(|| Problem::NotADuration {
+            word: value.to_owned(),
+        })?;
+        return Ok(config.tick(tick));
+    }
+    let rule = Rule::named(name).ok_or_else(|| Problem::UnknownRule {
+        word: name.to_owned(),
+        near: near(name, Rule::ALL.map(Rule::name).into_iter()),
+    })?;
+    let action = Action::named(value).ok_or_else(|| Problem::UnknownAction {
+        word: value.to_owned(),
+        near: near(value, Action::ALL.map(Action::name).into_iter()),
+    })?;
+    Ok(config.rule(rule, action))
+}
+
+fn duration(text: &str) -> Option<Duration> {
+    if text == "off" {
+        return Some(Duration::ZERO);
+    }
+    humantime::parse_duration(text).ok()
+}
+
+/// The accepted word that a typing slip is most likely to have meant: one or two letters off.
+fn near(word: &str, accepted: impl Iterator<Item = &'static str>) -> Option<&'static str> {
+    accepted
+        .map(|candidate| (strsim::levenshtein(word, candidate), candidate))
+        .filter(|&(edits, candidate)| edits <= 2 && edits < candidate.len() / 2 + 1)
+        .min()
+        .map(|(_, candidate)| candidate)
+}
+
+/// The text of `HANDLEGUARD=help`: each directive with its current value.
+pub(crate) struct Help<'a>(pub(crate) &'a Config);
+
+impl fmt::Display for Help<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let actions = Action::ALL.map(Action::name).join("|");
+        writeln!(
+            f,
+            "handleguard: HANDLEGUARD=<directive>,<directive>,... (later ones win, and all win over the program's code)"
+        )?;
+        writeln!(f, "  {:<34} sets the action of every rule", actions)?;
+        for rule in Rule::ALL {
+            writeln!(
+                f,
+                "  {:<34} now {:<7} {}",
+                format!("{rule}=<action>"),
+                self.0.action_of(rule).name(),
+                rule.meaning()
+            )?;
+        }
+        let tick = self.0.tick_interval();
+        let now = if tick.is_zero() {
+            "off".to_owned()
+        } else {
+            humantime::format_duration(tick).to_string()
+        };
+        writeln!(
+            f,
+            "  {:<34} now {now:<7} time between reports, as in 10s or 500ms, or off",
+            "tick=<duration>"
+        )?;
+        writeln!(f, "  {:<34} prints this", "help")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(text: &str) -> String {
+        Config::new()
+            .with_directives(text)
+            .expect_err("must be refused")
+            .to_string()
+    }
+
+    #[test]
+    fn directives_apply_from_left_to_right() {
+        let config = Config::new()
+            .with_directives("abort,missing-scope=log, tick=250ms ,")
+            .unwrap();
+        assert_eq!(config.action_of(Rule::MissingScope), Action::Log);
+        assert_eq!(config.action_of(Rule::NeverClosed), Action::Abort);
+        assert_eq!(config.tick_interval(), Duration::from_millis(250));
+        let config = config.with_directives("missing-scope=abort,count").unwrap();
+        assert_eq!(config.action_of(Rule::MissingScope), Action::Count);
+        assert_eq!(config.tick_interval(), Duration::from_millis(250));
+    }
+
+    #[test]
+    fn an_empty_list_changes_nothing() {
+        assert_eq!(Config::new().with_directives("").unwrap(), Config::new());
+    }
+
+    #[test]
+    fn durations_are_a_number_and_a_unit() {
+        for (text, tick) in [
+            ("tick=10s", Duration::from_secs(10)),
+            ("tick=2m", Duration::from_secs(120)),
+            ("tick=off", Duration::ZERO),
+        ] {
+            let config = Config::new().with_directives(text).unwrap();
+            assert_eq!(config.tick_interval(), tick);
+        }
+    }
+
+    #[test]
+    fn a_wrong_directive_is_named_with_its_place_and_what_is_accepted() {
+        assert_eq!(
+            error("aboort"),
+            "directive 1 (byte 0) `aboort`: unknown directive `aboort` (did you mean `abort`?); accepted: off, count, \
+             log, panic, abort, <rule>=<action>, tick=<duration>, help"
+        );
+        assert_eq!(
+            error("log, missing-scop=abort"),
+            "directive 2 (byte 5) `missing-scop=abort`: unknown rule `missing-scop` (did you mean `missing-scope`?); \
+             accepted: missing-scope, outer-growth, out-of-order, never-closed"
+        );
+        assert_eq!(
+            error("log,never-closed=explode"),
+            "directive 2 (byte 4) `never-closed=explode`: unknown action `explode`; accepted: off, count, log, panic, \
+             abort"
+        );
+        assert_eq!(
+            error("tick=10"),
+            "directive 1 (byte 0) `tick=10`: `10` is no duration; accepted: a number with its unit, as in `10s`, \
+             `500ms` or `2m`, or `off`"
+        );
+        assert_eq!(
+            error("missing-scope"),
+            "directive 1 (byte 0) `missing-scope`: needs a value; accepted: `missing-scope=...`, as in \
+             `missing-scope=log`"
+        );
+        assert_eq!(
+            error("tick"),
+            "directive 1 (byte 0) `tick`: needs a value; accepted: `tick=...`, as in `tick=10s`"
+        );
+    }
+
+    #[test]
+    fn nothing_of_a_wrong_list_is_applied() {
+        let config = Config::new().action(Action::Count);
+        assert!(config.with_directives("log,tick=1s,nonsense").is_err());
+        assert_eq!(config, Config::new().action(Action::Count));
+    }
+
+    #[test]
+    fn help_lists_each_directive_with_its_value() {
+        let config = Config::new()
+            .action(Action::Log)
+            .rule(Rule::MissingScope, Action::Abort);
+        assert_eq!(
+            Help(&config).to_string(),
+            "\
+handleguard: HANDLEGUARD=<directive>,<directive>,... (later ones win, and all win over the program's code)
+  off|count|log|panic|abort          sets the action of every rule
+  missing-scope=<action>             now abort   a callback starts, and no handle scope was opened since the turn began
+  outer-growth=<action>              now log     a callback or turn ends with more handles in the enclosing scope than it found
+  out-of-order=<action>              now log     a scope closes that is not the innermost; or twice
+  never-closed=<action>              now log     a turn or an isolate ends with scopes open
+  tick=<duration>                    now 10s     time between reports, as in 10s or 500ms, or off
+  help                               prints this
+"
+        );
+    }
+}

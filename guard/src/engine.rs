@@ -1,0 +1,127 @@
+use std::fmt;
+
+/// Identity of one engine instance: V8's isolate, or its like in another engine.
+///
+/// The value is an address and may come back once the instance is gone; [`end_isolate`](crate::end_isolate) ends its
+/// record.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct IsolateId(pub usize);
+
+impl fmt::Display for IsolateId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#x}", self.0)
+    }
+}
+
+/// The engine's own state at one moment. Either part may be unknown, and a verdict that needs it is then left to the
+/// scope stack, or not given.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Seen {
+    /// Open handle scopes of the isolate, as the engine counts them (`HandleScopeData::level` in V8).
+    pub level: Option<u32>,
+    /// Handles alive in all open scopes of the isolate together.
+    pub handles: Option<u64>,
+}
+
+/// What the checker asks of an engine instance. Implemented once per engine, ten lines; `handleguard-v8` has V8's.
+///
+/// A value names one live instance, and is kept in each guard: make it as small as a pointer.
+pub trait Engine: Copy + 'static {
+    /// The engine's own words, for messages.
+    const DIALECT: &'static Dialect;
+
+    /// Which instance this is.
+    fn isolate(self) -> IsolateId;
+
+    /// Open handle scopes now, if that can be read.
+    fn level(self) -> Option<u32>;
+
+    /// Handles alive now, if that can be read.
+    fn handles(self) -> Option<u64>;
+
+    /// What can be read of this engine and what can't. Asked once, for the start-up line.
+    fn sight(self) -> Sight;
+}
+
+/// How messages speak of an engine: its word for a scope, and code that compiles in the user's program.
+#[derive(PartialEq, Eq, Debug)]
+pub struct Dialect {
+    /// A statement that opens a scope to the end of the block.
+    pub open_scope: &'static str,
+    /// A statement that marks a turn to the end of the block.
+    pub mark_turn: &'static str,
+}
+
+/// What the checker can see of an engine. Each part is either how it is seen, or why it is not.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Sight {
+    /// The engine's own count of open scopes.
+    pub level: Result<String, String>,
+    /// The engine's count of handles.
+    pub handles: Result<String, String>,
+    /// Scopes and calls of code that does not use the checker's guards.
+    pub hooks: Result<String, String>,
+}
+
+/// The engine of the tests: counts that are set by hand.
+#[cfg(test)]
+pub(crate) mod fake {
+    use super::*;
+    use std::cell::Cell;
+
+    /// One instance; leaked, so that it can be as small as a reference.
+    #[derive(Clone, Copy, Debug)]
+    pub(crate) struct Fake(&'static State);
+
+    #[derive(Debug)]
+    pub(crate) struct State {
+        pub(crate) isolate: IsolateId,
+        pub(crate) level: Cell<Option<u32>>,
+        pub(crate) handles: Cell<Option<u64>>,
+    }
+
+    impl Fake {
+        pub(crate) fn new(isolate: IsolateId) -> Self {
+            Self(Box::leak(Box::new(State {
+                isolate,
+                level: Cell::new(None),
+                handles: Cell::new(None),
+            })))
+        }
+    }
+
+    impl std::ops::Deref for Fake {
+        type Target = State;
+
+        fn deref(&self) -> &State {
+            self.0
+        }
+    }
+
+    impl Engine for Fake {
+        const DIALECT: &'static Dialect = &Dialect {
+            open_scope: "let _scope = arena.scope();",
+            mark_turn: "let _turn = arena.turn();",
+        };
+
+        fn isolate(self) -> IsolateId {
+            self.isolate
+        }
+
+        fn level(self) -> Option<u32> {
+            self.level.get()
+        }
+
+        fn handles(self) -> Option<u64> {
+            self.handles.get()
+        }
+
+        fn sight(self) -> Sight {
+            Sight {
+                level: Ok("set by the test".to_owned()),
+                handles: Ok("set by the test".to_owned()),
+                hooks: Err("not in a test".to_owned()),
+            }
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! What the scope stack finds, as data.
+
+use crate::{Place, Rule};
+use std::fmt;
+
+/// The kind of a scope, by V8's words.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum ScopeKind {
+    /// Holds the handles made while it is the innermost.
+    HandleScope,
+    /// A `HandleScope` that hands one handle to its parent.
+    EscapableHandleScope,
+    /// Stands in for the scope that the engine opened round a callback.
+    CallbackScope,
+    /// Catches exceptions; holds no handles.
+    TryCatch,
+}
+
+impl ScopeKind {
+    /// Whether handles land in a scope of this kind, so that it adds to the depth.
+    pub const fn holds_handles(self) -> bool {
+        !matches!(self, Self::TryCatch)
+    }
+}
+
+impl fmt::Display for ScopeKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::HandleScope => "HandleScope",
+            Self::EscapableHandleScope => "EscapableHandleScope",
+            Self::CallbackScope => "CallbackScope",
+            Self::TryCatch => "TryCatch",
+        })
+    }
+}
+
+/// A scope of the stack, as a finding tells of it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct ScopeRef {
+    /// Its number on its stack; later is higher.
+    pub number: u64,
+    /// Its kind.
+    pub kind: ScopeKind,
+    /// Who opened it.
+    pub place: Place,
+    /// Turns begun since it was opened.
+    pub turns_ago: u64,
+}
+
+/// A turn, as a finding tells of it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct TurnRef {
+    /// The turn's number, counted per stack from 1.
+    pub number: u64,
+    /// Where it was marked.
+    pub place: Place,
+}
+
+/// The scope in which handles land: as much as is known of it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Opener {
+    /// A scope of our record.
+    Known(ScopeRef),
+    /// A scope that the engine has open and our record does not know: opened without a guard.
+    Unseen,
+    /// No scope is open at all.
+    Nothing,
+}
+
+/// What a scope still open was opened inside of, or what a close ran into.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Open {
+    /// A scope.
+    Scope(ScopeRef),
+    /// A turn.
+    Turn(TurnRef),
+}
+
+/// What came to its end.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Ended {
+    /// A call from the host into JavaScript.
+    Callback(Place),
+    /// A turn.
+    Turn,
+    /// The isolate.
+    Isolate,
+}
+
+/// What [`Stack`](crate::stack::Stack) found wrong: data, without judgement on what is to be done.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum Finding {
+    /// [`Rule::MissingScope`].
+    MissingScope {
+        /// The callback that started.
+        callback: Place,
+        /// Where its handles land.
+        opener: Opener,
+        /// The turn it started in; `None` where no turn is marked.
+        turn: Option<TurnRef>,
+    },
+    /// [`Rule::OuterGrowth`].
+    OuterGrowth {
+        /// The callback or turn that ended.
+        ended: Ended,
+        /// Where its handles are left.
+        opener: Opener,
+        /// The turn; the one that ended, or the one in which the callback ran.
+        turn: TurnRef,
+        /// Handles left.
+        grown: u64,
+    },
+    /// [`Rule::OutOfOrder`].
+    OutOfOrder {
+        /// The scope that closes.
+        closing: ScopeRef,
+        /// The innermost of what was opened inside it and is still open.
+        open: Open,
+        /// How many more are open between the two.
+        between: usize,
+    },
+    /// [`Rule::OutOfOrder`]: a scope closes that is not open.
+    ClosedTwice {
+        /// The scope's number.
+        number: u64,
+    },
+    /// [`Rule::NeverClosed`].
+    NeverClosed {
+        /// The scope that is still open; [`Opener::Unseen`] where only the engine knows of it.
+        scope: Opener,
+        /// The turn or isolate that ended.
+        ended: Ended,
+        /// The turn, where a turn ended.
+        turn: Option<TurnRef>,
+    },
+}
+
+impl Finding {
+    /// The rule that was violated.
+    pub fn rule(&self) -> Rule {
+        match self {
+            Self::MissingScope { .. } => Rule::MissingScope,
+            Self::OuterGrowth { .. } => Rule::OuterGrowth,
+            Self::OutOfOrder { .. } | Self::ClosedTwice { .. } => Rule::OutOfOrder,
+            Self::NeverClosed { .. } => Rule::NeverClosed,
+        }
+    }
+
+    /// The callback concerned, if any.
+    pub fn callback(&self) -> Option<Place> {
+        match *self {
+            Self::MissingScope { callback, .. } => Some(callback),
+            Self::OuterGrowth {
+                ended: Ended::Callback(callback),
+                ..
+            } => Some(callback),
+            _ => None,
+        }
+    }
+
+    /// The scope concerned, if our record knows it.
+    pub fn opener(&self) -> Option<ScopeRef> {
+        match *self {
+            Self::MissingScope { opener, .. }
+            | Self::OuterGrowth { opener, .. }
+            | Self::NeverClosed { scope: opener, .. } => match opener {
+                Opener::Known(scope) => Some(scope),
+                Opener::Unseen | Opener::Nothing => None,
+            },
+            Self::OutOfOrder { closing, .. } => Some(closing),
+            Self::ClosedTwice { .. } => None,
+        }
+    }
+
+    /// The turn concerned, if any.
+    pub fn turn(&self) -> Option<TurnRef> {
+        match *self {
+            Self::MissingScope { turn, .. } | Self::NeverClosed { turn, .. } => turn,
+            Self::OuterGrowth { turn, .. } => Some(turn),
+            Self::OutOfOrder {
+                open: Open::Turn(turn),
+                ..
+            } => Some(turn),
+            Self::OutOfOrder { .. } | Self::ClosedTwice { .. } => None,
+        }
+    }
+
+    /// The place to look at first: the callback, else what was opened, else the turn.
+    pub fn place(&self) -> Option<Place> {
+        match *self {
+            Self::OuterGrowth {
+                ended: Ended::Turn,
+                turn,
+                ..
+            } => Some(turn.place),
+            _ => self
+                .callback()
+                .or(self.opener().map(|scope| scope.place))
+                .or(self.turn().map(|turn| turn.place)),
+        }
+    }
+
+    /// Handles known to be left behind at the moment of the finding.
+    pub fn handles(&self) -> u64 {
+        match *self {
+            Self::OuterGrowth { grown, .. } => grown,
+            _ => 0,
+        }
+    }
+
+    /// The same cause has the same value, whenever and on whichever isolate it is seen: the parts that tell one
+    /// occurrence from the next (numbers, ages, amounts) are left out.
+    pub(crate) fn cause(&self) -> impl std::hash::Hash {
+        (
+            std::mem::discriminant(self),
+            self.callback(),
+            self.opener().map(|scope| (scope.kind, scope.place)),
+            self.turn().map(|turn| turn.place),
+        )
+    }
+}

@@ -1,0 +1,154 @@
+//! What belongs to one thread: its stacks, one for each isolate, and what a test collects.
+
+use crate::engine::IsolateId;
+use crate::stack::Stack;
+use crate::violation::Violation;
+use std::cell::{Cell, RefCell};
+
+thread_local! {
+    static LOCAL: Local = const { Local::new() };
+}
+
+/// The state of one thread.
+pub(crate) struct Local {
+    stacks: RefCell<Stacks>,
+    /// A violation is being told: what that does itself is recorded, and not judged.
+    reporting: Cell<bool>,
+    /// Violations of a test in progress.
+    collected: RefCell<Option<Vec<Violation>>>,
+}
+
+/// The stacks of one thread. There are one or two isolates on a thread, so a search is cheaper than a map.
+struct Stacks {
+    all: Vec<(IsolateId, Stack)>,
+    /// Index of the one used last.
+    current: usize,
+}
+
+impl Local {
+    const fn new() -> Self {
+        Self {
+            stacks: RefCell::new(Stacks {
+                all: Vec::new(),
+                current: 0,
+            }),
+            reporting: Cell::new(false),
+            collected: RefCell::new(None),
+        }
+    }
+
+    /// Runs `f` on this thread's state. `None` once the thread's locals are being destroyed: an engine held in one of
+    /// them may close its scopes after ours are gone.
+    pub(crate) fn with<R>(f: impl FnOnce(&Self) -> R) -> Option<R> {
+        LOCAL.try_with(f).ok()
+    }
+
+    /// Runs `f` on the stack of `isolate`, which is made if there is none. `None` from within another `f`.
+    pub(crate) fn stack<R>(
+        &self,
+        isolate: IsolateId,
+        f: impl FnOnce(&mut Stack) -> R,
+    ) -> Option<R> {
+        let mut stacks = self.stacks.try_borrow_mut().ok()?;
+        let at = match stacks.find(isolate) {
+            Some(at) => at,
+            None => {
+                stacks.all.push((isolate, Stack::new()));
+                stacks.all.len() - 1
+            }
+        };
+        stacks.current = at;
+        Some(f(&mut stacks.all[at].1))
+    }
+
+    /// Runs `f` on the stack of `isolate`, if there is one: its record may have ended before a guard's drop.
+    pub(crate) fn existing_stack<R>(
+        &self,
+        isolate: IsolateId,
+        f: impl FnOnce(&mut Stack) -> R,
+    ) -> Option<R> {
+        let mut stacks = self.stacks.try_borrow_mut().ok()?;
+        let at = stacks.find(isolate)?;
+        stacks.current = at;
+        Some(f(&mut stacks.all[at].1))
+    }
+
+    /// Takes the stack of `isolate` away.
+    pub(crate) fn remove_stack(&self, isolate: IsolateId) -> Option<Stack> {
+        let mut stacks = self.stacks.try_borrow_mut().ok()?;
+        let at = stacks.find(isolate)?;
+        let (_, stack) = stacks.all.remove(at);
+        stacks.current = 0;
+        Some(stack)
+    }
+
+    /// The depth of the stack used last.
+    pub(crate) fn depth(&self) -> u32 {
+        self.stacks.try_borrow().map_or(0, |stacks| {
+            stacks
+                .all
+                .get(stacks.current)
+                .map_or(0, |(_, stack)| stack.depth())
+        })
+    }
+
+    /// Runs `f`, unless a violation is being told on this thread already.
+    pub(crate) fn report<R>(&self, f: impl FnOnce() -> R) -> Option<R> {
+        /// Resets the flag on every way out: `panic` is one of the actions.
+        struct Reset<'a>(&'a Cell<bool>);
+        impl Drop for Reset<'_> {
+            fn drop(&mut self) {
+                self.0.set(false);
+            }
+        }
+        if self.reporting.replace(true) {
+            return None;
+        }
+        let _reset = Reset(&self.reporting);
+        Some(f())
+    }
+
+    /// Whether a test collects the violations of this thread.
+    pub(crate) fn is_collecting(&self) -> bool {
+        self.collected
+            .try_borrow()
+            .is_ok_and(|collected| collected.is_some())
+    }
+
+    #[cfg(feature = "testing")]
+    /// Begins or ends collecting; gives back what was collected before.
+    pub(crate) fn collect(&self, into: Option<Vec<Violation>>) -> Option<Vec<Violation>> {
+        self.collected.replace(into)
+    }
+
+    /// Collects one; its index.
+    pub(crate) fn push(&self, violation: Violation) -> Option<usize> {
+        let mut collected = self.collected.borrow_mut();
+        let collected = collected.as_mut()?;
+        collected.push(violation);
+        Some(collected.len() - 1)
+    }
+
+    /// Adds handles to one collected before.
+    pub(crate) fn add_handles(&self, index: usize, handles: u64) {
+        if let Some(violation) = self
+            .collected
+            .borrow_mut()
+            .as_mut()
+            .and_then(|collected| collected.get_mut(index))
+        {
+            violation.handles += handles;
+        }
+    }
+}
+
+impl Stacks {
+    fn find(&self, isolate: IsolateId) -> Option<usize> {
+        if let Some((current, _)) = self.all.get(self.current)
+            && *current == isolate
+        {
+            return Some(self.current);
+        }
+        self.all.iter().position(|(other, _)| *other == isolate)
+    }
+}

@@ -1,0 +1,104 @@
+//! What is done about a violation: the only place that aborts, panics or logs.
+
+use crate::report::Site;
+use crate::stderr::{self, RawStderr};
+use crate::{Action, Violation};
+use std::fmt;
+use tracing::Level;
+
+/// Why `panic` does not panic, where it does not.
+pub(crate) const NO_UNWIND: &str = "aborts, for the engine's C++ frames are on the stack, and a panic must not unwind through them";
+
+/// Logs the first occurrence of a site.
+pub(crate) fn log(violation: &Violation, count: u64) {
+    if !tracing::dispatcher::has_been_set() {
+        stderr::print(violation);
+        return;
+    }
+    event(violation, violation.handles, count, None);
+}
+
+/// Logs what a site gathered since the last tick, with its stack named.
+pub(crate) fn log_again(site: &Site) {
+    event(
+        &site.violation,
+        site.handles,
+        site.count,
+        Some(&Folded(&site.violation)),
+    );
+}
+
+fn event(violation: &Violation, handles: u64, count: u64, stack: Option<&Folded<'_>>) {
+    let finding = &violation.finding;
+    tracing::event!(
+        target: "handleguard",
+        Level::ERROR,
+        rule = finding.rule().name(),
+        callback = finding.callback().map(tracing::field::display),
+        callee = violation.callee(),
+        opener = finding.opener().map(|scope| tracing::field::display(scope.place)),
+        location = finding.place().map(|place| tracing::field::display(place.location)),
+        thread = violation.thread(),
+        isolate = %violation.isolate,
+        handles,
+        count,
+        stack = stack.map(tracing::field::display),
+        "{}",
+        violation.sentence()
+    );
+}
+
+/// The stack as one line, outermost first, as flame graphs want it.
+struct Folded<'a>(&'a Violation);
+
+impl fmt::Display for Folded<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, frame) in self.0.trace.frames().iter().rev().enumerate() {
+            if at > 0 {
+                f.write_str(";")?;
+            }
+            f.write_str(&frame.function)?;
+        }
+        Ok(())
+    }
+}
+
+/// Panics with the whole message. Prints it instead where the thread is panicking already.
+pub(crate) fn panic(violation: &Violation) {
+    if std::thread::panicking() {
+        stderr::print(format_args!(
+            "{violation}handleguard: note: not a panic of its own, for this thread is panicking already\n"
+        ));
+        return;
+    }
+    std::panic::panic_any(violation.to_string());
+}
+
+/// Writes the whole message to stderr and ends the process by SIGABRT. The sentence and both places are out before the
+/// stack is named, which reads files and allocates.
+pub(crate) fn abort(violation: &Violation) -> ! {
+    let mut stderr = RawStderr::new();
+    stderr.print(format_args!(
+        "handleguard: {}\n{}",
+        violation.sentence(),
+        violation.details()
+    ));
+    stderr.print(violation.trace());
+    std::process::abort()
+}
+
+/// A line to the operator that is no violation: the start, a hint, a wrong configuration.
+pub(crate) fn say(level: Level, text: impl fmt::Display) {
+    if !tracing::dispatcher::has_been_set() {
+        stderr::print(format_args!("handleguard: {text}\n"));
+    } else if level == Level::INFO {
+        tracing::event!(target: "handleguard", Level::INFO, "{text}");
+    } else {
+        tracing::event!(target: "handleguard", Level::WARN, "{text}");
+    }
+}
+
+/// Whether that action needs the violation itself each time, and not only at a new site.
+pub(crate) fn needs_each(action: Action) -> bool {
+    matches!(action, Action::Panic | Action::Abort)
+}

@@ -1,0 +1,60 @@
+use std::fmt;
+
+/// One kind of violation. Each has an [`Action`](crate::Action) of its own.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum Rule {
+    /// A callback starts, and no handle scope was opened since the turn began.
+    MissingScope,
+    /// A callback or turn ends with more handles in the enclosing scope than it found.
+    OuterGrowth,
+    /// A scope closes that is not the innermost; or twice.
+    OutOfOrder,
+    /// A turn or an isolate ends with scopes open.
+    NeverClosed,
+}
+
+impl Rule {
+    /// All rules, in the order in which they are listed to the user.
+    pub const ALL: [Self; 4] = [
+        Self::MissingScope,
+        Self::OuterGrowth,
+        Self::OutOfOrder,
+        Self::NeverClosed,
+    ];
+
+    /// The name used in `HANDLEGUARD`, in messages and in log fields.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::MissingScope => "missing-scope",
+            Self::OuterGrowth => "outer-growth",
+            Self::OutOfOrder => "out-of-order",
+            Self::NeverClosed => "never-closed",
+        }
+    }
+
+    /// What violates it, in one line.
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::MissingScope => {
+                "a callback starts, and no handle scope was opened since the turn began"
+            }
+            Self::OuterGrowth => {
+                "a callback or turn ends with more handles in the enclosing scope than it found"
+            }
+            Self::OutOfOrder => "a scope closes that is not the innermost; or twice",
+            Self::NeverClosed => "a turn or an isolate ends with scopes open",
+        }
+    }
+
+    /// The rule of that [`name`](Self::name).
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|rule| rule.name() == name)
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}

@@ -1,0 +1,610 @@
+//! The scope stack of one thread and isolate: what is open, and who opened it.
+//!
+//! Pure: no globals, no clock, no I/O. Each operation takes what was [`Seen`] of the engine at that moment and returns
+//! what it [found](Finding). The engine's state is the truth where it is known, and this record is the blame; where it
+//! is unknown, the record is the verdict too.
+//!
+//! ```text
+//!   frames  scope #1 `main`       opened before the loop: outlives every turn
+//!           turn  #1 `uv_run`     <- barrier: nothing below it encloses a callback
+//!           scope #2 `on_timer`   depth 1
+//!           callback              JavaScript runs
+//!           ...
+//! ```
+//!
+//! # Whose handles are they?
+//!
+//! Handles made while nothing is open since the turn began land in a scope that outlives the turn. Each of them is
+//! told of once: those from a callback that was reported for a missing scope, and those made on the way to it and
+//! from it, are charged to that report ([`Swallowed`]); what is left at the end of a callback or a turn is
+//! [`OuterGrowth`](Finding::OuterGrowth).
+
+use crate::finding::{Ended, Finding, Open, Opener, ScopeKind, ScopeRef, TurnRef};
+use crate::{Place, Seen};
+
+/// Names one entry of a stack; given when it is pushed, never used again.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct FrameId(u64);
+
+/// A report that later handles are charged to: where its recorder keeps it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Charge {
+    /// A slot of the site table.
+    Site(usize),
+    /// An index into the violations that a test collects.
+    Collected(usize),
+}
+
+/// Handles left in an outer scope by a cause that was reported before.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Swallowed {
+    /// The report, as given to [`Stack::charge`].
+    pub charge: Charge,
+    /// How many more handles it has left.
+    pub handles: u64,
+}
+
+/// What an end brought to light.
+#[derive(PartialEq, Eq, Default, Debug)]
+pub struct Outcome {
+    /// What is wrong.
+    pub findings: Vec<Finding>,
+    /// Handles to charge to an earlier report.
+    pub swallowed: Option<Swallowed>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Scope(ScopeKind),
+    Callback,
+    Turn,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Frame {
+    id: FrameId,
+    kind: Kind,
+    place: Place,
+    /// The engine's level just inside.
+    level: Option<u32>,
+    /// Turns begun when it was pushed.
+    turns: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Callback {
+    id: FrameId,
+    /// What is made now lands in a scope that outlives the turn.
+    exposed: bool,
+    handles: Option<u64>,
+    charge: Option<Charge>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Turn {
+    id: FrameId,
+    number: u64,
+    place: Place,
+    level: Option<u32>,
+    handles: Option<u64>,
+    /// Where its frame lies; what is below does not count.
+    barrier: usize,
+    /// The depth and open callbacks of the turn around it, to go back to.
+    outer_depth: u32,
+    outer_callbacks: u32,
+    /// It began with nothing open since the turn around it: its growth is that turn's too.
+    exposed: bool,
+    /// Growth told of so far.
+    explained: u64,
+    /// The last callback reported in it, as long as nothing else was opened since.
+    tail: Option<Charge>,
+}
+
+/// Ids that were popped by the close of a scope around them, so that their own close, if it still comes, is not told
+/// as a second bug. Only as many as a program gone wrong in one place needs; the oldest are forgotten first.
+const ORPHANS: usize = 64;
+
+/// The scope stack of one thread and isolate. See the [module](self).
+#[derive(Debug, Default)]
+pub struct Stack {
+    frames: Vec<Frame>,
+    turns: Vec<Turn>,
+    callbacks: Vec<Callback>,
+    orphans: Vec<FrameId>,
+    /// The last scope that a turn left open for good: later handles land in it.
+    leaked: Option<Frame>,
+    /// How much higher the engine's level stands for ever by scopes that turns left open.
+    leaked_levels: u32,
+    /// Scopes that hold handles, open since the innermost turn began (or at all, where there is none).
+    depth: u32,
+    /// Callbacks open since the innermost turn began.
+    callbacks_in_turn: u32,
+    pushed: u64,
+    turns_begun: u64,
+    callbacks_begun: u64,
+}
+
+impl Stack {
+    /// An empty stack.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Handle scopes open since the innermost turn began; all that are open, where no turn is marked.
+    pub fn depth(&self) -> u32 {
+        self.depth
+    }
+
+    /// Whether nothing is open.
+    pub fn is_empty(&self) -> bool {
+        self.frames.is_empty()
+    }
+
+    /// Turns begun so far.
+    pub fn turns_begun(&self) -> u64 {
+        self.turns_begun
+    }
+
+    /// Callbacks begun so far.
+    pub fn callbacks_begun(&self) -> u64 {
+        self.callbacks_begun
+    }
+
+    /// Whether a callback is open: the engine's own frames are then on the machine stack, and a panic must not cross
+    /// them.
+    pub fn engine_is_below(&self) -> bool {
+        !self.callbacks.is_empty()
+    }
+
+    /// Whether a handle made now would land in a scope that outlives the turn, or in none.
+    ///
+    /// This is the verdict of `missing-scope`. With the engine's level known on both sides it is that level's alone.
+    /// Else it is ours, and a callback in progress counts as a scope, for engines open one for native code that
+    /// JavaScript calls: silence rather than a guess.
+    pub fn exposed(&self, level: Option<u32>) -> bool {
+        let ours = self.depth == 0 && self.callbacks_in_turn == 0;
+        match self.turns.last() {
+            Some(turn) => match (level, turn.level) {
+                (Some(now), Some(then)) => now <= then,
+                _ => ours,
+            },
+            None => level.map_or(ours, |now| now == 0),
+        }
+    }
+
+    /// Whether [`open_scope`](Self::open_scope) can use the count of handles, which it does not need otherwise.
+    pub fn wants_handles(&self) -> bool {
+        self.turns.last().is_some_and(|turn| turn.tail.is_some())
+    }
+
+    /// A scope was opened; `seen` is from just inside it.
+    pub fn open_scope(
+        &mut self,
+        kind: ScopeKind,
+        place: Place,
+        seen: Seen,
+    ) -> (FrameId, Option<Swallowed>) {
+        let swallowed = if self.wants_handles() && self.depth == 0 {
+            self.end_tail(seen.handles)
+        } else {
+            None
+        };
+        let id = self.push(Kind::Scope(kind), place, seen.level);
+        self.depth += u32::from(kind.holds_handles());
+        (id, swallowed)
+    }
+
+    /// A scope closes; `seen` is from just before.
+    pub fn close_scope(&mut self, id: FrameId) -> Option<Finding> {
+        if let Some(&Frame {
+            id: top,
+            kind: Kind::Scope(kind),
+            ..
+        }) = self.frames.last()
+            && top == id
+        {
+            self.frames.pop();
+            self.depth -= u32::from(kind.holds_handles());
+            return None;
+        }
+        self.close_out_of_order(id)
+    }
+
+    #[cold]
+    fn close_out_of_order(&mut self, id: FrameId) -> Option<Finding> {
+        let Some(at) = self.position(id) else {
+            if let Some(at) = self.orphans.iter().position(|&orphan| orphan == id) {
+                self.orphans.remove(at);
+                return None;
+            }
+            return Some(Finding::ClosedTwice { number: id.0 });
+        };
+        let closing = self.scope_ref(&self.frames[at])?;
+        let open = self.frames[at + 1..]
+            .iter()
+            .rev()
+            .find_map(|frame| match frame.kind {
+                Kind::Scope(_) => self.scope_ref(frame).map(Open::Scope),
+                Kind::Turn => self.turn_ref(frame.id).map(Open::Turn),
+                Kind::Callback => None,
+            });
+        let inside = self.frames[at + 1..]
+            .iter()
+            .filter(|frame| !matches!(frame.kind, Kind::Callback))
+            .count();
+        self.cut(at + 1);
+        self.frames.pop();
+        self.recount();
+        // Only callback guards forgotten inside: nothing that a scope could be in disorder with.
+        open.map(|open| Finding::OutOfOrder {
+            closing,
+            open,
+            between: inside - 1,
+        })
+    }
+
+    /// The host calls into JavaScript; `seen` is from just before. The handles are needed only where the callback is
+    /// [exposed](Self::exposed).
+    pub fn begin_callback(&mut self, place: Place, seen: Seen) -> (FrameId, Option<Finding>) {
+        let exposed = self.exposed(seen.level);
+        let finding = exposed.then(|| Finding::MissingScope {
+            callback: place,
+            opener: self.swallower(seen.level),
+            turn: self.current_turn(),
+        });
+        let id = self.push(Kind::Callback, place, seen.level);
+        self.callbacks_begun += 1;
+        self.callbacks_in_turn += 1;
+        self.callbacks.push(Callback {
+            id,
+            exposed: exposed && !self.turns.is_empty(),
+            handles: if exposed { seen.handles } else { None },
+            charge: None,
+        });
+        (id, finding)
+    }
+
+    /// The finding of [`begin_callback`](Self::begin_callback) was recorded as `charge`: handles that the callback
+    /// leaves are to be added to it, beginning with those made on the way to it.
+    pub fn charge(&mut self, id: FrameId, charge: Charge) -> Option<Swallowed> {
+        let callback = self
+            .callbacks
+            .last_mut()
+            .filter(|callback| callback.id == id)?;
+        callback.charge = Some(charge);
+        let handles = callback.handles?;
+        let turn = self.turns.last_mut()?;
+        turn.tail = Some(charge);
+        let before = turn.unexplained(handles)?;
+        turn.explained += before;
+        swallowed(charge, before)
+    }
+
+    /// The call returned; `seen` is from just after. The handles are needed only where [`end_callback`'s
+    /// callback](Self::callback_is_exposed) was exposed.
+    pub fn end_callback(&mut self, id: FrameId, seen: Seen) -> Outcome {
+        let mut outcome = Outcome::default();
+        let Some(at) = self.callbacks.iter().rposition(|open| open.id == id) else {
+            return outcome;
+        };
+        let callback = self.callbacks[at];
+        self.callbacks.truncate(at);
+        let Some(frame_at) = self.position(id) else {
+            return outcome;
+        };
+        let place = self.frames[frame_at].place;
+        if frame_at + 1 == self.frames.len() {
+            self.frames.pop();
+            self.callbacks_in_turn -= 1;
+        } else {
+            self.frames.remove(frame_at);
+            for turn in &mut self.turns {
+                turn.barrier -= usize::from(turn.barrier > frame_at);
+            }
+            self.recount();
+        }
+
+        let opener = self.swallower(seen.level);
+        let turn_ref = self.current_turn();
+        if let (true, Some(before), Some(now), Some(turn), Some(turn_ref)) = (
+            callback.exposed,
+            callback.handles,
+            seen.handles,
+            self.turns.last_mut(),
+            turn_ref,
+        ) {
+            let grown = now.saturating_sub(before);
+            turn.explained += grown;
+            match callback.charge {
+                Some(charge) => outcome.swallowed = swallowed(charge, grown),
+                None if grown > 0 => outcome.findings.push(Finding::OuterGrowth {
+                    ended: Ended::Callback(place),
+                    opener,
+                    turn: turn_ref,
+                    grown,
+                }),
+                None => {}
+            }
+        }
+        outcome
+    }
+
+    /// Whether the innermost callback began exposed, so that its end needs the count of handles.
+    pub fn callback_is_exposed(&self) -> bool {
+        self.callbacks
+            .last()
+            .is_some_and(|callback| callback.exposed)
+    }
+
+    /// A turn of the host's loop begins; `seen` is from just before.
+    pub fn begin_turn(&mut self, place: Place, seen: Seen) -> FrameId {
+        let exposed = !self.turns.is_empty() && self.exposed(seen.level);
+        self.turns_begun += 1;
+        let barrier = self.frames.len();
+        let id = self.push(Kind::Turn, place, seen.level);
+        self.turns.push(Turn {
+            id,
+            number: self.turns_begun,
+            place,
+            level: seen.level,
+            handles: seen.handles,
+            barrier,
+            outer_depth: self.depth,
+            outer_callbacks: self.callbacks_in_turn,
+            exposed,
+            explained: 0,
+            tail: None,
+        });
+        self.depth = 0;
+        self.callbacks_in_turn = 0;
+        id
+    }
+
+    /// A turn ends; `seen` is from just after.
+    pub fn end_turn(&mut self, id: FrameId, seen: Seen) -> Outcome {
+        let mut outcome = Outcome::default();
+        let Some(at) = self.turns.iter().rposition(|turn| turn.id == id) else {
+            return outcome;
+        };
+        let turn = self.turns[at];
+        let turn_ref = TurnRef {
+            number: turn.number,
+            place: turn.place,
+        };
+        let ended = Ended::Turn;
+        let leaked = match (seen.level, turn.level) {
+            (Some(now), Some(then)) => Some(now.saturating_sub(then)),
+            _ => None,
+        };
+        outcome.findings = self.never_closed(turn.barrier + 1, seen.level, leaked, |scope| {
+            Finding::NeverClosed {
+                scope,
+                ended,
+                turn: Some(turn_ref),
+            }
+        });
+        let opener = self.swallower(turn.level);
+        // A scope that is still open holds handles of its own, which are no further bug.
+        let grown = match (turn.handles, seen.handles) {
+            (Some(then), Some(now)) if leaked.unwrap_or(0) == 0 && outcome.findings.is_empty() => {
+                now.saturating_sub(then)
+            }
+            _ => 0,
+        };
+        let unexplained = grown.saturating_sub(turn.explained);
+        if unexplained > 0 {
+            match turn.tail {
+                Some(charge) => outcome.swallowed = swallowed(charge, unexplained),
+                None => outcome.findings.push(Finding::OuterGrowth {
+                    ended,
+                    opener,
+                    turn: turn_ref,
+                    grown: unexplained,
+                }),
+            }
+        }
+        if let Some(levels @ 1..) = leaked {
+            self.keep_leaked(turn.barrier, levels, seen.level);
+        }
+        if self.frames.len() == turn.barrier + 1 {
+            self.frames.pop();
+            self.turns.pop();
+            self.depth = turn.outer_depth;
+            self.callbacks_in_turn = turn.outer_callbacks;
+        } else {
+            self.cut(turn.barrier);
+        }
+        if turn.exposed
+            && let Some(outer) = self.turns.last_mut()
+        {
+            outer.explained += grown;
+        }
+        outcome
+    }
+
+    /// The isolate ends, and its stack with it; `seen` is from just before.
+    pub fn end_isolate(&mut self, seen: Seen) -> Vec<Finding> {
+        let leaked = seen.level.map(|now| now.saturating_sub(self.leaked_levels));
+        let findings = self.never_closed(0, seen.level, leaked, |scope| Finding::NeverClosed {
+            scope,
+            ended: Ended::Isolate,
+            turn: None,
+        });
+        self.cut(0);
+        findings
+    }
+
+    /// Scopes from `from` upwards that are still open by the engine's level, or by our record where that is unknown.
+    /// `leaked` is how many the engine says there are.
+    fn never_closed(
+        &self,
+        from: usize,
+        level: Option<u32>,
+        leaked: Option<u32>,
+        finding: impl Fn(Opener) -> Finding,
+    ) -> Vec<Finding> {
+        if leaked == Some(0) {
+            return Vec::new();
+        }
+        let mut found: Vec<Finding> = self
+            .frames
+            .get(from..)
+            .unwrap_or_default()
+            .iter()
+            .filter(|frame| match (frame.level, level) {
+                (Some(inside), Some(now)) => inside <= now,
+                _ => true,
+            })
+            .filter_map(|frame| self.scope_ref(frame))
+            // The engine opened that one, and closes it.
+            .filter(|scope| scope.kind != ScopeKind::CallbackScope)
+            .map(|scope| finding(Opener::Known(scope)))
+            .collect();
+        // An orphan was told of when the scope around it closed.
+        let since = from.checked_sub(1).map(|below| self.frames[below].id);
+        let told = self
+            .orphans
+            .iter()
+            .any(|&orphan| since.is_none_or(|since| orphan > since));
+        if found.is_empty() && leaked.is_some() && !told {
+            found.push(finding(Opener::Unseen));
+        }
+        found
+    }
+
+    /// Remembers that `levels` scopes opened above `barrier` stay open for good, so that they are told of once, and
+    /// named where later handles land in them.
+    fn keep_leaked(&mut self, barrier: usize, levels: u32, now: Option<u32>) {
+        self.leaked_levels += levels;
+        for turn in &mut self.turns {
+            turn.level = turn.level.map(|level| level + levels);
+        }
+        let innermost = self.frames[barrier..]
+            .iter()
+            .rev()
+            .find(|frame| matches!(frame.kind, Kind::Scope(_)) && frame.level == now);
+        self.leaked = innermost.copied();
+    }
+
+    /// The scope that handles land in while nothing is open since the turn began, at the engine's `level`.
+    fn swallower(&self, level: Option<u32>) -> Opener {
+        let below = self
+            .turns
+            .last()
+            .map_or(self.frames.len(), |turn| turn.barrier);
+        let innermost = self.frames[..below].iter().rev().find_map(|frame| {
+            matches!(frame.kind, Kind::Scope(kind) if kind.holds_handles())
+                .then(|| self.scope_ref(frame).map(|scope| (frame.level, scope)))
+                .flatten()
+        });
+        if level.is_some()
+            && let Some(leaked) = self.leaked.filter(|leaked| leaked.level == level)
+            && let Some(scope) = self.scope_ref(&leaked)
+        {
+            return Opener::Known(scope);
+        }
+        match (level, innermost) {
+            (Some(0), _) => Opener::Nothing,
+            (Some(now), Some((Some(then), _))) if then < now => Opener::Unseen,
+            (_, Some((_, scope))) => Opener::Known(scope),
+            (Some(_), None) => Opener::Unseen,
+            (None, None) => Opener::Nothing,
+        }
+    }
+
+    fn end_tail(&mut self, handles: Option<u64>) -> Option<Swallowed> {
+        let turn = self.turns.last_mut()?;
+        let charge = turn.tail.take()?;
+        let after = turn.unexplained(handles?)?;
+        turn.explained += after;
+        swallowed(charge, after)
+    }
+
+    fn current_turn(&self) -> Option<TurnRef> {
+        self.turns.last().map(|turn| TurnRef {
+            number: turn.number,
+            place: turn.place,
+        })
+    }
+
+    fn turn_ref(&self, id: FrameId) -> Option<TurnRef> {
+        self.turns
+            .iter()
+            .find(|turn| turn.id == id)
+            .map(|turn| TurnRef {
+                number: turn.number,
+                place: turn.place,
+            })
+    }
+
+    fn scope_ref(&self, frame: &Frame) -> Option<ScopeRef> {
+        let Kind::Scope(kind) = frame.kind else {
+            return None;
+        };
+        Some(ScopeRef {
+            number: frame.id.0,
+            kind,
+            place: frame.place,
+            turns_ago: self.turns_begun - frame.turns,
+        })
+    }
+
+    fn push(&mut self, kind: Kind, place: Place, level: Option<u32>) -> FrameId {
+        self.pushed += 1;
+        let id = FrameId(self.pushed);
+        self.frames.push(Frame {
+            id,
+            kind,
+            place,
+            level,
+            turns: self.turns_begun,
+        });
+        id
+    }
+
+    fn position(&self, id: FrameId) -> Option<usize> {
+        self.frames.binary_search_by_key(&id, |frame| frame.id).ok()
+    }
+
+    /// Drops every frame from `at` upwards, and all that belongs to them.
+    fn cut(&mut self, at: usize) {
+        for frame in self.frames.get(at..).unwrap_or_default() {
+            if matches!(frame.kind, Kind::Scope(_)) {
+                self.orphans.push(frame.id);
+            }
+        }
+        self.orphans
+            .drain(..self.orphans.len().saturating_sub(ORPHANS));
+        let Some(first) = self.frames.get(at).map(|frame| frame.id) else {
+            return;
+        };
+        self.frames.truncate(at);
+        self.turns.retain(|turn| turn.id < first);
+        self.callbacks.retain(|callback| callback.id < first);
+        self.recount();
+    }
+
+    /// Counts the frames since the barrier anew, where more than the innermost was taken away.
+    fn recount(&mut self) {
+        let from = self.turns.last().map_or(0, |turn| turn.barrier + 1);
+        let since = self.frames.get(from..).unwrap_or_default();
+        let count = |what: fn(&Kind) -> bool| {
+            u32::try_from(since.iter().filter(|frame| what(&frame.kind)).count())
+                .expect("[handleguard internal bug] more than 4 billion scopes on one stack")
+        };
+        self.depth = count(|kind| matches!(kind, Kind::Scope(kind) if kind.holds_handles()));
+        self.callbacks_in_turn = count(|kind| matches!(kind, Kind::Callback));
+    }
+}
+
+impl Turn {
+    /// Handles grown since the turn began that nobody was told of, with `handles` alive now.
+    fn unexplained(&self, handles: u64) -> Option<u64> {
+        let grown = handles.saturating_sub(self.handles?);
+        Some(grown.saturating_sub(self.explained))
+    }
+}
+
+fn swallowed(charge: Charge, handles: u64) -> Option<Swallowed> {
+    (handles > 0).then_some(Swallowed { charge, handles })
+}

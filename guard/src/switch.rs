@@ -1,0 +1,24 @@
+//! The one place that decides whether the checks are compiled in: with `debug_assertions`, like `debug_assert!`, or with
+//! the feature `enabled`. Both twins are always type-checked.
+
+#[cfg(any(debug_assertions, feature = "enabled"))]
+pub use crate::compiled_in::*;
+
+#[cfg(not(any(debug_assertions, feature = "enabled")))]
+pub use crate::compiled_out::*;
+
+/// Expands to its tokens where the checks are compiled in, and to nothing where they are not. For the macros of engine
+/// layers.
+#[cfg(any(debug_assertions, feature = "enabled"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __if_compiled_in {
+    ($($tokens:tt)*) => { $($tokens)* };
+}
+
+#[cfg(not(any(debug_assertions, feature = "enabled")))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __if_compiled_in {
+    ($($tokens:tt)*) => {};
+}

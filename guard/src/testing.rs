@@ -1,0 +1,99 @@
+//! For test suites: run code, and have every violation as data instead of an action.
+//!
+//! Turn it on by the feature `testing`, which compiles the checks in, in release builds too:
+//!
+//! ```toml
+//! [dev-dependencies]
+//! handleguard = { version = "0.1", features = ["testing"] }
+//! ```
+//!
+//! What is collected is this thread's: tests that run side by side do not see each other, and a violation on a thread
+//! that the closure starts takes the configured action there (`panic`, unless told otherwise).
+
+use crate::local::Local;
+use crate::{Engine, Violation};
+
+/// What a closure returned, and what it violated.
+#[derive(Debug)]
+pub struct Outcome<T> {
+    /// What it returned.
+    pub value: T,
+    /// Every violation of any rule, in order.
+    pub violations: Vec<Violation>,
+}
+
+/// Runs `f` and collects its violations, whatever the configured actions are. Runs nest; the inner one collects its
+/// own.
+///
+/// # Panics
+///
+/// If the checker cannot see: every rule is off (`HANDLEGUARD=off`), or the thread's locals are gone. Also if `f`
+/// panics; its violations are lost then.
+#[track_caller]
+pub fn run<T>(f: impl FnOnce() -> T) -> Outcome<T> {
+    /// Puts back what was collected around the closure, also when it panics.
+    struct Restore(Option<Vec<Violation>>);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            let before = self.0.take();
+            let _ = Local::with(|local| local.collect(before));
+        }
+    }
+
+    assert!(
+        !crate::compiled_in::is_off(),
+        "handleguard::testing: every rule is off (HANDLEGUARD=off?): nothing would be seen"
+    );
+    let before = Local::with(|local| local.collect(Some(Vec::new())));
+    let Some(before) = before else {
+        panic!("handleguard::testing: this thread is ending: nothing would be seen");
+    };
+    let restore = Restore(before);
+    let value = f();
+    let violations = Local::with(|local| local.collect(Some(Vec::new())))
+        .flatten()
+        .unwrap_or_default();
+    drop(restore);
+    Outcome { value, violations }
+}
+
+/// Runs `f` and gives back what it returns.
+///
+/// # Panics
+///
+/// If it violates any rule, with all messages; and as [`run`].
+#[track_caller]
+pub fn assert_clean<T>(f: impl FnOnce() -> T) -> T {
+    let Outcome { value, violations } = run(f);
+    if !violations.is_empty() {
+        let messages: Vec<String> = violations.iter().map(ToString::to_string).collect();
+        panic!(
+            "expected no violation, found {}:\n\n{}",
+            violations.len(),
+            messages.join("\n")
+        );
+    }
+    value
+}
+
+/// Runs `f` and gives back what it returns.
+///
+/// # Panics
+///
+/// If `engine` has more than `most` handles more after it than before; if it cannot count its handles.
+#[track_caller]
+pub fn assert_at_most<E: Engine, T>(engine: E, most: u64, f: impl FnOnce() -> T) -> T {
+    let count = || {
+        engine.handles().unwrap_or_else(|| {
+            panic!("handleguard::testing: the handles of this engine cannot be counted")
+        })
+    };
+    let before = count();
+    let value = f();
+    let grown = count().saturating_sub(before);
+    assert!(
+        grown <= most,
+        "expected at most {most} more handles, found {grown} more"
+    );
+    value
+}

@@ -1,0 +1,47 @@
+//! The periodic report, from a thread of its own.
+
+use crate::start::Start;
+use crate::{Action, Config, Rule, react, stderr};
+use std::thread;
+
+/// Starts the thread, if the configuration asks for what it does: an interval, and a rule whose action is `log`.
+pub(crate) fn start(config: &Config, start: &'static Start) {
+    let interval = config.tick_interval();
+    let logs = Rule::ALL
+        .iter()
+        .any(|&rule| config.action_of(rule) == Action::Log);
+    if interval.is_zero() || !logs {
+        return;
+    }
+    let spawned = thread::Builder::new()
+        .name("handleguard-tick".to_owned())
+        .spawn(move || {
+            loop {
+                thread::sleep(interval);
+                tick(start);
+            }
+        });
+    if let Err(error) = spawned {
+        stderr::print(format_args!(
+            "handleguard: no periodic report, for its thread could not be started: {error}\n"
+        ));
+    }
+}
+
+/// Tells what came since the last tick; says nothing if nothing did.
+fn tick(start: &Start) {
+    let Some(checker) = start.get() else { return };
+    let (interval, all) = checker.tick();
+    if interval.is_clean() {
+        return;
+    }
+    if !tracing::dispatcher::has_been_set() {
+        stderr::print(format_args!("{interval}in all:\n{all}"));
+        return;
+    }
+    for site in &interval.sites {
+        if let Some(total) = all.sites.iter().find(|total| total.slot == site.slot) {
+            react::log_again(total);
+        }
+    }
+}

@@ -1,0 +1,317 @@
+use crate::finding::{Ended, Finding, Open, Opener, ScopeRef};
+use crate::trace::Trace;
+use crate::{Action, Dialect, IsolateId, Rule};
+use std::fmt;
+
+/// One occurrence of a violated rule: what was found, where, and by which stack.
+///
+/// [`Display`](fmt::Display) is the whole message; [`sentence`](Self::sentence) its first line. Both are the same in
+/// abort, panic and log.
+#[derive(Clone, Debug)]
+pub struct Violation {
+    pub(crate) finding: Finding,
+    /// The rule's action as configured, and why another one was taken, if so.
+    pub(crate) configured: Action,
+    pub(crate) note: Option<&'static str>,
+    pub(crate) thread: String,
+    pub(crate) isolate: IsolateId,
+    pub(crate) callee: Option<String>,
+    pub(crate) handles: u64,
+    pub(crate) trace: Trace,
+    pub(crate) dialect: &'static Dialect,
+}
+
+impl Violation {
+    /// The rule that was violated.
+    pub fn rule(&self) -> Rule {
+        self.finding.rule()
+    }
+
+    /// What was found, as data.
+    pub fn finding(&self) -> &Finding {
+        &self.finding
+    }
+
+    /// Name of the thread; `<unnamed>` where it has none.
+    pub fn thread(&self) -> &str {
+        &self.thread
+    }
+
+    /// The isolate.
+    pub fn isolate(&self) -> IsolateId {
+        self.isolate
+    }
+
+    /// The JavaScript function that was called, with its script and line, where known.
+    pub fn callee(&self) -> Option<&str> {
+        self.callee.as_deref()
+    }
+
+    /// Handles that it left in the outer scope, as far as counted yet.
+    pub fn handles(&self) -> u64 {
+        self.handles
+    }
+
+    /// The native stack.
+    pub fn trace(&self) -> &Trace {
+        &self.trace
+    }
+
+    /// The first line without the leading `handleguard: `: the rule, and one sentence with both places.
+    pub fn sentence(&self) -> impl fmt::Display + '_ {
+        Sentence(&self.finding)
+    }
+
+    /// The labelled lines: both places, thread, rule, help. Does not allocate.
+    pub(crate) fn details(&self) -> impl fmt::Display + '_ {
+        Details(self)
+    }
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "handleguard: {}", self.sentence())?;
+        write!(f, "{}{}", self.details(), self.trace)
+    }
+}
+
+struct Sentence<'a>(&'a Finding);
+
+impl fmt::Display for Sentence<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.0.rule())?;
+        match self.0 {
+            Finding::MissingScope {
+                callback,
+                opener: Opener::Nothing,
+                ..
+            } => write!(f, "callback {callback} started with no HandleScope open"),
+            Finding::MissingScope {
+                callback,
+                opener,
+                turn,
+            } => {
+                let since = if turn.is_some() {
+                    " since the turn began"
+                } else {
+                    ""
+                };
+                write!(
+                    f,
+                    "callback {callback} started with no HandleScope opened{since}; its handles stay in {}",
+                    The(opener)
+                )
+            }
+            Finding::OuterGrowth {
+                ended,
+                opener,
+                turn,
+                grown,
+            } => {
+                match ended {
+                    Ended::Callback(callback) => write!(f, "callback {callback}")?,
+                    Ended::Turn | Ended::Isolate => write!(f, "turn {}", turn.place)?,
+                }
+                write!(f, " left {} in {}", Handles(*grown), The(opener))
+            }
+            Finding::OutOfOrder { closing, open, .. } => {
+                write!(f, "{} closed while ", Opened(closing))?;
+                match open {
+                    Open::Scope(scope) => write!(f, "{}", Opened(scope))?,
+                    Open::Turn(turn) => write!(f, "turn {}", turn.place)?,
+                }
+                f.write_str(", which began inside it, is still open")
+            }
+            Finding::ClosedTwice { number } => {
+                write!(f, "scope #{number} closed, which is not open: closed twice")
+            }
+            Finding::NeverClosed { scope, ended, turn } => {
+                match (ended, turn) {
+                    (Ended::Turn, Some(turn)) => write!(f, "turn {} ended", turn.place)?,
+                    _ => f.write_str("isolate ended")?,
+                }
+                write!(f, " with {} still open", The(scope))
+            }
+        }
+    }
+}
+
+/// `the HandleScope `main` at file:line:column`.
+struct The<'a>(&'a Opener);
+
+impl fmt::Display for The<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Opener::Known(scope) => write!(f, "the {}", Opened(scope)),
+            Opener::Unseen => f.write_str("a HandleScope opened out of handleguard's sight"),
+            Opener::Nothing => f.write_str("no HandleScope"),
+        }
+    }
+}
+
+/// `HandleScope `main` at file:line:column`.
+struct Opened<'a>(&'a ScopeRef);
+
+impl fmt::Display for Opened<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.0.kind, self.0.place)
+    }
+}
+
+/// `1 handle`, `2 handles`.
+pub(crate) struct Handles(pub(crate) u64);
+
+impl fmt::Display for Handles {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plural = if self.0 == 1 { "" } else { "s" };
+        write!(f, "{} handle{plural}", self.0)
+    }
+}
+
+/// The number, kind and age of a scope, for a labelled line.
+struct Numbered<'a>(&'a ScopeRef);
+
+impl fmt::Display for Numbered<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ScopeRef {
+            number,
+            kind,
+            place,
+            turns_ago,
+        } = self.0;
+        write!(f, "{kind} #{number} {place}")?;
+        match turns_ago {
+            0 => Ok(()),
+            1 => f.write_str(", opened 1 turn ago"),
+            n => write!(f, ", opened {n} turns ago"),
+        }
+    }
+}
+
+struct Details<'a>(&'a Violation);
+
+impl fmt::Display for Details<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut line = |label: &str, value: fmt::Arguments<'_>| writeln!(f, "{label:>14}: {value}");
+        let violation = self.0;
+        let finding = &violation.finding;
+        let scope_line = |opener: &Opener,
+                          line: &mut dyn FnMut(&str, fmt::Arguments<'_>) -> fmt::Result,
+                          label| match opener {
+            Opener::Known(scope) => line(label, format_args!("{}", Numbered(scope))),
+            Opener::Unseen => line(
+                label,
+                format_args!("a HandleScope opened without a guard of handleguard"),
+            ),
+            Opener::Nothing => line(
+                label,
+                format_args!("nothing; V8 aborts at the first handle"),
+            ),
+        };
+        match finding {
+            Finding::MissingScope {
+                callback, opener, ..
+            } => {
+                line("callback", format_args!("{callback}"))?;
+                if let Some(callee) = &violation.callee {
+                    line("calls", format_args!("{callee}"))?;
+                }
+                scope_line(opener, &mut line, "swallowed by")?;
+            }
+            Finding::OuterGrowth { ended, opener, .. } => {
+                if let Ended::Callback(callback) = ended {
+                    line("callback", format_args!("{callback}"))?;
+                }
+                scope_line(opener, &mut line, "swallowed by")?;
+            }
+            Finding::OutOfOrder {
+                closing,
+                open,
+                between,
+            } => {
+                line("closing", format_args!("{}", Numbered(closing)))?;
+                match open {
+                    Open::Scope(scope) => line("still open", format_args!("{}", Numbered(scope)))?,
+                    Open::Turn(turn) => line(
+                        "still open",
+                        format_args!("turn #{} {}", turn.number, turn.place),
+                    )?,
+                }
+                if *between > 0 {
+                    line("note", format_args!("{between} more in between"))?;
+                }
+            }
+            Finding::ClosedTwice { .. } => {}
+            Finding::NeverClosed { scope, .. } => scope_line(scope, &mut line, "still open")?,
+        }
+        match finding {
+            Finding::OutOfOrder { .. } => {}
+            _ => {
+                if let Some(turn) = finding.turn() {
+                    line("turn", format_args!("#{} {}", turn.number, turn.place))?;
+                }
+            }
+        }
+        line("thread", format_args!("{}", violation.thread))?;
+        line("isolate", format_args!("{}", violation.isolate))?;
+        line(
+            "rule",
+            format_args!("{}={}", finding.rule(), violation.configured),
+        )?;
+        if let Some(note) = violation.note {
+            line("note", format_args!("{} {note}", violation.configured))?;
+        }
+        let open_scope = violation.dialect.open_scope;
+        match finding {
+            Finding::MissingScope { callback, .. } => match callback.name {
+                Some(name) => line(
+                    "help",
+                    format_args!("open a scope on entry to `{name}`: `{open_scope}`"),
+                )?,
+                None => line(
+                    "help",
+                    format_args!("open a scope before the call: `{open_scope}`"),
+                )?,
+            },
+            Finding::OuterGrowth { .. } => line(
+                "help",
+                format_args!(
+                    "open a scope before the first handle is made, and escape none that nobody uses: `{open_scope}`"
+                ),
+            )?,
+            Finding::OutOfOrder { .. } => line(
+                "help",
+                format_args!(
+                    "close scopes in the reverse order of opening: keep each as a local of one block, not in a field or a `Box`"
+                ),
+            )?,
+            Finding::ClosedTwice { .. } => line(
+                "help",
+                format_args!("close each scope once: do not copy what owns it"),
+            )?,
+            Finding::NeverClosed { .. } => line(
+                "help",
+                format_args!(
+                    "let the scope end with its block: no `mem::forget`, and no way out that skips its close"
+                ),
+            )?,
+        }
+        line(
+            "backtrace",
+            format_args!(
+                "{}",
+                match finding {
+                    Finding::MissingScope { .. } => "of the callback",
+                    Finding::OuterGrowth {
+                        ended: Ended::Callback(_),
+                        ..
+                    } => "of the end of the callback",
+                    Finding::OuterGrowth { .. } => "of the end of the turn",
+                    Finding::OutOfOrder { .. } | Finding::ClosedTwice { .. } => "of the close",
+                    Finding::NeverClosed { turn: Some(_), .. } => "of the end of the turn",
+                    Finding::NeverClosed { .. } => "of the end of the isolate",
+                }
+            ),
+        )
+    }
+}

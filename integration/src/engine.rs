@@ -1,0 +1,85 @@
+use crate::calibrate::{self, Refused};
+use crate::ffi::{self, RawIsolate};
+use handleguard::{Dialect, Engine, IsolateId, Sight};
+use once_cell::race::OnceBox;
+use std::ptr;
+
+/// V8, as handleguard reads it: one live isolate.
+///
+/// Not `Send`, as a guard that holds it closes on the thread that opened it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct V8 {
+    isolate: *mut RawIsolate,
+}
+
+/// Where V8 keeps `level`; found in the first isolate of the process, and the same in all, for it is one V8.
+static LEVEL_OFFSET: OnceBox<Result<usize, Refused>> = OnceBox::new();
+
+impl V8 {
+    /// The isolate of any scope or isolate: all of the v8 crate's dereference to it.
+    ///
+    /// The value must not be used once the isolate is disposed; guards do not, for [`watch`](crate::watch) ends their
+    /// record before that.
+    #[inline]
+    pub fn of(isolate: &v8::Isolate) -> Self {
+        // SAFETY: the address is only used to read V8's state, by functions of V8 that take any live isolate, and as the
+        // key of its stack. `UnsafeRawIsolatePtr` is a transparent wrapper of that address (`isolate.rs`); a size that
+        // differs does not compile.
+        let isolate: *mut RawIsolate = unsafe { std::mem::transmute(isolate.as_raw_isolate_ptr()) };
+        Self { isolate }
+    }
+
+    /// The offset of `level`, found on first use.
+    #[inline]
+    fn level_offset(self) -> Result<usize, Refused> {
+        *LEVEL_OFFSET.get_or_init(|| {
+            // SAFETY: a value of this type names a live isolate of this thread.
+            let mut subject = unsafe { calibrate::Isolate::new(self.isolate) };
+            Box::new(calibrate::level_offset(&mut subject))
+        })
+    }
+}
+
+impl Engine for V8 {
+    const DIALECT: &'static Dialect = &Dialect {
+        open_scope: "handleguard_v8::scope!(let scope, scope);",
+        mark_turn: "handleguard_v8::turn!(scope);",
+    };
+
+    #[inline]
+    fn isolate(self) -> IsolateId {
+        IsolateId(self.isolate.addr())
+    }
+
+    #[inline]
+    fn level(self) -> Option<u32> {
+        let offset = self.level_offset().ok()?;
+        // SAFETY: the isolate is live, and calibration has seen V8's `int level` at this offset of it. Volatile, for V8
+        // changes it behind the compiler's back.
+        let level: i32 = unsafe { ptr::read_volatile(self.isolate.byte_add(offset).cast()) };
+        u32::try_from(level).ok()
+    }
+
+    #[inline]
+    fn handles(self) -> Option<u64> {
+        // SAFETY: the isolate is live; the function only reads its handle blocks.
+        let handles = unsafe { ffi::number_of_handles(self.isolate) };
+        u64::try_from(handles).ok()
+    }
+
+    fn sight(self) -> Sight {
+        Sight {
+            level: match self.level_offset() {
+                Ok(offset) => Ok(format!(
+                    "V8 {}, byte {offset} of the isolate",
+                    v8::V8::get_version()
+                )),
+                Err(why) => Err(why.to_string()),
+            },
+            handles: Ok("exact, by HandleScope::NumberOfHandles".to_owned()),
+            hooks: Err(
+                "only what uses handleguard's own macros and calls is named; V8's level covers the rest".to_owned(),
+            ),
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! V8's own functions that the v8 crate links and does not bind.
+
+use std::ffi::{c_int, c_void};
+
+/// V8's isolate; only its address is used here.
+pub(crate) type RawIsolate = c_void;
+
+/// Room for a C++ `v8::HandleScope`: three words, and a fourth in builds with `V8_ENABLE_CHECKS`
+/// (`v8-local-handle.h`, `class HandleScope`). Words 1 and 2 are V8's `next` and `limit` of the moment before.
+pub(crate) type ScopeBuffer = [usize; 4];
+
+unsafe extern "C" {
+    /// `HandleScope::NumberOfHandles(Isolate*)`, a public static function (`v8-local-handle.h`): the handles of all open
+    /// scopes of the isolate, in O(1) (`handles.cc`, `HandleScope::NumberOfHandles`).
+    #[cfg_attr(
+        not(windows),
+        link_name = "_ZN2v811HandleScope15NumberOfHandlesEPNS_7IsolateE"
+    )]
+    #[cfg_attr(
+        windows,
+        link_name = "?NumberOfHandles@HandleScope@v8@@SAHPEAVIsolate@2@@Z"
+    )]
+    pub(crate) fn number_of_handles(isolate: *mut RawIsolate) -> c_int;
+
+    /// Constructs a `HandleScope` in `buffer` (the v8 crate's `binding.cc`).
+    pub(crate) fn v8__HandleScope__CONSTRUCT(buffer: *mut ScopeBuffer, isolate: *mut RawIsolate);
+
+    /// Destroys it.
+    pub(crate) fn v8__HandleScope__DESTRUCT(scope: *mut ScopeBuffer);
+
+    /// The root slot of `undefined`; makes no handle.
+    pub(crate) fn v8__Undefined(isolate: *mut RawIsolate) -> *const c_void;
+
+    /// Makes one handle.
+    pub(crate) fn v8__Local__New(isolate: *mut RawIsolate, data: *const c_void) -> *const c_void;
+}

@@ -1,0 +1,131 @@
+/// Opens a `HandleScope` to the end of the block and binds it: [`v8::scope!`](https://docs.rs/v8/latest/v8/macro.scope.html),
+/// seen by handleguard. Same arguments, same binding.
+///
+/// ```
+/// # let _v8 = handleguard_v8::__doctest::setup();
+/// # let isolate = &mut v8::Isolate::new(Default::default());
+/// handleguard_v8::scope!(let scope, isolate);
+/// let local = v8::Number::new(scope, 42.0);
+/// # let _ = local;
+/// ```
+#[macro_export]
+macro_rules! scope {
+    ($scope: ident, $param: expr $(,)?) => {
+        $crate::__private::v8::scope!($scope, $param);
+        $crate::__guard_scope!($scope, HandleScope);
+    };
+    (let $scope: ident, $param: expr $(,)?) => {
+        $crate::scope!($scope, $param);
+    };
+}
+
+/// Opens a `HandleScope` and enters a context, to the end of the block: `v8::scope_with_context!`, seen by handleguard.
+/// Same arguments, same binding; as there, `v8` must be the name of the v8 crate.
+#[macro_export]
+macro_rules! scope_with_context {
+    ($scope: ident, $param: expr, $context: expr $(,)?) => {
+        $crate::__private::v8::scope_with_context!($scope, $param, $context);
+        $crate::__guard_scope!($scope, HandleScope);
+    };
+    (let $scope: ident, $param: expr, $context: expr $(,)?) => {
+        $crate::scope_with_context!($scope, $param, $context);
+    };
+}
+
+/// Opens an `EscapableHandleScope` to the end of the block and binds it: `v8::escapable_handle_scope!`, seen by
+/// handleguard. Same arguments, same binding.
+#[macro_export]
+macro_rules! escapable_handle_scope {
+    ($scope: ident, $param: expr $(,)?) => {
+        $crate::__private::v8::escapable_handle_scope!($scope, $param);
+        $crate::__guard_scope!($scope, EscapableHandleScope);
+    };
+    (let $scope: ident, $param: expr $(,)?) => {
+        $crate::escapable_handle_scope!($scope, $param);
+    };
+}
+
+/// Opens a `TryCatch` to the end of the block and binds it: `v8::tc_scope!`, seen by handleguard. Same arguments, same
+/// binding. It holds no handles, and does not add to the depth.
+#[macro_export]
+macro_rules! tc_scope {
+    ($scope: ident, $param: expr $(,)?) => {
+        $crate::__private::v8::tc_scope!($scope, $param);
+        $crate::__guard_scope!($scope, TryCatch);
+    };
+    (let $scope: ident, $param: expr $(,)?) => {
+        $crate::tc_scope!($scope, $param);
+    };
+}
+
+/// Opens a `CallbackScope` to the end of the block and binds it: `v8::callback_scope!`, seen by handleguard. Same
+/// arguments, same binding.
+///
+/// In a callback that V8 called, V8 has opened a scope. In one that an event loop called, with the isolate itself as the
+/// argument, **nobody has**: a `CallbackScope` opens none, and each handle stays in whatever scope is open outside. That is
+/// what `missing-scope` and `outer-growth` find.
+#[macro_export]
+macro_rules! callback_scope {
+    (unsafe $scope: ident, $param: expr $(,)?) => {
+        $crate::__private::v8::callback_scope!(unsafe $scope, $param);
+        $crate::__guard_scope!($scope, CallbackScope);
+    };
+    (unsafe let $scope: ident, $param: expr $(,)?) => {
+        $crate::callback_scope!(unsafe $scope, $param);
+    };
+}
+
+/// Marks one turn of the host's loop, from here to the end of the block: one pass of the event loop, one request, one
+/// task. Scopes opened before it do not count as enclosing what runs in it. Turns nest.
+///
+/// The argument is an isolate or any scope, borrowed for a moment; the name is optional.
+///
+/// ```
+/// # let _v8 = handleguard_v8::__doctest::setup();
+/// # let isolate = &mut v8::Isolate::new(Default::default());
+/// for _request in 0..3 {
+///     handleguard_v8::turn!(isolate, "request");
+///     handleguard_v8::scope!(let scope, isolate);
+///     // ... call into JavaScript
+/// #   let _ = scope;
+/// }
+/// ```
+#[macro_export]
+macro_rules! turn {
+    ($isolate: expr $(,)?) => {
+        $crate::__private::handleguard::__if_compiled_in! {
+            let _handleguard_turn =
+                $crate::__private::turn(&mut *$isolate, $crate::__function_name!());
+        }
+    };
+    ($isolate: expr, $name: expr $(,)?) => {
+        $crate::__private::handleguard::__if_compiled_in! {
+            let _handleguard_turn = $crate::__private::turn(&mut *$isolate, $name);
+        }
+    };
+}
+
+/// The guard behind a scope that was just bound to `$scope`; nothing where the checks are compiled out.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __guard_scope {
+    ($scope: ident, $kind: ident) => {
+        $crate::__private::handleguard::__if_compiled_in! {
+            let _handleguard_scope = $crate::__private::open(
+                &mut *$scope,
+                $crate::__private::ScopeKind::$kind,
+                $crate::__function_name!(),
+            );
+        }
+    };
+}
+
+/// The path of the function around it.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __function_name {
+    () => {{
+        fn here() {}
+        $crate::__private::function_around(here)
+    }};
+}

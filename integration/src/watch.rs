@@ -1,0 +1,42 @@
+use crate::V8;
+use std::cell::Cell;
+
+thread_local! {
+    /// The isolate that was looked at last on this thread and has its [`Watch`]: a scope of the same isolate asks no
+    /// further.
+    static WATCHED: Cell<Option<V8>> = const { Cell::new(None) };
+}
+
+/// Lives in a slot of the isolate, which the v8 crate empties while the isolate is still alive, on its way to
+/// `Isolate::Dispose` (`isolate.rs`, `prepare_annex_for_dispose`).
+struct Watch(V8);
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        let _ = WATCHED.try_with(|watched| watched.set(None));
+        handleguard::end_isolate(self.0);
+    }
+}
+
+/// Has the record of `isolate` end with it: scopes still open then are reported as `never-closed`, and an isolate that
+/// comes to lie at the same address starts afresh. The macros of this crate do it by themselves.
+#[inline]
+pub fn watch(isolate: &mut v8::Isolate) -> V8 {
+    let engine = V8::of(isolate);
+    if handleguard::COMPILED_IN {
+        let _ = WATCHED.try_with(|watched| {
+            if watched.get() != Some(engine) {
+                keep(isolate, engine);
+                watched.set(Some(engine));
+            }
+        });
+    }
+    engine
+}
+
+#[cold]
+fn keep(isolate: &mut v8::Isolate, engine: V8) {
+    if isolate.get_slot::<Watch>().is_none() {
+        isolate.set_slot(Watch(engine));
+    }
+}
