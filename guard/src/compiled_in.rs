@@ -29,9 +29,9 @@ type NotSend = PhantomData<*const ()>;
 ///
 /// Not `Send`, as a scope closes on the thread that opened it:
 ///
-/// ```compile_fail
+/// ```compile_fail,E0277
 /// fn is_send<T: Send>() {}
-/// fn any<E: handleguard::Engine>() { is_send::<handleguard::ScopeGuard<E>>() }
+/// fn any<E: handleguard::Engine + Send>() { is_send::<handleguard::ScopeGuard<E>>() }
 /// ```
 #[must_use = "if unused the scope closes immediately"]
 #[derive(Debug)]
@@ -44,9 +44,9 @@ pub struct ScopeGuard<E: Engine> {
 ///
 /// Not `Send`, as a call returns on the thread that made it:
 ///
-/// ```compile_fail
+/// ```compile_fail,E0277
 /// fn is_send<T: Send>() {}
-/// fn any<E: handleguard::Engine>() { is_send::<handleguard::CallbackGuard<E>>() }
+/// fn any<E: handleguard::Engine + Send>() { is_send::<handleguard::CallbackGuard<E>>() }
 /// ```
 #[must_use = "if unused the callback ends immediately"]
 #[derive(Debug)]
@@ -59,9 +59,9 @@ pub struct CallbackGuard<E: Engine> {
 ///
 /// Not `Send`, as a turn ends on the thread that began it:
 ///
-/// ```compile_fail
+/// ```compile_fail,E0277
 /// fn is_send<T: Send>() {}
-/// fn any<E: handleguard::Engine>() { is_send::<handleguard::TurnGuard<E>>() }
+/// fn any<E: handleguard::Engine + Send>() { is_send::<handleguard::TurnGuard<E>>() }
 /// ```
 #[must_use = "if unused the turn ends immediately"]
 #[derive(Debug)]
