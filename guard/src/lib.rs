@@ -1,4 +1,129 @@
-//! handleguard
+//! A sanitizer for handle scopes: on the first occurrence, and with both places named, it tells an embedder of a
+//! JavaScript engine that a callback ran without a `HandleScope` of its own, before that becomes a leak that takes three
+//! weeks to find.
+//!
+//! This crate knows no engine. It has the [scope stack](stack), the [rules](Rule), the reports and the configuration;
+//! [`handleguard-v8`](https://docs.rs/handleguard-v8) brings V8.
+//!
+//! # The rule
+//!
+//! Handles live in the innermost open scope. An event loop that calls back into JavaScript must open one round each
+//! callback; where it does not, every handle lands in some outer scope, opened in `main` perhaps, that lives as long as the
+//! process. No heap profiler shows it.
+//!
+//! A counter of open scopes alone does not see it either, since the outer scope counts. So the host marks its *turns*: a
+//! pass of the event loop, a request, a task. **A scope opened before the turn does not enclose what runs in it.**
+//!
+//! ```
+//! # use handleguard::{Dialect, Engine, IsolateId, Sight};
+//! # #[derive(Clone, Copy)] struct MyEngine;
+//! # impl Engine for MyEngine {
+//! #     const DIALECT: &'static Dialect = &Dialect { open_scope: "", mark_turn: "" };
+//! #     fn isolate(self) -> IsolateId { IsolateId(1) }
+//! #     fn level(self) -> Option<u32> { None }
+//! #     fn handles(self) -> Option<u64> { None }
+//! #     fn sight(self) -> Sight {
+//! #         Sight { level: Err("".into()), handles: Err("".into()), hooks: Err("".into()) }
+//! #     }
+//! # }
+//! # let engine = MyEngine;
+//! let _main = handleguard::scope(engine, "main");
+//! assert_eq!(handleguard::depth(), 1);
+//! {
+//!     let _turn = handleguard::turn(engine, "event loop");
+//!     assert_eq!(handleguard::depth(), 0); // `main`'s scope is behind the barrier
+//!
+//!     let _scope = handleguard::scope(engine, "on_close");
+//!     assert_eq!(handleguard::depth(), 1);
+//!     let _callback = handleguard::callback(engine, "on_close"); // encloses: silent
+//! }
+//! assert_eq!(handleguard::depth(), 1);
+//! ```
+//!
+//! The engine's own state is the truth where it can be read, and the scope stack is the blame: who opened what, where.
+//!
+//! # Three uses
+//!
+//! **Debug builds.** The checks are compiled in with `debug_assertions`, as `debug_assert!` is, and the default action is
+//! [`abort`](Action::Abort). Nothing is to be configured; in a release build the same guards are zero-sized and empty.
+//!
+//! **Test suites.** The feature `testing` compiles them in, makes [`panic`](Action::Panic) the default, and brings
+//! `handleguard::testing`: run a closure and get every violation as data, assert that there is none, assert that at most so
+//! many handles are left.
+//!
+//! ```toml
+//! [dev-dependencies]
+//! handleguard = { version = "0.1", features = ["testing"] }
+//! ```
+//!
+//! **Production.** The feature `enabled` compiles them into a release build, and the default action is
+//! [`log`](Action::Log): one `tracing` event at target `handleguard` for each new site, and one at each tick (10 s) for each
+//! site that was seen since. The table of sites is bounded.
+//!
+//! ```toml
+//! [dependencies]
+//! handleguard = { version = "0.1", features = ["enabled"] }
+//! ```
+//! ```no_run
+//! use handleguard::{Action, Config};
+//! use std::time::Duration;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! tracing_subscriber::fmt().init();
+//! Config::new()
+//!     .action(Action::Log)
+//!     .tick(Duration::from_secs(60))
+//!     .try_init()?; // the variable HANDLEGUARD wins over this
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Configuration
+//!
+//! By [`Config`] in code, and by the variable `HANDLEGUARD` over it, with comma-separated directives in the manner of
+//! `RUST_LOG`; `HANDLEGUARD=help` lists them with their values:
+//!
+//! | directive | |
+//! |---|---|
+//! | `off`, `count`, `log`, `panic`, `abort` | the [`Action`] of every rule |
+//! | `missing-scope=log` and so on | the action of one [`Rule`] |
+//! | `tick=10s` | time between periodic reports; `off` for none |
+//! | `help` | prints all directives with their current values |
+//!
+//! # Misuse
+//!
+//! A guard is a local of one block. Kept in a field, a `Box` or across an `.await`, it closes when that is dropped, and no
+//! longer in the reverse order of opening:
+//!
+//! ```
+//! # use handleguard::Engine;
+//! # async fn read() -> u32 { 1 }
+//! # fn use_it(_: u32) {}
+//! async fn wrong(engine: impl Engine) {
+//!     let _scope = handleguard::scope(engine, None);
+//!     read().await; // WARNING: other tasks run here, inside this task's scope
+//! }
+//!
+//! async fn right(engine: impl Engine) {
+//!     let data = read().await;
+//!     let _scope = handleguard::scope(engine, None);
+//!     use_it(data);
+//! }
+//! ```
+//!
+//! A guard given to `mem::forget` never closes, as the scope behind it; `never-closed` tells of both.
+//!
+//! # What it cannot see
+//!
+//! - Code that uses no guard is not named. *Missed bug*, unless the engine's own level can be read; then it is seen, and its
+//!   opener is not.
+//! - A host that marks no turn. *Missed bug*: any outer scope encloses everything. The checker says so once.
+//! - A handle used after its scope has closed. *Missed bug*: the balance is perfect. Rust's lifetimes and ASan see that.
+//! - Handles made between the end of a reported callback and the next scope, in the same turn, are charged to that callback.
+//!   *Wrong place*, where another handler made them: give each handler a turn of its own.
+//! - An engine that counts neither its scopes nor its handles: judged by guards alone. *Missed bug* for handles that escape
+//!   from balanced scopes. The start-up line says what can be seen.
+
 #![deny(unsafe_code)]
 
 #[doc(hidden)]
@@ -26,6 +151,8 @@ mod start;
 mod stderr;
 mod switch;
 mod sync;
+#[cfg(test)]
+mod tests;
 mod tick;
 mod trace;
 mod violation;
@@ -38,5 +165,5 @@ pub use place::Place;
 pub use report::{Report, Site};
 pub use rule::Rule;
 pub use switch::*;
-pub use trace::{Frame, Trace};
+pub use trace::{Frame, MAX_FRAMES, Trace};
 pub use violation::Violation;

@@ -174,7 +174,10 @@ impl Stack {
 
     /// Whether [`open_scope`](Self::open_scope) can use the count of handles, which it does not need otherwise.
     pub fn wants_handles(&self) -> bool {
-        self.turns.last().is_some_and(|turn| turn.tail.is_some())
+        // What is opened inside the callback is part of it, and its end counts all.
+        self.depth == 0
+            && self.callbacks_in_turn == 0
+            && self.turns.last().is_some_and(|turn| turn.tail.is_some())
     }
 
     /// A scope was opened; `seen` is from just inside it.
@@ -184,7 +187,9 @@ impl Stack {
         place: Place,
         seen: Seen,
     ) -> (FrameId, Option<Swallowed>) {
-        let swallowed = if self.wants_handles() && self.depth == 0 {
+        let outside = seen.level.map(|inside| inside.saturating_sub(u32::from(kind.holds_handles())));
+        // In a scope out of our sight, the count would be of handles that end with that scope.
+        let swallowed = if self.wants_handles() && self.exposed(outside) {
             self.end_tail(seen.handles)
         } else {
             None
@@ -313,7 +318,9 @@ impl Stack {
             self.turns.last_mut(),
             turn_ref,
         ) {
-            let grown = now.saturating_sub(before);
+            // What was told of inside it, by a callback or a turn there, is told.
+            let untold = turn.unexplained(now).unwrap_or(u64::MAX);
+            let grown = now.saturating_sub(before).min(untold);
             turn.explained += grown;
             match callback.charge {
                 Some(charge) => outcome.swallowed = swallowed(charge, grown),

@@ -7,6 +7,44 @@
 //! handleguard = { version = "0.1", features = ["testing"] }
 //! ```
 //!
+//! ```
+//! use handleguard::{Rule, testing};
+//! # use handleguard::{Dialect, Engine, IsolateId, Sight};
+//! # #[derive(Clone, Copy)] struct MyEngine;
+//! # impl Engine for MyEngine {
+//! #     const DIALECT: &'static Dialect = &Dialect { open_scope: "", mark_turn: "" };
+//! #     fn isolate(self) -> IsolateId { IsolateId(1) }
+//! #     fn level(self) -> Option<u32> { None }
+//! #     fn handles(self) -> Option<u64> { Some(0) }
+//! #     fn sight(self) -> Sight {
+//! #         Sight { level: Err("".into()), handles: Ok("".into()), hooks: Err("".into()) }
+//! #     }
+//! # }
+//! # let engine = MyEngine;
+//!
+//! fn on_close(engine: impl Engine) {
+//!     let _callback = handleguard::callback(engine, "on_close"); // no scope: the bug
+//! }
+//!
+//! // Every violation as data.
+//! let violations = testing::run(|| {
+//!     let _turn = handleguard::turn(engine, "event loop");
+//!     on_close(engine);
+//! })
+//! .violations;
+//! assert_eq!(violations[0].rule(), Rule::MissingScope);
+//! assert_eq!(violations[0].finding().callback().unwrap().name, Some("on_close"));
+//!
+//! // Or none at all, and no handle left behind.
+//! testing::assert_at_most(engine, 0, || {
+//!     testing::assert_clean(|| {
+//!         let _turn = handleguard::turn(engine, "event loop");
+//!         let _scope = handleguard::scope(engine, "on_close");
+//!         on_close(engine);
+//!     })
+//! });
+//! ```
+//!
 //! What is collected is this thread's: tests that run side by side do not see each other, and a violation on a thread
 //! that the closure starts takes the configured action there (`panic`, unless told otherwise).
 

@@ -135,11 +135,14 @@ fn prune(frames: Vec<Frame>) -> Vec<Frame> {
         .iter()
         .position(|frame| is_runtime(&frame.function))
         .map_or(frames.len(), |at| start + at);
-    let kept: Vec<Frame> = frames[start..end]
+    let mut kept: Vec<Frame> = frames[start..end]
         .iter()
         .filter(|frame| !is_checker(&frame.function))
         .cloned()
         .collect();
+    while kept.len() > 1 && kept.last().is_some_and(|frame| is_std(&frame.function)) {
+        kept.pop();
+    }
     if kept.is_empty() { frames } else { kept }
 }
 
@@ -162,7 +165,7 @@ fn is_std(function: &str) -> bool {
 }
 
 fn is_runtime(function: &str) -> bool {
-    function.starts_with("std::sys::backtrace::__rust_begin_short_backtrace")
+    function.contains("::__rust_begin_short_backtrace")
         || function.starts_with("std::rt::lang_start")
         || function == "__libc_start_main"
 }
@@ -213,6 +216,7 @@ mod tests {
             "app::on_close",
             "handleguard::testing::run",
             "app::main",
+            "core::ops::function::FnOnce::call_once",
             "std::sys::backtrace::__rust_begin_short_backtrace",
             "main",
         ];

@@ -205,7 +205,7 @@ impl fmt::Display for Details<'_> {
             ),
             Opener::Nothing => line(
                 label,
-                format_args!("nothing; V8 aborts at the first handle"),
+                format_args!("nothing: no HandleScope is open at all"),
             ),
         };
         match finding {

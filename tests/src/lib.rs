@@ -1,12 +1,13 @@
 //! What the tests on real V8 share.
 
+use std::process::{Command, Output};
 use std::sync::Once;
 
 /// Starts V8, once in the process.
 pub fn start_v8() {
     static START: Once = Once::new();
     START.call_once(|| {
-        // Tests run on threads of their own, so the platform must not belong to one.
+        // Tests run on threads of their own, and the default platform would tie V8 to the first.
         v8::V8::initialize_platform(v8::new_unprotected_default_platform(0, false).make_shared());
         v8::V8::initialize();
     });
@@ -19,9 +20,56 @@ pub fn eval<'s>(scope: &v8::PinScope<'s, '_>, source: &str) -> v8::Local<'s, v8:
     script.run(scope).expect("a script that does not throw")
 }
 
-/// As [`eval`], for a source that is a function.
+/// As [`eval`], for a source that is a function; as if it stood in line 1 of `handlers.js`.
 pub fn function<'s>(scope: &v8::PinScope<'s, '_>, source: &str) -> v8::Local<'s, v8::Function> {
-    eval(scope, &format!("({source})"))
+    let name = v8::String::new(scope, "handlers.js").expect("a string");
+    let origin = v8::ScriptOrigin::new(
+        scope,
+        name.into(),
+        0,
+        0,
+        false,
+        0,
+        None,
+        false,
+        false,
+        false,
+        None,
+    );
+    let source = v8::String::new(scope, &format!("({source})")).expect("a string");
+    v8::Script::compile(scope, source, Some(&origin))
+        .expect("a script that compiles")
+        .run(scope)
+        .expect("a script that does not throw")
         .try_into()
         .expect("a function")
+}
+
+/// The variable that tells a test that it is the child: what it does then ends the process, or needs one of its own.
+const CHILD: &str = "HANDLEGUARD_TEST_CHILD";
+
+/// Whether this process was started by [`child`].
+pub fn is_child() -> bool {
+    std::env::var_os(CHILD).is_some()
+}
+
+/// Runs the test `name` of this binary again, in a process of its own, with the directives `handleguard`. Its output
+/// is shown if the parent fails.
+pub fn child(name: &str, handleguard: &str) -> Output {
+    let exe = std::env::current_exe().expect("the path of this binary");
+    let output = Command::new(exe)
+        .args([name, "--exact", "--nocapture", "--test-threads=1"])
+        .env(CHILD, "1")
+        .env("HANDLEGUARD", handleguard)
+        .output()
+        .expect("a child process");
+    println!(
+        "{}\n--- stdout\n{}\n--- stderr\n{}",
+        output.status,
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let ran = String::from_utf8_lossy(&output.stdout);
+    assert!(ran.contains("running 1 test"), "no test is named `{name}`");
+    output
 }

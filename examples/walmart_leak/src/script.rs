@@ -1,0 +1,124 @@
+use crate::http::{Request, Response};
+use handleguard_v8::{GuardedScript, make_callback};
+use std::fmt;
+use v8::{Function, HandleScope, Local, Object, PinScope, PinnedRef, TryCatch, Value};
+
+/// What a script has to be, for messages.
+pub const ACCEPTED: &str = "a JavaScript file that declares the functions onConnection, onRequest, onResponse and onClose";
+
+/// The functions of the script, in handles of `main`'s scope: calling one makes no handle on the way to it.
+pub struct Handlers<'s> {
+    pub this: Local<'s, Object>,
+    pub on_close: Local<'s, Function>,
+    on_connection: Local<'s, Function>,
+    on_request: Local<'s, Function>,
+    on_response: Local<'s, Function>,
+}
+
+/// What JavaScript threw: its text, and where.
+pub struct Thrown(String);
+
+impl fmt::Display for Thrown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl<'s> Handlers<'s> {
+    /// Runs the script and takes its handlers; `name` is that of its file.
+    pub fn load(scope: &mut PinScope<'s, '_>, name: &str, source: &str) -> Result<Self, String> {
+        run(scope, name, source).map_err(|thrown| thrown.to_string())?;
+        let this = scope.get_current_context().global(scope);
+        let handler = |name| {
+            this.get(scope, string(scope, name).into())
+                .and_then(|value| Local::<Function>::try_from(value).ok())
+                .ok_or_else(|| format!("declares no function {name}"))
+        };
+        Ok(Self {
+            this,
+            on_close: handler("onClose")?,
+            on_connection: handler("onConnection")?,
+            on_request: handler("onRequest")?,
+            on_response: handler("onResponse")?,
+        })
+    }
+
+    /// The server has accepted a connection.
+    pub fn connection(&self, scope: &mut PinScope<'_, '_>) -> Result<(), Thrown> {
+        handleguard_v8::scope!(let scope, scope);
+        handleguard_v8::tc_scope!(let scope, scope);
+        let result = make_callback(scope, "on_connection", self.this, self.on_connection, &[]);
+        outcome(scope, result).map(drop)
+    }
+
+    /// The server has read a request; the body of the response.
+    pub fn request(
+        &self,
+        scope: &mut PinScope<'_, '_>,
+        request: &Request,
+    ) -> Result<String, Thrown> {
+        handleguard_v8::scope!(let scope, scope);
+        handleguard_v8::tc_scope!(let scope, scope);
+        let args = [
+            string(scope, &request.method).into(),
+            string(scope, &request.path).into(),
+        ];
+        let body = make_callback(scope, "on_request", self.this, self.on_request, &args)
+            .and_then(|body| body.to_string(scope))
+            .map(|body| body.to_rust_string_lossy(scope));
+        outcome(scope, body)
+    }
+
+    /// The client has read a response.
+    pub fn response(
+        &self,
+        scope: &mut PinScope<'_, '_>,
+        response: &Response,
+    ) -> Result<(), Thrown> {
+        handleguard_v8::scope!(let scope, scope);
+        handleguard_v8::tc_scope!(let scope, scope);
+        let args = [
+            v8::Integer::new_from_unsigned(scope, response.status.into()).into(),
+            string(scope, &response.body).into(),
+        ];
+        let result = make_callback(scope, "on_response", self.this, self.on_response, &args);
+        outcome(scope, result).map(drop)
+    }
+}
+
+fn run<'s>(scope: &mut PinScope<'s, '_>, name: &str, source: &str) -> Result<(), Thrown> {
+    handleguard_v8::scope!(let scope, scope);
+    handleguard_v8::tc_scope!(let scope, scope);
+    let name = string(scope, name).into();
+    let origin = v8::ScriptOrigin::new(
+        scope, name, 0, 0, false, -1, None, false, false, false, None,
+    );
+    let source = string(scope, source);
+    let result = v8::Script::compile(scope, source, Some(&origin))
+        .and_then(|script| script.guarded_run(scope));
+    outcome(scope, result).map(drop)
+}
+
+/// The result of a call, or what it threw.
+pub fn outcome<T>(
+    scope: &PinnedRef<'_, TryCatch<'_, '_, HandleScope<'_>>>,
+    result: Option<T>,
+) -> Result<T, Thrown> {
+    result.ok_or_else(|| {
+        let text = scope
+            .exception()
+            .map(|exception: Local<Value>| exception.to_rust_string_lossy(scope))
+            .unwrap_or_else(|| "execution was terminated".to_owned());
+        let place = scope.message().and_then(|message| {
+            let name = message.get_script_resource_name(scope)?;
+            let line = message.get_line_number(scope)?;
+            Some(format!(" ({}:{line})", name.to_rust_string_lossy(scope)))
+        });
+        Thrown(text + &place.unwrap_or_default())
+    })
+}
+
+fn string<'s>(scope: &PinScope<'s, '_>, text: &str) -> Local<'s, v8::String> {
+    // V8's limit is half a gigabyte, and what comes from a socket is cut off far below.
+    v8::String::new(scope, text).expect("a script or message within V8's length of a string")
+}

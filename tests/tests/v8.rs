@@ -1,0 +1,16 @@
+//! handleguard on real V8. One binary, for each that links V8 is large.
+
+#[path = "v8/calls.rs"]
+mod calls;
+#[path = "v8/death.rs"]
+mod death;
+#[path = "v8/facts.rs"]
+mod facts;
+#[path = "v8/isolates.rs"]
+mod isolates;
+#[path = "v8/macros.rs"]
+mod macros;
+#[path = "v8/rules.rs"]
+mod rules;
+#[path = "v8/traps.rs"]
+mod traps;

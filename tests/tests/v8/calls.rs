@@ -1,0 +1,147 @@
+//! Every guarded way into JavaScript is judged, and gives what the plain one gives.
+
+use handleguard_tests::{eval, function, start_v8};
+use handleguard_v8::handleguard::Rule;
+use handleguard_v8::{
+    GuardedFunction, GuardedIsolate, GuardedMicrotaskQueue, GuardedModule, GuardedScript,
+    make_callback, scope, tc_scope, testing, turn,
+};
+
+/// Runs `call` twice in a turn: bare, which must be found as `name`, and in a scope, which must be silent.
+fn judged(
+    scope: &mut v8::PinScope,
+    name: &str,
+    mut call: impl for<'s> FnMut(&mut v8::PinScope<'s, '_>),
+) {
+    let violations = testing::run(|| {
+        turn!(scope, "loop");
+        call(scope);
+    })
+    .violations;
+    assert_eq!(violations.len(), 1, "{name}: {violations:#?}");
+    assert_eq!(violations[0].rule(), Rule::MissingScope);
+    let callback = violations[0].finding().callback().unwrap();
+    assert_eq!(callback.name, Some(name));
+    assert!(callback.location.file().ends_with("calls.rs"));
+    testing::assert_clean(|| {
+        turn!(scope, "loop");
+        scope!(let scope, scope);
+        call(scope);
+    });
+}
+
+fn module<'s>(scope: &mut v8::PinScope<'s, '_>) -> v8::Local<'s, v8::Module> {
+    let source = v8::String::new(scope, "globalThis.evaluated = 1").unwrap();
+    let name = v8::String::new(scope, "module.js").unwrap();
+    let origin = v8::ScriptOrigin::new(
+        scope,
+        name.into(),
+        0,
+        0,
+        false,
+        0,
+        None,
+        false,
+        false,
+        true,
+        None,
+    );
+    let mut source = v8::script_compiler::Source::new(source, Some(&origin));
+    let module = v8::script_compiler::compile_module(scope, &mut source).unwrap();
+    module.instantiate_module(scope, |_, _, _, _| None).unwrap();
+    module
+}
+
+#[test]
+fn every_way_into_javascript_is_judged() {
+    start_v8();
+    let isolate = &mut v8::Isolate::new(Default::default());
+    isolate.set_microtasks_policy(v8::MicrotasksPolicy::Explicit);
+    scope!(let scope, isolate);
+    let context = v8::Context::new(scope, Default::default());
+    let scope = &mut v8::ContextScope::new(scope, context);
+    let undefined: v8::Local<v8::Value> = v8::undefined(scope).into();
+    let two = function(scope, "function Two() { return 2 }");
+    let object = v8::Object::new(scope);
+
+    judged(scope, "Function::call", |scope| {
+        let result = two.guarded_call(scope, undefined, &[]).unwrap();
+        assert_eq!(result.uint32_value(scope), Some(2));
+    });
+    judged(scope, "Function::call_with_context", |scope| {
+        let result = two
+            .guarded_call_with_context(scope, context, undefined, &[])
+            .unwrap();
+        assert_eq!(result.uint32_value(scope), Some(2));
+    });
+    judged(scope, "Function::new_instance", |scope| {
+        assert!(two.guarded_new_instance(scope, &[]).unwrap().is_object());
+    });
+    let source = v8::String::new(scope, "3").unwrap();
+    let script = v8::Script::compile(scope, source, None).unwrap();
+    judged(scope, "Script::run", |scope| {
+        let result = script.guarded_run(scope).unwrap();
+        assert_eq!(result.uint32_value(scope), Some(3));
+    });
+    let module = module(scope);
+    judged(scope, "Module::evaluate", |scope| {
+        assert!(module.guarded_evaluate(scope).unwrap().is_promise());
+    });
+    judged(scope, "Isolate::perform_microtask_checkpoint", |scope| {
+        scope.guarded_perform_microtask_checkpoint();
+    });
+    judged(scope, "on_event", |scope| {
+        let result = make_callback(scope, "on_event", object, two, &[]).unwrap();
+        assert_eq!(result.uint32_value(scope), Some(2));
+    });
+    let queue = v8::MicrotaskQueue::new(scope, v8::MicrotasksPolicy::Explicit);
+    judged(scope, "MicrotaskQueue::perform_checkpoint", |scope| {
+        queue.guarded_perform_checkpoint(scope);
+    });
+}
+
+#[test]
+fn make_callback_drains_microtasks_after_the_outermost_only() {
+    fn nested(scope: &mut v8::PinScope, args: v8::FunctionCallbackArguments, _: v8::ReturnValue) {
+        let inner: v8::Local<v8::Function> = args.get(0).try_into().unwrap();
+        let this = args.this();
+        make_callback(scope, "inner", this, inner, &[]);
+        assert_eq!(eval(scope, "drained").uint32_value(scope), Some(0));
+    }
+
+    start_v8();
+    let isolate = &mut v8::Isolate::new(Default::default());
+    isolate.set_microtasks_policy(v8::MicrotasksPolicy::Explicit);
+    scope!(let scope, isolate);
+    let context = v8::Context::new(scope, Default::default());
+    let scope = &mut v8::ContextScope::new(scope, context);
+    eval(scope, "globalThis.drained = 0");
+    let global = context.global(scope);
+    let inner = function(scope, "() => { Promise.resolve().then(() => drained++) }");
+    let nested = v8::Function::new(scope, nested).unwrap();
+    make_callback(scope, "outer", global, nested, &[inner.into()]).unwrap();
+    assert_eq!(eval(scope, "drained").uint32_value(scope), Some(1));
+}
+
+#[test]
+fn make_callback_of_a_function_that_throws_gives_nothing_and_drains_nothing() {
+    start_v8();
+    let isolate = &mut v8::Isolate::new(Default::default());
+    isolate.set_microtasks_policy(v8::MicrotasksPolicy::Explicit);
+    scope!(let scope, isolate);
+    let context = v8::Context::new(scope, Default::default());
+    let scope = &mut v8::ContextScope::new(scope, context);
+    eval(scope, "globalThis.drained = 0");
+    let global = context.global(scope);
+    let throws = function(
+        scope,
+        "() => { Promise.resolve().then(() => drained++); throw new Error('no') }",
+    );
+    {
+        tc_scope!(let scope, scope);
+        assert!(make_callback(scope, "throws", global, throws, &[]).is_none());
+        let exception = scope.exception().unwrap();
+        assert_eq!(exception.to_rust_string_lossy(scope), "Error: no");
+    }
+    assert_eq!(eval(scope, "drained").uint32_value(scope), Some(0));
+}

@@ -1,0 +1,321 @@
+//! Each rule on real V8: the bug is found with the right places and counts, and its mended twin is silent.
+
+use handleguard_tests::{function, start_v8};
+use handleguard_v8::handleguard::finding::{Ended, Finding, Open, Opener, ScopeKind};
+use handleguard_v8::handleguard::{self, Engine, Rule, Violation};
+use handleguard_v8::{GuardedFunction, V8, make_callback, scope, testing, turn};
+use std::pin::Pin;
+
+/// Runs `test` in a host as of 2013: one scope, opened here, that lives as long as everything else.
+fn host(test: impl FnOnce(&mut v8::PinScope)) {
+    start_v8();
+    let isolate = &mut v8::Isolate::new(Default::default());
+    scope!(let scope, isolate);
+    let context = v8::Context::new(scope, Default::default());
+    let scope = &mut v8::ContextScope::new(scope, context);
+    test(scope);
+}
+
+fn on_close(scope: &mut v8::PinScope, callback: &v8::Global<v8::Function>) {
+    let callback = v8::Local::new(scope, callback);
+    let process = v8::Object::new(scope);
+    make_callback(scope, "on_close", process, callback, &[]);
+}
+
+/// The line of `make_callback` above.
+const ON_CLOSE_LINE: u32 = line!() - 4;
+
+fn callback(scope: &v8::PinScope) -> v8::Global<v8::Function> {
+    let callback = function(scope, "function onClose() {}");
+    v8::Global::new(scope, callback)
+}
+
+fn rules(violations: &[Violation]) -> Vec<Rule> {
+    violations.iter().map(Violation::rule).collect()
+}
+
+#[test]
+fn the_founding_case_is_found_in_its_first_turn_with_every_handle_counted() {
+    host(|scope| {
+        let on_close_js = callback(scope);
+        let engine = V8::of(scope);
+        let before = engine.handles().unwrap();
+        let turns = 100;
+        let violations = testing::run(|| {
+            for _ in 0..turns {
+                turn!(scope, "loop");
+                on_close(scope, &on_close_js);
+            }
+        })
+        .violations;
+        let grown = engine.handles().unwrap() - before;
+
+        assert_eq!(rules(&violations), vec![Rule::MissingScope; turns]);
+        let first = &violations[0];
+        let callback = first.finding().callback().unwrap();
+        assert_eq!(callback.name, Some("on_close"));
+        assert!(callback.location.file().ends_with("rules.rs"));
+        assert_eq!(callback.location.line(), ON_CLOSE_LINE);
+        let opener = first.finding().opener().unwrap();
+        assert_eq!(opener.place.name, Some("v8::rules::host"));
+        assert_eq!(first.callee(), Some("onClose (handlers.js:1:18)"));
+        assert!(grown >= turns as u64);
+        assert_eq!(
+            violations.iter().map(Violation::handles).sum::<u64>(),
+            grown
+        );
+    });
+}
+
+#[test]
+fn the_mended_founding_case_is_silent_and_does_not_grow() {
+    host(|scope| {
+        let on_close_js = callback(scope);
+        let engine = V8::of(scope);
+        testing::assert_at_most(engine, 0, || {
+            testing::assert_clean(|| {
+                for _ in 0..10_000 {
+                    turn!(scope, "loop");
+                    scope!(let scope, scope);
+                    on_close(scope, &on_close_js);
+                }
+            })
+        });
+    });
+}
+
+#[test]
+fn with_no_scope_at_all_the_callback_is_named_before_v8_aborts() {
+    start_v8();
+    let isolate = &mut v8::Isolate::new(Default::default());
+    let engine = V8::of(isolate);
+    let violations = testing::run(|| {
+        turn!(isolate, "loop");
+        let _callback = handleguard::callback(engine, "bare");
+    })
+    .violations;
+    assert_eq!(rules(&violations), [Rule::MissingScope]);
+    assert!(matches!(
+        violations[0].finding(),
+        Finding::MissingScope {
+            opener: Opener::Nothing,
+            ..
+        }
+    ));
+}
+
+#[test]
+fn a_scope_opened_without_a_guard_counts_as_enclosing_and_as_swallowing() {
+    start_v8();
+    let isolate = &mut v8::Isolate::new(Default::default());
+    v8::scope!(let scope, isolate);
+    let context = v8::Context::new(scope, Default::default());
+    let scope = &mut v8::ContextScope::new(scope, context);
+    let on_close_js = callback(scope);
+    let violations = testing::run(|| {
+        turn!(scope, "loop");
+        on_close(scope, &on_close_js);
+    })
+    .violations;
+    assert_eq!(rules(&violations), [Rule::MissingScope]);
+    assert!(matches!(
+        violations[0].finding(),
+        Finding::MissingScope {
+            opener: Opener::Unseen,
+            ..
+        }
+    ));
+    testing::assert_clean(|| {
+        turn!(scope, "loop");
+        v8::scope!(let scope, scope);
+        on_close(scope, &on_close_js);
+    });
+}
+
+#[test]
+fn a_handle_made_before_the_scope_opens_is_growth_of_the_turn() {
+    host(|scope| {
+        let on_close_js = callback(scope);
+        let violations = testing::run(|| {
+            turn!(scope, "too late");
+            let _ = v8::Number::new(scope, 0.5);
+            scope!(let scope, scope);
+            on_close(scope, &on_close_js);
+        })
+        .violations;
+        assert_eq!(rules(&violations), [Rule::OuterGrowth]);
+        assert!(matches!(
+            violations[0].finding(),
+            Finding::OuterGrowth { ended: Ended::Turn, grown: 1, turn, .. } if turn.place.name == Some("too late")
+        ));
+    });
+}
+
+#[test]
+fn an_idle_turn_that_leaks_one_handle_is_found() {
+    host(|scope| {
+        let context = scope.get_current_context();
+        let context = v8::Global::new(scope, context);
+        let violations = testing::run(|| {
+            turn!(scope, "frame");
+            let _ = v8::Local::new(scope, &context);
+        })
+        .violations;
+        assert_eq!(rules(&violations), [Rule::OuterGrowth]);
+        assert_eq!(violations[0].handles(), 1);
+        testing::assert_clean(|| {
+            turn!(scope, "frame");
+            scope!(let scope, scope);
+            let _ = v8::Local::new(scope, &context);
+        });
+    });
+}
+
+#[test]
+fn a_handle_escaped_into_the_root_scope_is_found() {
+    fn after_work(scope: &mut v8::PinScope) {
+        handleguard_v8::escapable_handle_scope!(let scope, scope);
+        let value = v8::Number::new(scope, 0.5);
+        scope.escape(value);
+    }
+
+    host(|scope| {
+        let violations = testing::run(|| {
+            turn!(scope, "after work");
+            after_work(scope);
+        })
+        .violations;
+        assert_eq!(rules(&violations), [Rule::OuterGrowth]);
+        assert_eq!(violations[0].handles(), 1);
+    });
+}
+
+#[test]
+fn scopes_closed_in_the_wrong_order_are_named_both() {
+    host(|scope| {
+        let engine = V8::of(scope);
+        let violations = testing::run(|| {
+            let outer = handleguard::scope(engine, "outer");
+            let inner = handleguard::scope(engine, "inner");
+            drop(outer);
+            drop(inner);
+        })
+        .violations;
+        assert_eq!(rules(&violations), [Rule::OutOfOrder]);
+        let Finding::OutOfOrder { closing, open, .. } = violations[0].finding() else {
+            panic!("{}", violations[0]);
+        };
+        assert_eq!(closing.place.name, Some("outer"));
+        assert!(matches!(open, Open::Scope(scope) if scope.place.name == Some("inner")));
+        testing::assert_clean(|| {
+            let _outer = handleguard::scope(engine, "outer");
+            let _inner = handleguard::scope(engine, "inner");
+        });
+    });
+}
+
+/// Opens a V8 scope, with its guard, that nobody closes: a scope in a box that is leaked.
+fn leak_scope(isolate: &mut v8::Isolate) {
+    // SAFETY: the same isolate, which the tests keep alive for as long as anything can touch the scope: nothing does.
+    let isolate: &'static mut v8::Isolate = unsafe { &mut *(isolate as *mut _) };
+    let storage = Box::leak(Box::new(v8::HandleScope::new(isolate)));
+    // SAFETY: leaked, so it never moves.
+    let scope = unsafe { Pin::new_unchecked(storage) }.init();
+    std::mem::forget(handleguard::scope_at(
+        V8::of(&scope),
+        ScopeKind::HandleScope,
+        handleguard::Place::here("leak_scope"),
+    ));
+}
+
+#[test]
+fn a_scope_left_open_by_a_turn_is_named_once_and_as_what_swallows_later_handles() {
+    host(|scope| {
+        let on_close_js = callback(scope);
+        let violations = testing::run(|| {
+            {
+                turn!(scope, "forgetful");
+                leak_scope(scope);
+            }
+            turn!(scope, "loop");
+            on_close(scope, &on_close_js);
+        })
+        .violations;
+        assert_eq!(rules(&violations), [Rule::NeverClosed, Rule::MissingScope]);
+        for violation in &violations {
+            let opener = violation.finding().opener().unwrap();
+            assert_eq!(opener.place.name, Some("leak_scope"));
+        }
+    });
+}
+
+#[test]
+fn a_forgotten_guard_whose_v8_scope_closed_is_our_own_limit_and_accuses_nobody() {
+    host(|scope| {
+        let engine = V8::of(scope);
+        testing::assert_clean(|| {
+            turn!(scope, "loop");
+            v8::scope!(let scope, scope);
+            let _ = v8::Number::new(scope, 0.5);
+            std::mem::forget(handleguard::scope(engine, "forgotten"));
+        });
+        assert_eq!(handleguard::depth(), 1);
+    });
+}
+
+#[test]
+fn a_scope_open_when_its_isolate_is_disposed_is_named() {
+    start_v8();
+    let violations = testing::run(|| {
+        let mut isolate = v8::Isolate::new(Default::default());
+        // Its record ends with the isolate.
+        handleguard_v8::watch(&mut isolate);
+        leak_scope(&mut isolate);
+    })
+    .violations;
+    assert_eq!(rules(&violations), [Rule::NeverClosed]);
+    assert!(matches!(
+        violations[0].finding(),
+        Finding::NeverClosed {
+            ended: Ended::Isolate,
+            scope: Opener::Known(scope),
+            ..
+        } if scope.place.name == Some("leak_scope")
+    ));
+}
+
+#[test]
+fn an_isolate_disposed_with_every_scope_closed_is_silent() {
+    start_v8();
+    testing::assert_clean(|| {
+        for _ in 0..10 {
+            let isolate = &mut v8::Isolate::new(Default::default());
+            scope!(let scope, isolate);
+            let _ = v8::Number::new(scope, 0.5);
+        }
+    });
+}
+
+#[test]
+fn the_report_itself_changes_no_count() {
+    host(|scope| {
+        let undefined = v8::undefined(scope).into();
+        let call = function(scope, "() => 1");
+        let engine = V8::of(scope);
+        call.call(scope, undefined, &[]);
+        let before = engine.handles().unwrap();
+        call.call(scope, undefined, &[]);
+        let plain = engine.handles().unwrap() - before;
+        let violations = testing::run(|| {
+            turn!(scope, "loop");
+            call.guarded_call(scope, undefined, &[]);
+        })
+        .violations;
+        assert_eq!(
+            violations[0].callee(),
+            Some("<anonymous> (handlers.js:1:2)")
+        );
+        assert_eq!(engine.handles().unwrap() - before - plain, plain);
+        assert_eq!(violations[0].handles(), plain);
+    });
+}
