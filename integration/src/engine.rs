@@ -15,6 +15,19 @@ pub struct V8 {
 /// Where V8 keeps `level`; found in the first isolate of the process, and the same in all, for it is one V8.
 static LEVEL_OFFSET: OnceBox<Result<usize, Refused>> = OnceBox::new();
 
+/// Handles alive in all open scopes of the isolate together, exact to one (`HandleScope::NumberOfHandles`).
+#[inline]
+pub fn handles(isolate: &v8::Isolate) -> Option<u64> {
+    V8::of(isolate).handles()
+}
+
+/// Open handle scopes of the isolate, as V8 counts them (`HandleScopeData::level`). `None` if this V8's count could not be
+/// found.
+#[inline]
+pub fn level(isolate: &v8::Isolate) -> Option<u32> {
+    V8::of(isolate).level()
+}
+
 impl V8 {
     /// The isolate of any scope or isolate: all of the v8 crate's dereference to it.
     ///

@@ -55,20 +55,21 @@ mod calibrate;
 mod call;
 mod engine;
 mod ffi;
+mod guards;
 mod macros;
 mod make_callback;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod watch;
 
 pub use call::{
     GuardedFunction, GuardedIsolate, GuardedMicrotaskQueue, GuardedModule, GuardedScript,
 };
-pub use engine::V8;
+pub use engine::{V8, handles, level};
+pub use guards::{callback_guard, scope_guard, turn_guard};
 pub use make_callback::make_callback;
-pub use watch::watch;
 
 pub use handleguard;
-#[cfg(feature = "testing")]
-pub use handleguard::testing;
 
 /// What the macros expand to.
 #[doc(hidden)]
@@ -76,21 +77,6 @@ pub mod __private {
     pub use handleguard;
     pub use handleguard::finding::ScopeKind;
     pub use v8;
-
-    use crate::V8;
-    use handleguard::{Place, ScopeGuard, TurnGuard};
-
-    #[inline]
-    #[track_caller]
-    pub fn open(isolate: &mut v8::Isolate, kind: ScopeKind, name: &'static str) -> ScopeGuard<V8> {
-        handleguard::scope_at(crate::watch(isolate), kind, Place::here(name))
-    }
-
-    #[inline]
-    #[track_caller]
-    pub fn turn(isolate: &mut v8::Isolate, name: &'static str) -> TurnGuard<V8> {
-        handleguard::turn_at(crate::watch(isolate), Place::here(name))
-    }
 
     /// The path of the function in which `here` is declared.
     #[inline]

@@ -95,12 +95,12 @@ macro_rules! turn {
     ($isolate: expr $(,)?) => {
         $crate::__private::handleguard::__if_compiled_in! {
             let _handleguard_turn =
-                $crate::__private::turn(&mut *$isolate, $crate::__function_name!());
+                $crate::turn_guard(&mut *$isolate, $crate::__function_name!());
         }
     };
     ($isolate: expr, $name: expr $(,)?) => {
         $crate::__private::handleguard::__if_compiled_in! {
-            let _handleguard_turn = $crate::__private::turn(&mut *$isolate, $name);
+            let _handleguard_turn = $crate::turn_guard(&mut *$isolate, $name);
         }
     };
 }
@@ -111,7 +111,7 @@ macro_rules! turn {
 macro_rules! __guard_scope {
     ($scope: ident, $kind: ident) => {
         $crate::__private::handleguard::__if_compiled_in! {
-            let _handleguard_scope = $crate::__private::open(
+            let _handleguard_scope = $crate::scope_guard(
                 &mut *$scope,
                 $crate::__private::ScopeKind::$kind,
                 $crate::__function_name!(),

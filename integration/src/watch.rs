@@ -19,9 +19,9 @@ impl Drop for Watch {
 }
 
 /// Has the record of `isolate` end with it: scopes still open then are reported as `never-closed`, and an isolate that
-/// comes to lie at the same address starts afresh. The macros of this crate do it by themselves.
+/// comes to lie at the same address starts afresh.
 #[inline]
-pub fn watch(isolate: &mut v8::Isolate) -> V8 {
+pub(crate) fn watch(isolate: &mut v8::Isolate) -> V8 {
     let engine = V8::of(isolate);
     if handleguard::COMPILED_IN {
         let _ = WATCHED.try_with(|watched| {

@@ -2,8 +2,10 @@
 
 use handleguard_tests::{function, start_v8};
 use handleguard_v8::handleguard::finding::{Ended, Finding, Open, Opener, ScopeKind};
-use handleguard_v8::handleguard::{self, Engine, Rule, Violation};
-use handleguard_v8::{GuardedFunction, V8, make_callback, scope, testing, turn};
+use handleguard_v8::handleguard::{self, Rule, Violation};
+use handleguard_v8::{
+    GuardedFunction, callback_guard, handles, make_callback, scope, scope_guard, testing, turn,
+};
 use std::pin::Pin;
 
 /// Runs `test` in a host as of 2013: one scope, opened here, that lives as long as everything else.
@@ -38,8 +40,7 @@ fn rules(violations: &[Violation]) -> Vec<Rule> {
 fn the_founding_case_is_found_in_its_first_turn_with_every_handle_counted() {
     host(|scope| {
         let on_close_js = callback(scope);
-        let engine = V8::of(scope);
-        let before = engine.handles().unwrap();
+        let before = handles(scope).unwrap();
         let turns = 100;
         let violations = testing::run(|| {
             for _ in 0..turns {
@@ -48,7 +49,7 @@ fn the_founding_case_is_found_in_its_first_turn_with_every_handle_counted() {
             }
         })
         .violations;
-        let grown = engine.handles().unwrap() - before;
+        let grown = handles(scope).unwrap() - before;
 
         assert_eq!(rules(&violations), vec![Rule::MissingScope; turns]);
         let first = &violations[0];
@@ -71,8 +72,7 @@ fn the_founding_case_is_found_in_its_first_turn_with_every_handle_counted() {
 fn the_mended_founding_case_is_silent_and_does_not_grow() {
     host(|scope| {
         let on_close_js = callback(scope);
-        let engine = V8::of(scope);
-        testing::assert_at_most(engine, 0, || {
+        testing::assert_at_most(scope, 0, |scope| {
             testing::assert_clean(|| {
                 for _ in 0..10_000 {
                     turn!(scope, "loop");
@@ -88,10 +88,9 @@ fn the_mended_founding_case_is_silent_and_does_not_grow() {
 fn with_no_scope_at_all_the_callback_is_named_before_v8_aborts() {
     start_v8();
     let isolate = &mut v8::Isolate::new(Default::default());
-    let engine = V8::of(isolate);
     let violations = testing::run(|| {
         turn!(isolate, "loop");
-        let _callback = handleguard::callback(engine, "bare");
+        let _callback = callback_guard(isolate, "bare");
     })
     .violations;
     assert_eq!(rules(&violations), [Rule::MissingScope]);
@@ -193,10 +192,9 @@ fn a_handle_escaped_into_the_root_scope_is_found() {
 #[test]
 fn scopes_closed_in_the_wrong_order_are_named_both() {
     host(|scope| {
-        let engine = V8::of(scope);
         let violations = testing::run(|| {
-            let outer = handleguard::scope(engine, "outer");
-            let inner = handleguard::scope(engine, "inner");
+            let outer = scope_guard(scope, ScopeKind::HandleScope, "outer");
+            let inner = scope_guard(scope, ScopeKind::HandleScope, "inner");
             drop(outer);
             drop(inner);
         })
@@ -208,8 +206,8 @@ fn scopes_closed_in_the_wrong_order_are_named_both() {
         assert_eq!(closing.place.name, Some("outer"));
         assert!(matches!(open, Open::Scope(scope) if scope.place.name == Some("inner")));
         testing::assert_clean(|| {
-            let _outer = handleguard::scope(engine, "outer");
-            let _inner = handleguard::scope(engine, "inner");
+            let _outer = scope_guard(scope, ScopeKind::HandleScope, "outer");
+            let _inner = scope_guard(scope, ScopeKind::HandleScope, "inner");
         });
     });
 }
@@ -220,11 +218,11 @@ fn leak_scope(isolate: &mut v8::Isolate) {
     let isolate: &'static mut v8::Isolate = unsafe { &mut *(isolate as *mut _) };
     let storage = Box::leak(Box::new(v8::HandleScope::new(isolate)));
     // SAFETY: leaked, so it never moves.
-    let scope = unsafe { Pin::new_unchecked(storage) }.init();
-    std::mem::forget(handleguard::scope_at(
-        V8::of(&scope),
+    let mut scope = unsafe { Pin::new_unchecked(storage) }.init();
+    std::mem::forget(scope_guard(
+        &mut scope,
         ScopeKind::HandleScope,
-        handleguard::Place::here("leak_scope"),
+        "leak_scope",
     ));
 }
 
@@ -252,12 +250,11 @@ fn a_scope_left_open_by_a_turn_is_named_once_and_as_what_swallows_later_handles(
 #[test]
 fn a_forgotten_guard_whose_v8_scope_closed_is_our_own_limit_and_accuses_nobody() {
     host(|scope| {
-        let engine = V8::of(scope);
         testing::assert_clean(|| {
             turn!(scope, "loop");
             v8::scope!(let scope, scope);
             let _ = v8::Number::new(scope, 0.5);
-            std::mem::forget(handleguard::scope(engine, "forgotten"));
+            std::mem::forget(scope_guard(scope, ScopeKind::HandleScope, "forgotten"));
         });
         assert_eq!(handleguard::depth(), 1);
     });
@@ -268,8 +265,6 @@ fn a_scope_open_when_its_isolate_is_disposed_is_named() {
     start_v8();
     let violations = testing::run(|| {
         let mut isolate = v8::Isolate::new(Default::default());
-        // Its record ends with the isolate.
-        handleguard_v8::watch(&mut isolate);
         leak_scope(&mut isolate);
     })
     .violations;
@@ -301,11 +296,10 @@ fn the_report_itself_changes_no_count() {
     host(|scope| {
         let undefined = v8::undefined(scope).into();
         let call = function(scope, "() => 1");
-        let engine = V8::of(scope);
         call.call(scope, undefined, &[]);
-        let before = engine.handles().unwrap();
+        let before = handles(scope).unwrap();
         call.call(scope, undefined, &[]);
-        let plain = engine.handles().unwrap() - before;
+        let plain = handles(scope).unwrap() - before;
         let violations = testing::run(|| {
             turn!(scope, "loop");
             call.guarded_call(scope, undefined, &[]);
@@ -315,7 +309,7 @@ fn the_report_itself_changes_no_count() {
             violations[0].callee(),
             Some("<anonymous> (handlers.js:1:2)")
         );
-        assert_eq!(engine.handles().unwrap() - before - plain, plain);
+        assert_eq!(handles(scope).unwrap() - before - plain, plain);
         assert_eq!(violations[0].handles(), plain);
     });
 }

@@ -3,8 +3,7 @@
 
 use handleguard_tests::{eval, function, start_v8};
 use handleguard_v8::{
-    GuardedFunction, GuardedIsolate, V8, escapable_handle_scope, make_callback, scope, testing,
-    turn,
+    GuardedFunction, GuardedIsolate, escapable_handle_scope, make_callback, scope, testing, turn,
 };
 
 const TURNS: usize = 2_000;
@@ -22,7 +21,7 @@ fn silent(
     let scope = &mut v8::ContextScope::new(scope, context);
     let callback = function(scope, setup);
     let callback = v8::Global::new(scope, callback);
-    testing::assert_at_most(V8::of(scope), 0, || {
+    testing::assert_at_most(scope, 0, |scope| {
         testing::assert_clean(|| {
             for _ in 0..TURNS {
                 turn(scope, &callback);
@@ -168,7 +167,7 @@ fn a_context_made_and_left_in_a_turn() {
     start_v8();
     let isolate = &mut v8::Isolate::new(Default::default());
     scope!(let outer, isolate);
-    testing::assert_at_most(V8::of(outer), 0, || {
+    testing::assert_at_most(outer, 0, |outer| {
         testing::assert_clean(|| {
             for _ in 0..20 {
                 turn!(outer, "loop");
