@@ -448,7 +448,7 @@ fn violated<E: Engine>(
                 isolate: engine.isolate(),
                 callee: callee(),
                 handles: finding.handles(),
-                trace: stack.keep(),
+                trace: stack.keep(E::DIALECT.layer),
                 dialect: E::DIALECT,
             };
             if collecting {

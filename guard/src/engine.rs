@@ -50,6 +50,9 @@ pub struct Dialect {
     pub open_scope: &'static str,
     /// A statement that marks a turn to the end of the block.
     pub mark_turn: &'static str,
+    /// `Some(file!())` of a file of the layer that wraps the engine: frames of functions in its folder are left out of
+    /// stacks, as the checker's own.
+    pub layer: Option<&'static str>,
 }
 
 /// What the checker can see of an engine. Each part is either how it is seen, or why it is not.
@@ -102,6 +105,7 @@ pub(crate) mod fake {
         const DIALECT: &'static Dialect = &Dialect {
             open_scope: "let _scope = arena.scope();",
             mark_turn: "let _turn = arena.turn();",
+            layer: None,
         };
 
         fn isolate(self) -> IsolateId {

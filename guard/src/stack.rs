@@ -69,6 +69,8 @@ struct Frame {
     level: Option<u32>,
     /// Turns begun when it was pushed.
     turns: u64,
+    /// A turn ended around it, and counts it among the levels that stay.
+    leaked: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -100,7 +102,7 @@ struct Turn {
     tail: Option<Charge>,
 }
 
-/// Ids that were popped by the close of a scope around them, so that their own close, if it still comes, is not told
+/// Scopes that were popped by the close of a scope around them, so that their own close, if it still comes, is not told
 /// as a second bug. Only as many as a program gone wrong in one place needs; the oldest are forgotten first.
 const ORPHANS: usize = 64;
 
@@ -110,7 +112,7 @@ pub struct Stack {
     frames: Vec<Frame>,
     turns: Vec<Turn>,
     callbacks: Vec<Callback>,
-    orphans: Vec<FrameId>,
+    orphans: Vec<Frame>,
     /// The last scope that a turn left open for good: later handles land in it.
     leaked: Option<Frame>,
     /// How much higher the engine's level stands for ever by scopes that turns left open.
@@ -187,7 +189,9 @@ impl Stack {
         place: Place,
         seen: Seen,
     ) -> (FrameId, Option<Swallowed>) {
-        let outside = seen.level.map(|inside| inside.saturating_sub(u32::from(kind.holds_handles())));
+        let outside = seen
+            .level
+            .map(|inside| inside.saturating_sub(u32::from(kind.holds_handles())));
         // In a scope out of our sight, the count would be of handles that end with that scope.
         let swallowed = if self.wants_handles() && self.exposed(outside) {
             self.end_tail(seen.handles)
@@ -218,8 +222,9 @@ impl Stack {
     #[cold]
     fn close_out_of_order(&mut self, id: FrameId) -> Option<Finding> {
         let Some(at) = self.position(id) else {
-            if let Some(at) = self.orphans.iter().position(|&orphan| orphan == id) {
-                self.orphans.remove(at);
+            if let Some(at) = self.orphans.iter().position(|orphan| orphan.id == id) {
+                let orphan = self.orphans.remove(at);
+                self.lower(&orphan);
                 return None;
             }
             return Some(Finding::ClosedTwice { number: id.0 });
@@ -293,20 +298,16 @@ impl Stack {
             return outcome;
         };
         let callback = self.callbacks[at];
-        self.callbacks.truncate(at);
         let Some(frame_at) = self.position(id) else {
             return outcome;
         };
         let place = self.frames[frame_at].place;
         if frame_at + 1 == self.frames.len() {
             self.frames.pop();
+            self.callbacks.pop();
             self.callbacks_in_turn -= 1;
         } else {
-            self.frames.remove(frame_at);
-            for turn in &mut self.turns {
-                turn.barrier -= usize::from(turn.barrier > frame_at);
-            }
-            self.recount();
+            self.end_around(at);
         }
 
         let opener = self.swallower(seen.level);
@@ -334,6 +335,26 @@ impl Stack {
             }
         }
         outcome
+    }
+
+    /// Ends the callback at `at` of the open ones, and with it those inside, but no scope and no turn inside.
+    #[cold]
+    fn end_around(&mut self, at: usize) {
+        for callback in self.callbacks.split_off(at) {
+            let Some(frame_at) = self.position(callback.id) else {
+                continue;
+            };
+            self.frames.remove(frame_at);
+            let mut above = self.turns.iter_mut().filter(|turn| turn.barrier > frame_at);
+            if let Some(turn) = above.next() {
+                turn.barrier -= 1;
+                turn.outer_callbacks -= 1;
+            }
+            for turn in above {
+                turn.barrier -= 1;
+            }
+        }
+        self.recount();
     }
 
     /// Whether the innermost callback began exposed, so that its end needs the count of handles.
@@ -391,15 +412,13 @@ impl Stack {
             }
         });
         let opener = self.swallower(turn.level);
-        // A scope that is still open holds handles of its own, which are no further bug.
         let grown = match (turn.handles, seen.handles) {
-            (Some(then), Some(now)) if leaked.unwrap_or(0) == 0 && outcome.findings.is_empty() => {
-                now.saturating_sub(then)
-            }
+            (Some(then), Some(now)) => now.saturating_sub(then),
             _ => 0,
         };
         let unexplained = grown.saturating_sub(turn.explained);
-        if unexplained > 0 {
+        // A scope that is still open holds handles of its own, which are no further bug.
+        if unexplained > 0 && leaked.unwrap_or(0) == 0 && outcome.findings.is_empty() {
             match turn.tail {
                 Some(charge) => outcome.swallowed = swallowed(charge, unexplained),
                 None => outcome.findings.push(Finding::OuterGrowth {
@@ -472,7 +491,7 @@ impl Stack {
         let told = self
             .orphans
             .iter()
-            .any(|&orphan| since.is_none_or(|since| orphan > since));
+            .any(|orphan| orphan.raises_level() && since.is_none_or(|since| orphan.id > since));
         if found.is_empty() && leaked.is_some() && !told {
             found.push(finding(Opener::Unseen));
         }
@@ -486,11 +505,40 @@ impl Stack {
         for turn in &mut self.turns {
             turn.level = turn.level.map(|level| level + levels);
         }
+        let turn = self.frames[barrier].id;
+        for frame in &mut self.frames[barrier..] {
+            frame.leaked |= frame.level <= now;
+        }
+        for orphan in &mut self.orphans {
+            orphan.leaked |= orphan.id > turn;
+        }
         let innermost = self.frames[barrier..]
             .iter()
             .rev()
             .find(|frame| matches!(frame.kind, Kind::Scope(_)) && frame.level == now);
         self.leaked = innermost.copied();
+    }
+
+    /// An orphan closes after all: the level sinks below what was noted while it was open.
+    fn lower(&mut self, orphan: &Frame) {
+        if !orphan.raises_level() {
+            return;
+        }
+        let lower = |level: &mut Option<u32>| *level = level.map(|level| level.saturating_sub(1));
+        for turn in &mut self.turns {
+            if orphan.leaked || turn.id > orphan.id {
+                lower(&mut turn.level);
+            }
+        }
+        for later in self.frames.iter_mut().chain(&mut self.orphans) {
+            if later.id > orphan.id {
+                lower(&mut later.level);
+            }
+        }
+        if orphan.leaked {
+            self.leaked_levels = self.leaked_levels.saturating_sub(1);
+            self.leaked = self.leaked.filter(|leaked| leaked.id != orphan.id);
+        }
     }
 
     /// The scope that handles land in while nothing is open since the turn began, at the engine's `level`.
@@ -565,6 +613,7 @@ impl Stack {
             place,
             level,
             turns: self.turns_begun,
+            leaked: false,
         });
         id
     }
@@ -577,7 +626,7 @@ impl Stack {
     fn cut(&mut self, at: usize) {
         for frame in self.frames.get(at..).unwrap_or_default() {
             if matches!(frame.kind, Kind::Scope(_)) {
-                self.orphans.push(frame.id);
+                self.orphans.push(*frame);
             }
         }
         self.orphans
@@ -601,6 +650,12 @@ impl Stack {
         };
         self.depth = count(|kind| matches!(kind, Kind::Scope(kind) if kind.holds_handles()));
         self.callbacks_in_turn = count(|kind| matches!(kind, Kind::Callback));
+    }
+}
+
+impl Frame {
+    fn raises_level(&self) -> bool {
+        matches!(self.kind, Kind::Scope(kind) if kind.holds_handles())
     }
 }
 

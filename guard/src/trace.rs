@@ -50,10 +50,12 @@ impl Captured {
         &self.ips[..self.len]
     }
 
-    pub(crate) fn keep(&self) -> Trace {
+    /// Keeps the stack of a violation in an engine that `layer` reads; see [`Dialect::layer`](crate::Dialect::layer).
+    pub(crate) fn keep(&self, layer: Option<&'static str>) -> Trace {
         Trace {
             ips: self.ips().into(),
             cut: self.cut,
+            layer,
         }
     }
 }
@@ -63,6 +65,7 @@ impl Captured {
 pub struct Trace {
     ips: Box<[usize]>,
     cut: bool,
+    layer: Option<&'static str>,
 }
 
 /// One named frame of a stack.
@@ -111,7 +114,7 @@ impl Trace {
                 });
             }
         }
-        prune(frames)
+        prune(frames, self.layer)
     }
 
     /// Whether the stack was deeper than [`MAX_FRAMES`].
@@ -122,52 +125,79 @@ impl Trace {
 
 /// Leaves out the checker's own frames, what the standard library put between them and the user's, and the runtime below
 /// `main`. Keeps everything if nothing would be left.
-fn prune(frames: Vec<Frame>) -> Vec<Frame> {
+fn prune(frames: Vec<Frame>, layer: Option<&str>) -> Vec<Frame> {
+    let is_checker = |frame: &Frame| frame.is_checker(layer);
     let leading = frames
         .iter()
-        .take_while(|frame| is_checker(&frame.function) || is_std(&frame.function))
+        .take_while(|frame| is_checker(frame) || frame.is_std())
         .count();
     let start = frames[..leading]
         .iter()
-        .rposition(|frame| is_checker(&frame.function))
+        .rposition(is_checker)
         .map_or(0, |last| last + 1);
     let end = frames[start..]
         .iter()
-        .position(|frame| is_runtime(&frame.function))
+        .position(Frame::is_runtime)
         .map_or(frames.len(), |at| start + at);
     let mut kept: Vec<Frame> = frames[start..end]
         .iter()
-        .filter(|frame| !is_checker(&frame.function))
+        .filter(|frame| !is_checker(frame))
         .cloned()
         .collect();
-    while kept.len() > 1 && kept.last().is_some_and(|frame| is_std(&frame.function)) {
+    while kept.len() > 1 && kept.last().is_some_and(Frame::is_std) {
         kept.pop();
     }
     if kept.is_empty() { frames } else { kept }
 }
 
-fn is_checker(function: &str) -> bool {
-    let path = function.trim_start_matches('<');
-    ["handleguard::", "handleguard_v8::", "backtrace::"]
-        .iter()
-        .any(|own| path.starts_with(own) || path.contains(&format!(" as {own}")))
+impl Frame {
+    /// By the file too, for an inlined function has no path in its name where the debug information is line tables only.
+    fn is_checker(&self, layer: Option<&str>) -> bool {
+        let path = self.function.trim_start_matches('<');
         // The tests of this crate stand in for its users.
-        && !path.contains("::tests::")
-        || path.starts_with("core::ptr::drop_in_place<handleguard")
-        || path.starts_with("core::ptr::drop_glue<handleguard")
-}
+        if path.contains("::tests::") {
+            return false;
+        }
+        ["handleguard::", "handleguard_v8::", "backtrace::"]
+            .iter()
+            .any(|own| path.starts_with(own) || path.contains(&format!(" as {own}")))
+            || path.starts_with("core::ptr::drop_in_place<handleguard")
+            || path.starts_with("core::ptr::drop_glue<handleguard")
+            || self.lies_beside(file!())
+            || layer.is_some_and(|layer| self.lies_beside(layer))
+            || self.lies_in(|folder| folder.starts_with("backtrace-"))
+    }
 
-fn is_std(function: &str) -> bool {
-    let path = function.trim_start_matches('<');
-    ["std::", "core::", "alloc::"]
-        .iter()
-        .any(|own| path.starts_with(own))
-}
+    fn is_std(&self) -> bool {
+        let path = self.function.trim_start_matches('<');
+        ["std::", "core::", "alloc::"]
+            .iter()
+            .any(|own| path.starts_with(own))
+            || self.lies_in(|folder| folder == "library")
+    }
 
-fn is_runtime(function: &str) -> bool {
-    function.contains("::__rust_begin_short_backtrace")
-        || function.starts_with("std::rt::lang_start")
-        || function == "__libc_start_main"
+    fn is_runtime(&self) -> bool {
+        self.function.contains("__rust_begin_short_backtrace")
+            || self.function.starts_with("std::rt::lang_start")
+            || self.function == "__libc_start_main"
+    }
+
+    /// In the folder of `file`, which is as the compiler has it: relative to where it was started, or absolute.
+    fn lies_beside(&self, file: &str) -> bool {
+        match (&self.source, Path::new(file).parent()) {
+            (Some((path, _)), Some(folder)) => {
+                path.parent().is_some_and(|parent| parent.ends_with(folder))
+            }
+            _ => false,
+        }
+    }
+
+    fn lies_in(&self, mut folder: impl FnMut(&str) -> bool) -> bool {
+        self.source.as_ref().is_some_and(|(path, _)| {
+            path.components()
+                .any(|part| part.as_os_str().to_str().is_some_and(&mut folder))
+        })
+    }
 }
 
 impl fmt::Display for Trace {
@@ -220,7 +250,7 @@ mod tests {
             "std::sys::backtrace::__rust_begin_short_backtrace",
             "main",
         ];
-        let kept: Vec<String> = prune(names.iter().map(|name| frame(name)).collect())
+        let kept: Vec<String> = prune(names.iter().map(|name| frame(name)).collect(), None)
             .into_iter()
             .map(|frame| frame.function)
             .collect();
@@ -235,14 +265,33 @@ mod tests {
     }
 
     #[test]
+    fn inlined_frames_without_a_path_are_known_by_their_file() {
+        let inlined = |function: &str, file: &str| Frame {
+            function: function.to_owned(),
+            source: Some((PathBuf::from(file), Some(1))),
+        };
+        let frames = vec![
+            inlined("trace", "/registry/backtrace-0.3.77/src/backtrace/mod.rs"),
+            inlined("here", concat!("/build/", file!())),
+            inlined("try_with", "/rustc/0/library/std/src/thread/local.rs"),
+            inlined("enter", "/build/layer/src/call.rs"),
+            inlined("on_close", "/build/app/src/main.rs"),
+            inlined("__rust_begin_short_backtrace<fn()>", "/rustc/0/library/std/src/x.rs"),
+        ];
+        let kept = prune(frames, Some("layer/src/engine.rs"));
+        assert_eq!(kept.len(), 1, "{kept:#?}");
+        assert_eq!(kept[0].function, "on_close");
+    }
+
+    #[test]
     fn a_stack_of_own_frames_only_is_kept_whole() {
         let own = vec![frame("handleguard::callback"), frame("backtrace::trace")];
-        assert_eq!(prune(own.clone()), own);
+        assert_eq!(prune(own.clone(), None), own);
     }
 
     #[test]
     fn a_capture_holds_the_caller() {
-        let frames = Captured::here().keep().frames();
+        let frames = Captured::here().keep(None).frames();
         assert!(
             frames[0].function.contains("a_capture_holds_the_caller"),
             "{frames:#?}"
@@ -258,9 +307,9 @@ mod tests {
             }
             std::hint::black_box(deep(left - 1))
         }
-        let trace = deep(200).keep();
+        let trace = deep(200).keep(None);
         assert!(trace.is_cut());
         assert!(trace.to_string().ends_with("(cut after 128 frames)\n"));
-        assert!(!deep(1).keep().is_cut());
+        assert!(!deep(1).keep(None).is_cut());
     }
 }

@@ -57,6 +57,7 @@ impl Engine for V8 {
     const DIALECT: &'static Dialect = &Dialect {
         open_scope: "handleguard_v8::scope!(let scope, scope);",
         mark_turn: "handleguard_v8::turn!(scope);",
+        layer: Some(file!()),
     };
 
     #[inline]

@@ -28,11 +28,11 @@ fn on_close_fixed(scope: &mut PinScope<'_, '_>, handlers: &Handlers<'_>) -> Resu
 pub fn run_closing_handles(
     scope: &mut PinScope<'_, '_>,
     handlers: &Handlers<'_>,
-    closing: impl Iterator<Item = Connection>,
+    closing: &mut Vec<Connection>,
     phase: Phase,
     tally: &mut Tally,
 ) {
-    for Connection { socket, end, .. } in closing {
+    for Connection { socket, end, .. } in closing.drain(..) {
         drop(socket);
         if end == End::Client {
             continue;

@@ -48,11 +48,7 @@ impl Connection {
     pub fn client(address: SocketAddr, path: &str) -> io::Result<Self> {
         let socket = TcpStream::connect(address)?;
         socket2::SockRef::from(&socket).set_linger(Some(Duration::ZERO))?;
-        Ok(Self::new(
-            socket,
-            End::Client,
-            http::request(address, path),
-        ))
+        Ok(Self::new(socket, End::Client, http::request(address, path)))
     }
 
     fn new(socket: TcpStream, end: End, output: Vec<u8>) -> Self {
@@ -85,7 +81,11 @@ impl Connection {
                 Err(_) => return Ok(Arrived::Garbage),
             }
         }
-        Ok(if ended { Arrived::End } else { Arrived::Nothing })
+        Ok(if ended {
+            Arrived::End
+        } else {
+            Arrived::Nothing
+        })
     }
 
     /// Sends the response. The connection stays until the client closes it.

@@ -102,7 +102,7 @@ impl<'s> EventLoop<'s> {
         close::run_closing_handles(
             scope,
             &self.handlers,
-            self.closing.drain(..),
+            &mut self.closing,
             phase,
             &mut self.tally,
         );
@@ -151,7 +151,7 @@ impl<'s> EventLoop<'s> {
     }
 
     fn ready(&mut self, scope: &mut PinScope<'_, '_>, token: Token) {
-        // It may have been closed by an earlier event of the same turn.
+        // `hang_up` may have taken it.
         let Some(connection) = self.connections.get_mut(&token) else {
             return;
         };

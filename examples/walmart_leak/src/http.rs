@@ -28,8 +28,10 @@ pub fn response(status: u16, body: &str) -> Vec<u8> {
         _ => "Internal Server Error",
     };
     let length = body.len();
-    format!("HTTP/1.1 {status} {reason}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}")
-        .into_bytes()
+    format!(
+        "HTTP/1.1 {status} {reason}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+    )
+    .into_bytes()
 }
 
 /// The request at the start of `input`; `None` while its head is not complete.
@@ -39,10 +41,13 @@ pub fn parse_request(input: &[u8]) -> Result<Option<Request>, Error> {
     if parsed.parse(input)?.is_partial() {
         return Ok(None);
     }
-    Ok(parsed.method.zip(parsed.path).map(|(method, path)| Request {
-        method: method.to_owned(),
-        path: path.to_owned(),
-    }))
+    Ok(parsed
+        .method
+        .zip(parsed.path)
+        .map(|(method, path)| Request {
+            method: method.to_owned(),
+            path: path.to_owned(),
+        }))
 }
 
 /// The response at the start of `input`; `None` while it is not complete. One that does not say how long it is has no

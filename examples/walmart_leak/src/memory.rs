@@ -3,6 +3,8 @@
 /// Not from `/proc/self/statm`, which counts in pages and does not say how large one is.
 pub fn resident_kib() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let rest = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let rest = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))?;
     rest.trim().strip_suffix("kB")?.trim_end().parse().ok()
 }

@@ -4,7 +4,8 @@ use std::fmt;
 use v8::{Function, HandleScope, Local, Object, PinScope, PinnedRef, TryCatch, Value};
 
 /// What a script has to be, for messages.
-pub const ACCEPTED: &str = "a JavaScript file that declares the functions onConnection, onRequest, onResponse and onClose";
+pub const ACCEPTED: &str =
+    "a JavaScript file that declares the functions onConnection, onRequest, onResponse and onClose";
 
 /// The functions of the script, in handles of `main`'s scope: calling one makes no handle on the way to it.
 pub struct Handlers<'s> {

@@ -47,6 +47,8 @@ struct Entry {
     recorded: bool,
     /// Whether the engine has it open as a handle scope.
     in_engine: bool,
+    /// The record dropped it before its end, and was not told of its end yet.
+    lost: bool,
     /// A turn that it belongs to ended before it.
     outlived_its_turn: bool,
     handles: u64,
@@ -159,7 +161,11 @@ impl Program {
         match op {
             Op::Open(what) => self.open(what),
             Op::End => {
-                if let Some(at) = self.entries.iter().rposition(|entry| entry.held) {
+                // A scope without a guard that closes below a turn leaves no trace to tell it by.
+                if let Some(at) = self.entries.iter().rposition(|entry| entry.held)
+                    && !(self.entries[at].what == What::Unseen
+                        && self.is_recorded_inside(at, |what| what == What::Turn))
+                {
                     self.end(at);
                 }
             }
@@ -188,6 +194,8 @@ impl Program {
             Op::ForgetGuard => {
                 if let Some(at) = self.entries.iter().rposition(|entry| entry.held)
                     && matches!(self.entries[at].what, What::Scope(_))
+                    && self.entries[at].recorded
+                    && !self.is_recorded_inside(at, |what| what == What::Turn)
                 {
                     self.entries[at].held = false;
                     self.entries[at].in_engine = false;
@@ -242,6 +250,7 @@ impl Program {
             held: true,
             recorded: true,
             in_engine: false,
+            lost: false,
             outlived_its_turn: false,
             handles: 0,
         };
@@ -282,7 +291,10 @@ impl Program {
             What::Turn => {
                 // Without the level nobody knows whose the handles of a turn inside a call are.
                 if !self.level_known
-                    && self.entries.iter().any(|entry| entry.recorded && entry.what == What::Callback)
+                    && self
+                        .entries
+                        .iter()
+                        .any(|entry| entry.recorded && entry.what == What::Callback)
                 {
                     return;
                 }
@@ -316,7 +328,11 @@ impl Program {
             What::Scope(_) => self.close(at, id),
             What::Callback => {
                 let outcome = self.stack.end_callback(id, self.seen());
-                self.entries[at].recorded = false;
+                if self.entries[at].recorded {
+                    for entry in &mut self.entries[at..] {
+                        entry.recorded &= entry.what != What::Callback;
+                    }
+                }
                 self.settle(outcome);
             }
             What::Turn => self.end_turn(at, id),
@@ -336,6 +352,7 @@ impl Program {
         );
         assert_eq!(finding.is_some(), expected, "{finding:?}");
         self.entries[at].in_engine = false;
+        self.entries[at].lost = false;
         if was_recorded {
             self.forget_from(at);
         }
@@ -356,10 +373,8 @@ impl Program {
             let leaks = |entry: &&Entry| entry.in_engine && !entry.outlived_its_turn;
             let open = inside.iter().filter(leaks).count();
             assert!(open > 0 || told == 0, "{outcome:?}");
-            // What the record lost was told of before.
-            let lost = inside
-                .iter()
-                .any(|entry| leaks(&entry) && !entry.recorded && entry.what != What::Unseen);
+            // What a close in disorder left behind was told of then, and the level does not say whose it is.
+            let lost = inside.iter().any(|entry| entry.lost);
             assert!(open == 0 || told > 0 || lost, "nothing told of {inside:?}");
         } else {
             let recorded = inside
@@ -387,6 +402,10 @@ impl Program {
 
     /// The record drops this and all that was opened later.
     fn forget_from(&mut self, at: usize) {
+        for entry in &mut self.entries[at + 1..] {
+            entry.lost |=
+                entry.recorded && matches!(entry.what, What::Scope(kind) if kind.holds_handles());
+        }
         for entry in &mut self.entries[at..] {
             entry.recorded = false;
         }

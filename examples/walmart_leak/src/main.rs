@@ -1,0 +1,133 @@
+//! A small Node that leaks as one did in 2013, and handleguard naming the leak.
+//!
+//! Then, a shop's front end on node 0.10 lost four bytes with each closed descriptor: `HandleWrap::OnClose` called into
+//! JavaScript without a HandleScope of its own, so every handle stayed in the scope that `main` had opened. V8's heap
+//! stayed flat, for all handles were to `undefined`; the core team needed three weeks. Here the same host, on V8 of
+//! today, runs with that bug and with its fix ([`close`]); handleguard names it at the first closed connection.
+
+mod args;
+mod close;
+mod connection;
+mod event_loop;
+mod http;
+mod memory;
+mod output;
+mod phase;
+mod script;
+mod tally;
+mod verdict;
+
+use args::{Args, Parsed};
+use event_loop::EventLoop;
+use handleguard_v8::handleguard::{self, Action, Config};
+use output::Output;
+use script::Handlers;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+use v8::PinScope;
+
+/// The built-in script, and its name in stacks: its path, as `rustc` names the other files.
+const SCRIPT: (&str, &str) = (
+    "examples/walmart_leak/src/handlers.js",
+    include_str!("handlers.js"),
+);
+
+fn main() -> ExitCode {
+    let args = match args::parse() {
+        Ok(Parsed::Run(args)) => args,
+        Ok(Parsed::Help) => {
+            print!("{}", args::HELP);
+            return ExitCode::SUCCESS;
+        }
+        Err(line) => return fail(&line),
+    };
+    let mut output = Output::new(args.json);
+    if let Err(line) = start_checks(&args) {
+        return fail(&line);
+    }
+
+    v8::V8::initialize_platform(v8::new_default_platform(0, false).make_shared());
+    v8::V8::initialize();
+    let isolate = &mut v8::Isolate::new(Default::default());
+    // As node's `main` did: open as long as the process lives, and what every leaked handle lands in.
+    handleguard_v8::scope!(let scope, isolate);
+    let context = v8::Context::new(scope, Default::default());
+    let scope = &mut v8::ContextScope::new(scope, context);
+    match node(scope, &args, &mut output) {
+        Ok(status) => status,
+        Err(line) => fail(&line),
+    }
+}
+
+/// handleguard as in production: it logs. This host has ticks of its own. The variable wins over both.
+fn start_checks(args: &Args) -> Result<(), String> {
+    if handleguard::COMPILED_IN {
+        return Config::new()
+            .action(Action::Log)
+            .tick(Duration::ZERO)
+            .try_init()
+            .map_err(|error| error.to_string());
+    }
+    if args.check {
+        return Err(
+            "--check: the checks are compiled out of this build; accepted: a build with the feature `enabled`"
+                .to_owned(),
+        );
+    }
+    let variable = handleguard::VARIABLE;
+    if std::env::var_os(variable).is_some() {
+        eprintln!(
+            "walmart_leak: {variable} has no effect: the checks are compiled out of this build"
+        );
+    }
+    Ok(())
+}
+
+fn node(
+    scope: &mut PinScope<'_, '_>,
+    args: &Args,
+    output: &mut Output,
+) -> Result<ExitCode, String> {
+    let handlers = match &args.script {
+        None => Handlers::load(scope, SCRIPT.0, SCRIPT.1)?,
+        Some(file) => load_file(scope, file)?,
+    };
+    let mut event_loop = EventLoop::listen(args.port, handlers).map_err(|error| {
+        let port = args.port;
+        format!("--port {port}: cannot listen on 127.0.0.1:{port}: {error}; accepted: a free port, or 0 for any")
+    })?;
+    output.start(event_loop.address())?;
+    if !handleguard::COMPILED_IN {
+        output.compiled_out()?;
+    }
+
+    let mut outcomes = Vec::new();
+    for &phase in args.phases {
+        outcomes.push(phase::run_phase(
+            scope,
+            &mut event_loop,
+            phase,
+            args.length,
+            output,
+        )?);
+    }
+    output.verdict(&outcomes)?;
+
+    let violated = outcomes.iter().any(|outcome| outcome.violations > 0);
+    Ok(ExitCode::from(u8::from(args.check && violated)))
+}
+
+fn load_file<'s>(scope: &mut PinScope<'s, '_>, file: &Path) -> Result<Handlers<'s>, String> {
+    let name = file.to_string_lossy();
+    std::fs::read_to_string(file)
+        .map_err(|error| format!("cannot be read: {error}"))
+        .and_then(|source| Handlers::load(scope, &name, &source))
+        .map_err(|what| format!("--script {name}: {what}; accepted: {}", script::ACCEPTED))
+}
+
+/// Wrong input, or a system that does not let this run: one line.
+fn fail(line: &str) -> ExitCode {
+    eprintln!("walmart_leak: {line}");
+    ExitCode::from(2)
+}

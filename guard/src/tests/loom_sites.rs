@@ -1,0 +1,134 @@
+//! Models of the site table: every interleaving of two threads, up to the bound on preemptions that `.ci/loom` sets.
+
+use crate::engine::fake::Fake;
+use crate::finding::Finding;
+use crate::sites::Sites;
+use crate::trace::Captured;
+use crate::{Action, Engine, IsolateId, Violation};
+use loom::sync::Arc;
+use loom::thread;
+use std::num::NonZeroU64;
+use std::time::Duration;
+
+fn key(value: u64) -> NonZeroU64 {
+    NonZeroU64::new(value).unwrap()
+}
+
+/// Made outside the models: the unwinder cannot walk their threads.
+fn violation() -> Violation {
+    Violation {
+        finding: Finding::ClosedTwice { number: 7 },
+        configured: Action::Count,
+        note: None,
+        thread: "main".to_owned(),
+        isolate: IsolateId(1),
+        callee: None,
+        handles: 0,
+        trace: Captured::here().keep(),
+        dialect: Fake::DIALECT,
+    }
+}
+
+/// Records `value` once; its slot, its count, and whether it is the one that tells of the site.
+fn record(sites: &Sites, value: u64, violation: &Violation) -> Option<(usize, u64, bool)> {
+    let recorded = sites.record(key(value), Duration::from_secs(value), || violation.clone())?;
+    Some((recorded.slot, recorded.count, recorded.new.is_some()))
+}
+
+/// The race: both exchange the key of the same free slot.
+#[test]
+fn loom_two_threads_at_one_new_cause_count_two_and_one_of_them_tells() {
+    let violation = violation();
+    loom::model(move || {
+        let sites = Arc::new(Sites::with_capacity(2));
+        let other = thread::spawn({
+            let (sites, violation) = (Arc::clone(&sites), violation.clone());
+            move || record(&sites, 1, &violation).unwrap()
+        });
+        let (slot, count, new) = record(&sites, 1, &violation).unwrap();
+        let (other_slot, other_count, other_new) = other.join().unwrap();
+        assert_eq!(slot, other_slot, "one cause has one slot");
+        assert!(new != other_new, "exactly one tells of it");
+        assert_eq!(count + other_count, 1 + 2, "the counts are 1 and 2");
+        let rows: Vec<_> = sites.rows().map(|row| (row.slot, row.count)).collect();
+        assert_eq!(rows, [(slot, 2)]);
+        assert_eq!(sites.dropped(), 0);
+    });
+}
+
+/// The race: both exchange the key of the same free slot, with keys that differ; the loser goes on to the next.
+#[test]
+fn loom_two_causes_that_start_at_one_slot_get_two() {
+    let violation = violation();
+    loom::model(move || {
+        let sites = Arc::new(Sites::with_capacity(2));
+        let other = thread::spawn({
+            let (sites, violation) = (Arc::clone(&sites), violation.clone());
+            move || record(&sites, 1, &violation).unwrap()
+        });
+        let (slot, count, new) = record(&sites, 3, &violation).unwrap();
+        let (other_slot, other_count, other_new) = other.join().unwrap();
+        assert_ne!(slot, other_slot);
+        assert_eq!((count, other_count), (1, 1));
+        assert!(new && other_new, "each is told of");
+        assert_eq!(sites.rows().count(), 2);
+    });
+}
+
+/// The race: a report is made between the claim of a slot and the publication of its detail.
+#[test]
+fn loom_reader_during_an_insert_sees_nothing_or_the_whole() {
+    let violation = violation();
+    loom::model(move || {
+        let sites = Arc::new(Sites::with_capacity(1));
+        let writer = thread::spawn({
+            let (sites, violation) = (Arc::clone(&sites), violation.clone());
+            move || record(&sites, 1, &violation).unwrap()
+        });
+        for row in sites.rows() {
+            assert_eq!(row.detail.first, Duration::from_secs(1));
+            assert_eq!(row.detail.violation.thread, "main");
+            assert_eq!(row.count, 1, "the count is there before the detail");
+            assert_eq!(row.last, Duration::from_secs(1), "and so is the time");
+        }
+        writer.join().unwrap();
+        assert_eq!(sites.rows().count(), 1);
+    });
+}
+
+/// The race: a second occurrence comes between the claim of a slot and the publication of its detail.
+#[test]
+fn loom_occurrence_during_an_insert_is_counted() {
+    let violation = violation();
+    loom::model(move || {
+        let sites = Arc::new(Sites::with_capacity(1));
+        let first = thread::spawn({
+            let (sites, violation) = (Arc::clone(&sites), violation.clone());
+            move || record(&sites, 1, &violation).unwrap()
+        });
+        let (slot, ..) = record(&sites, 1, &violation).unwrap();
+        sites.add_handles(slot, 5);
+        let (slot, ..) = first.join().unwrap();
+        sites.add_handles(slot, 7);
+        let rows: Vec<_> = sites.rows().map(|row| (row.count, row.handles)).collect();
+        assert_eq!(rows, [(2, 12)]);
+    });
+}
+
+/// The race: two causes for the last free slot.
+#[test]
+fn loom_full_table_counts_what_it_drops() {
+    let violation = violation();
+    loom::model(move || {
+        let sites = Arc::new(Sites::with_capacity(1));
+        let other = thread::spawn({
+            let (sites, violation) = (Arc::clone(&sites), violation.clone());
+            move || record(&sites, 1, &violation).is_some()
+        });
+        let kept = record(&sites, 2, &violation).is_some();
+        let other_kept = other.join().unwrap();
+        assert!(kept != other_kept, "one slot, one site");
+        assert_eq!(sites.dropped(), 1);
+        assert_eq!(sites.rows().map(|row| row.count).sum::<u64>(), 1);
+    });
+}
