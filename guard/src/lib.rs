@@ -156,6 +156,8 @@ mod tests;
 mod tick;
 mod trace;
 mod violation;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod walk;
 
 pub use action::Action;
 pub use config::{Config, InitError, VARIABLE};

@@ -1,5 +1,6 @@
 //! What the checker says of itself: the start-up line, and the hint about turns.
 
+use crate::trace::HOW;
 use crate::{Config, Dialect, Rule, Sight};
 use std::fmt;
 
@@ -20,8 +21,7 @@ impl fmt::Display for Line<'_> {
             ("handles", &self.sight.handles),
             ("hooks", &self.sight.hooks),
         ];
-        let stacks = "stacks (unwind tables; they end where JavaScript begins)";
-        write!(f, "; sees {stacks}")?;
+        write!(f, "; sees stacks ({HOW})")?;
         for (name, seen) in parts {
             if let Ok(how) = seen {
                 write!(f, ", {name} ({how})")?;

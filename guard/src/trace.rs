@@ -1,10 +1,19 @@
 //! Native stacks: captured as bare addresses where a violation is found, named where it is told.
 
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+use crate::walk;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// Frames kept of one stack. What lies deeper is cut, and the report says so.
 pub const MAX_FRAMES: usize = 128;
+
+/// How stacks are captured here, for the start-up line.
+pub(crate) const HOW: &str = if cfg!(all(target_os = "linux", target_arch = "x86_64")) {
+    "by unwind tables, and by frame pointers across JavaScript"
+} else {
+    "by unwind tables; they end where JavaScript begins"
+};
 
 /// Return addresses, innermost first, not yet named.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -15,8 +24,7 @@ pub(crate) struct Captured {
 }
 
 impl Captured {
-    /// The caller's stack. Takes no lock and does not allocate.
-    #[expect(unsafe_code, reason = "the one entry into the unwinder")]
+    /// The caller's stack. Does not allocate, but for the first of a thread.
     #[inline(never)]
     pub(crate) fn here() -> Self {
         let mut captured = Self {
@@ -24,24 +32,35 @@ impl Captured {
             len: 0,
             cut: false,
         };
+        #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+        if walk::walk(walk::Registers::here(), |ip| captured.push(ip)) {
+            return captured;
+        }
+        captured.unwind();
+        captured
+    }
+
+    /// By the unwinder that panics use; it stops where the engine's own code begins.
+    #[expect(unsafe_code, reason = "the one entry into the unwinder")]
+    fn unwind(&mut self) {
+        let mut each = |frame: &backtrace::Frame| self.push(frame.ip().addr());
         // SAFETY: `trace_unsynchronized` asks that no other thread be in `backtrace` at the same time, which its
         // documentation and source (`backtrace/mod.rs`, `trace`) need for dbghelp on Windows only: elsewhere it is a
         // bare call of `_Unwind_Backtrace`, which is thread-safe. On Windows the lock is taken.
         #[cfg(not(windows))]
         unsafe {
-            backtrace::trace_unsynchronized(|frame| captured.push(frame));
+            backtrace::trace_unsynchronized(&mut each);
         }
         #[cfg(windows)]
-        backtrace::trace(|frame| captured.push(frame));
-        captured
+        backtrace::trace(&mut each);
     }
 
-    fn push(&mut self, frame: &backtrace::Frame) -> bool {
+    fn push(&mut self, ip: usize) -> bool {
         if self.len == MAX_FRAMES {
             self.cut = true;
             return false;
         }
-        self.ips[self.len] = frame.ip().addr();
+        self.ips[self.len] = ip;
         self.len += 1;
         true
     }
@@ -276,7 +295,10 @@ mod tests {
             inlined("try_with", "/rustc/0/library/std/src/thread/local.rs"),
             inlined("enter", "/build/layer/src/call.rs"),
             inlined("on_close", "/build/app/src/main.rs"),
-            inlined("__rust_begin_short_backtrace<fn()>", "/rustc/0/library/std/src/x.rs"),
+            inlined(
+                "__rust_begin_short_backtrace<fn()>",
+                "/rustc/0/library/std/src/x.rs",
+            ),
         ];
         let kept = prune(frames, Some("layer/src/engine.rs"));
         assert_eq!(kept.len(), 1, "{kept:#?}");

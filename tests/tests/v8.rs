@@ -12,5 +12,8 @@ mod isolates;
 mod macros;
 #[path = "v8/rules.rs"]
 mod rules;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#[path = "v8/stacks.rs"]
+mod stacks;
 #[path = "v8/traps.rs"]
 mod traps;
