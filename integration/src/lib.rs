@@ -94,9 +94,7 @@ pub mod __doctest {
     pub fn setup() {
         static START: Once = Once::new();
         START.call_once(|| {
-            v8::V8::initialize_platform(
-                v8::new_single_threaded_default_platform(false).make_shared(),
-            );
+            v8::V8::initialize_platform(v8::new_default_platform(0, false).make_shared());
             v8::V8::initialize();
         });
     }

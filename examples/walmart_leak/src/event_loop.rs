@@ -36,10 +36,15 @@ pub struct EventLoop<'s> {
     tally: Tally,
 }
 
+/// Listens on `port` of 127.0.0.1; 0 is any free one.
+pub fn listen(port: u16) -> Result<TcpListener, String> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port).into()).map_err(|error| {
+        format!("--port {port}: cannot listen on 127.0.0.1:{port}: {error}; accepted: a free port, or 0 for any")
+    })
+}
+
 impl<'s> EventLoop<'s> {
-    /// Listens on `port` of 127.0.0.1; 0 is any free one.
-    pub fn listen(port: u16, handlers: Handlers<'s>) -> io::Result<Self> {
-        let mut listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port).into())?;
+    pub fn new(mut listener: TcpListener, handlers: Handlers<'s>) -> io::Result<Self> {
         let address = listener.local_addr()?;
         let poll = Poll::new()?;
         poll.registry()

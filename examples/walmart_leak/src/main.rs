@@ -20,18 +20,12 @@ mod verdict;
 use args::{Args, Parsed};
 use event_loop::EventLoop;
 use handleguard_v8::handleguard::{self, Action, Config};
+use mio::net::TcpListener;
 use output::Output;
-use script::Handlers;
-use std::path::Path;
+use script::{Handlers, Script};
 use std::process::ExitCode;
 use std::time::Duration;
 use v8::PinScope;
-
-/// The built-in script, and its name in stacks: its path, as `rustc` names the other files.
-const SCRIPT: (&str, &str) = (
-    "examples/walmart_leak/src/handlers.js",
-    include_str!("handlers.js"),
-);
 
 fn main() -> ExitCode {
     let args = match args::parse() {
@@ -43,9 +37,10 @@ fn main() -> ExitCode {
         Err(line) => return fail(&line),
     };
     let mut output = Output::new(args.json);
-    if let Err(line) = start_checks(&args) {
-        return fail(&line);
-    }
+    let (script, listener) = match prepare(&args) {
+        Ok(prepared) => prepared,
+        Err(line) => return fail(&line),
+    };
 
     v8::V8::initialize_platform(v8::new_default_platform(0, false).make_shared());
     v8::V8::initialize();
@@ -54,10 +49,19 @@ fn main() -> ExitCode {
     handleguard_v8::scope!(let scope, isolate);
     let context = v8::Context::new(scope, Default::default());
     let scope = &mut v8::ContextScope::new(scope, context);
-    match node(scope, &args, &mut output) {
+    match node(scope, &script, listener, &args, &mut output) {
         Ok(status) => status,
         Err(line) => fail(&line),
     }
+}
+
+/// All that can go wrong before V8 starts.
+fn prepare(args: &Args) -> Result<(Script, TcpListener), String> {
+    start_checks(args)?;
+    Ok((
+        Script::read(args.script.as_deref())?,
+        event_loop::listen(args.port)?,
+    ))
 }
 
 /// handleguard as in production: it logs. This host has ticks of its own. The variable wins over both.
@@ -86,17 +90,14 @@ fn start_checks(args: &Args) -> Result<(), String> {
 
 fn node(
     scope: &mut PinScope<'_, '_>,
+    script: &Script,
+    listener: TcpListener,
     args: &Args,
     output: &mut Output,
 ) -> Result<ExitCode, String> {
-    let handlers = match &args.script {
-        None => Handlers::load(scope, SCRIPT.0, SCRIPT.1)?,
-        Some(file) => load_file(scope, file)?,
-    };
-    let mut event_loop = EventLoop::listen(args.port, handlers).map_err(|error| {
-        let port = args.port;
-        format!("--port {port}: cannot listen on 127.0.0.1:{port}: {error}; accepted: a free port, or 0 for any")
-    })?;
+    let handlers = Handlers::load(scope, script)?;
+    let mut event_loop = EventLoop::new(listener, handlers)
+        .map_err(|error| format!("the event loop cannot start: {error}"))?;
     output.start(event_loop.address())?;
     if !handleguard::COMPILED_IN {
         output.compiled_out()?;
@@ -116,14 +117,6 @@ fn node(
 
     let violated = outcomes.iter().any(|outcome| outcome.violations > 0);
     Ok(ExitCode::from(u8::from(args.check && violated)))
-}
-
-fn load_file<'s>(scope: &mut PinScope<'s, '_>, file: &Path) -> Result<Handlers<'s>, String> {
-    let name = file.to_string_lossy();
-    std::fs::read_to_string(file)
-        .map_err(|error| format!("cannot be read: {error}"))
-        .and_then(|source| Handlers::load(scope, &name, &source))
-        .map_err(|what| format!("--script {name}: {what}; accepted: {}", script::ACCEPTED))
 }
 
 /// Wrong input, or a system that does not let this run: one line.

@@ -9,6 +9,9 @@ use tracing::{info, warn};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::prelude::*;
 
+/// The target of this program's own events.
+const TARGET: &str = "walmart_leak";
+
 const PROGRESS_EVERY: Duration = Duration::from_millis(100);
 
 /// The part of a phase that a report is about.
@@ -49,7 +52,7 @@ impl Output {
 
     pub fn start(&mut self, address: SocketAddr) -> Result<(), String> {
         if self.json {
-            info!(%address, "start");
+            info!(target: TARGET, %address, "start");
             return Ok(());
         }
         self.print(format_args!(
@@ -60,7 +63,7 @@ impl Output {
     pub fn compiled_out(&mut self) -> Result<(), String> {
         let text = "the checks of handleguard are compiled out of this build: a leak shows, and nobody names it";
         if self.json {
-            warn!("{text}");
+            warn!(target: TARGET, "{text}");
             return Ok(());
         }
         self.print(format_args!("{text}\n"))
@@ -72,7 +75,7 @@ impl Output {
             Phase::Fixed => "on_close opens a HandleScope",
         };
         if self.json {
-            info!(phase = phase.name(), what, "phase");
+            info!(target: TARGET, phase = phase.name(), what, "phase");
             return Ok(());
         }
         self.print(format_args!("\n{phase}: {what}\n"))
@@ -85,9 +88,10 @@ impl Output {
             handles,
             resident_kib,
         } = sample;
-        let seconds = elapsed.as_secs_f64();
+        let seconds = elapsed.as_millis() as f64 / 1000.0;
         if self.json {
             info!(
+                target: TARGET,
                 phase = phase.name(),
                 seconds, closed, handles, resident_kib, "sample"
             );
@@ -119,6 +123,7 @@ impl Output {
             Part::All => "in all",
         };
         info!(
+            target: TARGET,
             phase = phase.name(),
             part,
             violations = report.violations(),
@@ -129,6 +134,7 @@ impl Output {
             let violation = site.violation();
             let finding = violation.finding();
             info!(
+                target: TARGET,
                 phase = phase.name(),
                 part,
                 rule = violation.rule().name(),
@@ -150,6 +156,7 @@ impl Output {
         }
         for outcome in outcomes {
             info!(
+                target: TARGET,
                 phase = outcome.phase.name(),
                 closed = outcome.tally.closed,
                 handles = outcome.handles,

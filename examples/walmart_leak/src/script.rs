@@ -1,11 +1,40 @@
 use crate::http::{Request, Response};
 use handleguard_v8::{GuardedScript, make_callback};
 use std::fmt;
+use std::fs;
+use std::path::Path;
 use v8::{Function, HandleScope, Local, Object, PinScope, PinnedRef, TryCatch, Value};
 
 /// What a script has to be, for messages.
 pub const ACCEPTED: &str =
     "a JavaScript file that declares the functions onConnection, onRequest, onResponse and onClose";
+
+/// A script that has been read.
+pub struct Script {
+    name: String,
+    source: String,
+}
+
+impl Script {
+    /// The built-in one, if no file is given. Its name is its path, as `rustc` names the other files in stacks.
+    pub fn read(file: Option<&Path>) -> Result<Self, String> {
+        let Some(file) = file else {
+            return Ok(Self {
+                name: "examples/walmart_leak/src/handlers.js".to_owned(),
+                source: include_str!("handlers.js").to_owned(),
+            });
+        };
+        let name = file.to_string_lossy().into_owned();
+        match fs::read_to_string(file) {
+            Ok(source) => Ok(Self { name, source }),
+            Err(error) => Err(unusable(&name, format_args!("cannot be read: {error}"))),
+        }
+    }
+}
+
+fn unusable(name: &str, what: impl fmt::Display) -> String {
+    format!("script {name}: {what}; accepted: {ACCEPTED}")
+}
 
 /// The functions of the script, in handles of `main`'s scope: calling one makes no handle on the way to it.
 pub struct Handlers<'s> {
@@ -26,14 +55,14 @@ impl fmt::Display for Thrown {
 }
 
 impl<'s> Handlers<'s> {
-    /// Runs the script and takes its handlers; `name` is that of its file.
-    pub fn load(scope: &mut PinScope<'s, '_>, name: &str, source: &str) -> Result<Self, String> {
-        run(scope, name, source).map_err(|thrown| thrown.to_string())?;
+    /// Runs the script and takes its handlers.
+    pub fn load(scope: &mut PinScope<'s, '_>, script: &Script) -> Result<Self, String> {
+        run(scope, script).map_err(|thrown| unusable(&script.name, thrown))?;
         let this = scope.get_current_context().global(scope);
         let handler = |name| {
             this.get(scope, string(scope, name).into())
                 .and_then(|value| Local::<Function>::try_from(value).ok())
-                .ok_or_else(|| format!("declares no function {name}"))
+                .ok_or_else(|| unusable(&script.name, format_args!("declares no function {name}")))
         };
         Ok(Self {
             this,
@@ -87,14 +116,15 @@ impl<'s> Handlers<'s> {
     }
 }
 
-fn run<'s>(scope: &mut PinScope<'s, '_>, name: &str, source: &str) -> Result<(), Thrown> {
+fn run(scope: &mut PinScope<'_, '_>, script: &Script) -> Result<(), Thrown> {
+    handleguard_v8::turn!(scope, "script");
     handleguard_v8::scope!(let scope, scope);
     handleguard_v8::tc_scope!(let scope, scope);
-    let name = string(scope, name).into();
+    let name = string(scope, &script.name).into();
     let origin = v8::ScriptOrigin::new(
         scope, name, 0, 0, false, -1, None, false, false, false, None,
     );
-    let source = string(scope, source);
+    let source = string(scope, &script.source);
     let result = v8::Script::compile(scope, source, Some(&origin))
         .and_then(|script| script.guarded_run(scope));
     outcome(scope, result).map(drop)
@@ -111,7 +141,10 @@ pub fn outcome<T>(
             .map(|exception: Local<Value>| exception.to_rust_string_lossy(scope))
             .unwrap_or_else(|| "execution was terminated".to_owned());
         let place = scope.message().and_then(|message| {
-            let name = message.get_script_resource_name(scope)?;
+            // What V8 itself throws, with no JavaScript on the stack, has no place.
+            let name = message
+                .get_script_resource_name(scope)
+                .filter(|name| name.is_string())?;
             let line = message.get_line_number(scope)?;
             Some(format!(" ({}:{line})", name.to_rust_string_lossy(scope)))
         });

@@ -24,7 +24,7 @@ fn violation() -> Violation {
         isolate: IsolateId(1),
         callee: None,
         handles: 0,
-        trace: Captured::here().keep(),
+        trace: Captured::here().keep(None),
         dialect: Fake::DIALECT,
     }
 }
