@@ -289,11 +289,9 @@ pub fn try_init(config: Config) -> Result<(), InitError> {
     Ok(())
 }
 
-/// Whether the checker has been started with every rule off.
-#[cfg(feature = "testing")]
-pub(crate) fn is_off() -> bool {
-    checker();
-    start().is_off()
+/// Whether any rule is on. Starts the checker, if it did not run yet.
+pub fn is_on() -> bool {
+    checker().is_some_and(|checker| checker.config.is_on())
 }
 
 fn from_environment(config: &Config) -> Result<(Config, bool), ConfigError> {

@@ -67,6 +67,12 @@ pub fn turn_at<E: Engine>(_: E, _: Place) -> TurnGuard<E> {
 #[inline(always)]
 pub fn end_isolate<E: Engine>(_: E) {}
 
+/// False: the checks are compiled out.
+#[inline(always)]
+pub fn is_on() -> bool {
+    false
+}
+
 /// 0: the checks are compiled out.
 #[inline(always)]
 pub fn depth() -> u32 {

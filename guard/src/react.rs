@@ -24,11 +24,11 @@ pub(crate) fn log_again(site: &Site) {
         &site.violation,
         site.handles,
         site.count,
-        Some(&Folded(&site.violation)),
+        Some(&site.violation.trace.folded()),
     );
 }
 
-fn event(violation: &Violation, handles: u64, count: u64, stack: Option<&Folded<'_>>) {
+fn event(violation: &Violation, handles: u64, count: u64, stack: Option<&str>) {
     let finding = &violation.finding;
     tracing::event!(
         target: "handleguard",
@@ -42,25 +42,10 @@ fn event(violation: &Violation, handles: u64, count: u64, stack: Option<&Folded<
         isolate = %violation.isolate,
         handles,
         count,
-        stack = stack.map(tracing::field::display),
+        stack,
         "{}",
         violation.sentence()
     );
-}
-
-/// The stack as one line, outermost first, as flame graphs want it.
-struct Folded<'a>(&'a Violation);
-
-impl fmt::Display for Folded<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, frame) in self.0.trace.frames().iter().rev().enumerate() {
-            if at > 0 {
-                f.write_str(";")?;
-            }
-            f.write_str(&frame.function)?;
-        }
-        Ok(())
-    }
 }
 
 /// Panics with the whole message. Prints it instead where the thread is panicking already.

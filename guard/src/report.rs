@@ -1,4 +1,5 @@
 use crate::Violation;
+use crate::trace::forget_symbols;
 use crate::violation::Handles;
 use std::fmt;
 use std::time::Duration;
@@ -9,7 +10,7 @@ const SHOWN: usize = 10;
 /// All sites and counters at one moment, or over one interval. Most frequent site first.
 ///
 /// [`Display`](fmt::Display) names the stacks and prints a table like that of a DTrace aggregation: each stack once,
-/// with its count below.
+/// with its count below. Reads the binary's symbols for it, and gives their memory back.
 #[derive(Clone, Default, Debug)]
 pub struct Report {
     pub(crate) elapsed: Duration,
@@ -123,6 +124,9 @@ impl fmt::Display for Report {
         )?;
         for site in self.sites.iter().take(SHOWN) {
             site.fmt(f)?;
+        }
+        if sites > 0 {
+            forget_symbols();
         }
         if sites > SHOWN {
             writeln!(f, "\n  and {} more sites", sites - SHOWN)?;

@@ -79,7 +79,7 @@ pub fn run<T>(f: impl FnOnce() -> T) -> Outcome<T> {
     }
 
     assert!(
-        !crate::compiled_in::is_off(),
+        crate::is_on(),
         "handleguard::testing: every rule is off (HANDLEGUARD=off?): nothing would be seen"
     );
     let before = Local::with(|local| local.collect(Some(Vec::new())));

@@ -1,7 +1,7 @@
 //! The periodic report, from a thread of its own.
 
 use crate::start::Start;
-use crate::{Action, Config, Rule, react, stderr};
+use crate::{Action, Config, Rule, react, stderr, trace};
 use std::thread;
 
 /// Starts the thread, if the configuration asks for what it does: an interval, and a rule whose action is `log`.
@@ -37,11 +37,12 @@ fn tick(start: &Start) {
     }
     if !tracing::dispatcher::has_been_set() {
         stderr::print(format_args!("{interval}in all:\n{all}"));
-        return;
-    }
-    for site in &interval.sites {
-        if let Some(total) = all.sites.iter().find(|total| total.slot == site.slot) {
-            react::log_again(total);
+    } else {
+        for site in &interval.sites {
+            if let Some(total) = all.sites.iter().find(|total| total.slot == site.slot) {
+                react::log_again(total);
+            }
         }
     }
+    trace::forget_symbols();
 }

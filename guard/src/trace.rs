@@ -87,6 +87,11 @@ pub struct Trace {
     layer: Option<&'static str>,
 }
 
+/// Gives back the memory that naming frames took, tens of MiB of a large binary's symbols. The next naming reads them again.
+pub(crate) fn forget_symbols() {
+    backtrace::clear_symbol_cache();
+}
+
 /// One named frame of a stack.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Frame {
@@ -134,6 +139,17 @@ impl Trace {
             }
         }
         prune(frames, self.layer)
+    }
+
+    /// The stack as one line, outermost frame first, as flame graphs want it: `main;event_loop;on_close`.
+    pub fn folded(&self) -> String {
+        let mut names: Vec<String> = self
+            .frames()
+            .into_iter()
+            .map(|frame| frame.function)
+            .collect();
+        names.reverse();
+        names.join(";")
     }
 
     /// Whether the stack was deeper than [`MAX_FRAMES`].

@@ -114,7 +114,7 @@ fn low_half(word: usize) -> i64 {
 /// A V8 isolate being calibrated.
 pub(crate) struct Isolate {
     isolate: *mut RawIsolate,
-    /// Boxed: V8 keeps no pointer to a scope, but a scope must not move between its two calls.
+    #[expect(clippy::vec_box, reason = "a scope stays where it was constructed")]
     scopes: Vec<Box<ScopeBuffer>>,
 }
 

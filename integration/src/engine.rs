@@ -31,10 +31,10 @@ pub fn level(isolate: &v8::Isolate) -> Option<u32> {
 impl V8 {
     /// The isolate of any scope or isolate: all of the v8 crate's dereference to it.
     ///
-    /// The value must not be used once the isolate is disposed; guards do not, for [`watch`](crate::watch) ends their
-    /// record before that.
+    /// The value must not be used once the isolate is disposed. It is kept in guards only: of a guard that borrows no scope,
+    /// [`watch`](crate::watch::watch) ends the record before that, and a guard without a record does not ask the engine.
     #[inline]
-    pub fn of(isolate: &v8::Isolate) -> Self {
+    pub(crate) fn of(isolate: &v8::Isolate) -> Self {
         // SAFETY: the address is only used to read V8's state, by functions of V8 that take any live isolate, and as the
         // key of its stack. `UnsafeRawIsolatePtr` is a transparent wrapper of that address (`isolate.rs`); a size that
         // differs does not compile.

@@ -67,11 +67,17 @@ fn prepare(args: &Args) -> Result<(Script, TcpListener), String> {
 /// handleguard as in production: it logs. This host has ticks of its own. The variable wins over both.
 fn start_checks(args: &Args) -> Result<(), String> {
     if handleguard::COMPILED_IN {
-        return Config::new()
+        Config::new()
             .action(Action::Log)
             .tick(Duration::ZERO)
             .try_init()
-            .map_err(|error| error.to_string());
+            .map_err(|error| error.to_string())?;
+        if args.check && !handleguard::is_on() {
+            return Err(
+                "--check: every rule is off; accepted: HANDLEGUARD with another action".to_owned(),
+            );
+        }
+        return Ok(());
     }
     if args.check {
         return Err(

@@ -1,6 +1,6 @@
 use crate::phase::{Length, Phase, Sample};
 use crate::verdict::{Outcome, Verdict};
-use handleguard_v8::handleguard::{Report, Trace};
+use handleguard_v8::handleguard::Report;
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 use std::net::SocketAddr;
@@ -143,7 +143,7 @@ impl Output {
                 opener = finding.opener().map(|opener| opener.place.to_string()),
                 count = site.count(),
                 handles = site.handles(),
-                stack = folded(violation.trace()),
+                stack = violation.trace().folded(),
                 "site"
             );
         }
@@ -191,15 +191,4 @@ impl Output {
         }
         write!(io::stdout(), "{text}").map_err(|error| format!("cannot write to stdout: {error}"))
     }
-}
-
-/// A stack as one line, outermost first, as flame graphs want it.
-fn folded(trace: &Trace) -> String {
-    let mut names: Vec<String> = trace
-        .frames()
-        .into_iter()
-        .map(|frame| frame.function)
-        .collect();
-    names.reverse();
-    names.join(";")
 }

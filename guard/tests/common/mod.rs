@@ -1,0 +1,139 @@
+//! What the integration tests share: an engine whose counts are set by hand, and the normalised form of a message.
+#![allow(dead_code, reason = "each test file uses a part")]
+
+use handleguard::{Dialect, Engine, IsolateId, Sight};
+use std::cell::Cell;
+
+/// One instance; leaked, so that it can be as small as a reference.
+#[derive(Clone, Copy, Debug)]
+pub struct Fake(&'static State);
+
+#[derive(Debug)]
+pub struct State {
+    isolate: IsolateId,
+    pub level: Cell<Option<u32>>,
+    pub handles: Cell<Option<u64>>,
+}
+
+impl Fake {
+    pub fn new(isolate: usize) -> Self {
+        Self(Box::leak(Box::new(State {
+            isolate: IsolateId(isolate),
+            level: Cell::new(None),
+            handles: Cell::new(None),
+        })))
+    }
+}
+
+impl std::ops::Deref for Fake {
+    type Target = State;
+
+    fn deref(&self) -> &State {
+        self.0
+    }
+}
+
+impl Engine for Fake {
+    const DIALECT: &'static Dialect = &Dialect {
+        open_scope: "let _scope = arena.scope();",
+        mark_turn: "let _turn = arena.turn();",
+        layer: None,
+    };
+
+    fn isolate(self) -> IsolateId {
+        self.0.isolate
+    }
+
+    fn level(self) -> Option<u32> {
+        self.0.level.get()
+    }
+
+    fn handles(self) -> Option<u64> {
+        self.0.handles.get()
+    }
+
+    fn sight(self) -> Sight {
+        Sight {
+            level: Ok("set by the test".to_owned()),
+            handles: Ok("set by the test".to_owned()),
+            hooks: Err("not in a test".to_owned()),
+        }
+    }
+}
+
+/// `text` without what differs from machine to machine and from edit to edit: lines and columns of `file` (as
+/// `file!()` gives it) become `LL:CC`, seconds `N.N s`, the thread that runs the test `<thread>`, and of each backtrace
+/// only the function of the first frame is kept.
+pub fn normalised(text: &str, file: &str) -> String {
+    let base = file.rsplit(['/', '\\']).next().unwrap();
+    let mut out = String::new();
+    let mut lines = text.lines().peekable();
+    while let Some(line) = lines.next() {
+        let mut line = without_lines(line, file, base);
+        if let Some(name) = std::thread::current().name() {
+            line = line.replace(
+                &format!("        thread: {name}"),
+                "        thread: <thread>",
+            );
+        }
+        out.push_str(&line);
+        out.push('\n');
+        if line.trim_start().starts_with("backtrace: ") {
+            let mut first = true;
+            while let Some(frame) = lines.next_if(|line| is_frame(line)) {
+                if first {
+                    out.push_str(frame);
+                    out.push('\n');
+                }
+                first = false;
+            }
+        }
+    }
+    seconds(&out)
+}
+
+/// A line of a backtrace: `        0: function`, or `             at file:line`.
+fn is_frame(line: &str) -> bool {
+    let text = line.trim_start();
+    let number = text.split(':').next().unwrap_or_default();
+    line.starts_with("     ")
+        && (text.starts_with("at ") || (!number.is_empty() && number.parse::<u32>().is_ok()))
+}
+
+fn without_lines(line: &str, file: &str, base: &str) -> String {
+    let mut out = String::new();
+    let mut rest = line;
+    while let Some(at) = rest.find(file) {
+        out.push_str(&rest[..at]);
+        out.push_str(base);
+        rest = &rest[at + file.len()..];
+        for mark in [":LL", ":CC"] {
+            let digits = rest.strip_prefix(':').map_or(0, |after| {
+                after.bytes().take_while(u8::is_ascii_digit).count()
+            });
+            if digits > 0 {
+                out.push_str(mark);
+                rest = &rest[1 + digits..];
+            }
+        }
+    }
+    out.push_str(rest);
+    out
+}
+
+/// `0.3 s` and `12.0 s` become `N.N s`.
+fn seconds(text: &str) -> String {
+    let words: Vec<&str> = text.split(' ').collect();
+    let mut out: Vec<String> = Vec::new();
+    for (at, word) in words.iter().enumerate() {
+        let is_unit = words
+            .get(at + 1)
+            .is_some_and(|next| *next == "s" || next.starts_with("s\n") || next.starts_with("s,"));
+        if is_unit && word.parse::<f64>().is_ok() {
+            out.push("N.N".to_owned());
+        } else {
+            out.push((*word).to_owned());
+        }
+    }
+    out.join(" ")
+}
