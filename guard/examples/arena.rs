@@ -66,7 +66,7 @@ impl Engine for &'static Arena {
     const DIALECT: &'static Dialect = &Dialect {
         open_scope: "let _scope = arena.scope(\"...\");",
         mark_turn: "let _turn = handleguard::turn(arena, \"...\");",
-        layer: None,
+        layer: handleguard::Layer::NONE,
     };
 
     fn isolate(self) -> IsolateId {

@@ -1,8 +1,8 @@
 use crate::Config;
+use crate::capture::Captured;
 use crate::finding::Finding;
 use crate::report::{self, Report, Site};
 use crate::sites::{MAX_SITES, Recorded, Sites};
-use crate::trace::Captured;
 use crate::violation::Violation;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::num::NonZeroU64;

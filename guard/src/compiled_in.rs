@@ -1,13 +1,13 @@
 //! The guards and the process-wide checker, where the checks are compiled in. A thin file over [`Stack`](crate::stack)
 //! and [`Checker`]; [`compiled_out`](crate::compiled_out) is its twin.
 
+use crate::capture::Captured;
 use crate::checker::Checker;
 use crate::directives::{self, ConfigError, Help};
 use crate::finding::{Finding, ScopeKind};
 use crate::local::Local;
 use crate::stack::{Charge, FrameId, Outcome, Swallowed};
 use crate::start::Start;
-use crate::trace::Captured;
 use crate::{
     Action, Config, Engine, InitError, Place, Report, Seen, VARIABLE, Violation, react, sight,
 };
@@ -446,7 +446,11 @@ fn violated<E: Engine>(
                 isolate: engine.isolate(),
                 callee: callee(),
                 handles: finding.handles(),
-                trace: stack.keep(E::DIALECT.layer),
+                trace: stack.keep(
+                    E::DIALECT.layer,
+                    engine.script_frames(),
+                    checker.config.is_full_stack(),
+                ),
                 dialect: E::DIALECT,
             };
             if collecting {

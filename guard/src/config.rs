@@ -21,6 +21,7 @@ pub const VARIABLE: &str = "HANDLEGUARD";
 pub struct Config {
     actions: [Action; Rule::ALL.len()],
     tick: Duration,
+    full_stack: bool,
 }
 
 impl Default for Config {
@@ -35,6 +36,7 @@ impl Config {
         Self {
             actions: [Action::default_for_build(); Rule::ALL.len()],
             tick: Duration::from_secs(10),
+            full_stack: false,
         }
     }
 
@@ -54,6 +56,17 @@ impl Config {
     pub fn tick(mut self, tick: Duration) -> Self {
         self.tick = tick;
         self
+    }
+
+    /// Shows every frame of a stack: the checker's own, the engine's one by one, and the runtime's below `main`.
+    pub fn full_stack(mut self, full: bool) -> Self {
+        self.full_stack = full;
+        self
+    }
+
+    /// Whether every frame of a stack is shown.
+    pub fn is_full_stack(&self) -> bool {
+        self.full_stack
     }
 
     /// The action of one rule.

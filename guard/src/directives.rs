@@ -4,6 +4,8 @@ use crate::{Action, Config, Rule};
 use std::fmt;
 use std::time::Duration;
 
+const FULL_STACK: &str = "full-stack";
+
 /// A directive that was not understood. Nothing of the list it stands in was applied.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ConfigError {
@@ -68,7 +70,7 @@ impl fmt::Display for ConfigError {
                 hint(f, near)?;
                 write!(
                     f,
-                    "; accepted: {}, <rule>=<action>, tick=<duration>, help",
+                    "; accepted: {}, <rule>=<action>, tick=<duration>, {FULL_STACK}, help",
                     list(Action::ALL.map(Action::name))
                 )
             }
@@ -138,6 +140,9 @@ fn one_word(config: Config, word: &str) -> Result<Config, Problem> {
     if let Some(action) = Action::named(word) {
         return Ok(config.action(action));
     }
+    if word == FULL_STACK {
+        return Ok(config.full_stack(true));
+    }
     if word == "tick" || Rule::named(word).is_some() {
         return Err(Problem::NeedsValue);
     }
@@ -145,7 +150,10 @@ fn one_word(config: Config, word: &str) -> Result<Config, Problem> {
         word: word.to_owned(),
         near: near(
             word,
-            Action::ALL.map(Action::name).into_iter().chain(["help"]),
+            Action::ALL
+                .map(Action::name)
+                .into_iter()
+                .chain([FULL_STACK, "help"]),
         ),
     })
 }
@@ -215,6 +223,11 @@ impl fmt::Display for Help<'_> {
             "  {:<34} now {now:<7} time between reports, as in 10s or 500ms, or off",
             "tick=<duration>"
         )?;
+        let now = if self.0.is_full_stack() { "on" } else { "off" };
+        writeln!(
+            f,
+            "  {FULL_STACK:<34} now {now:<7} shows every frame of a stack, the checker's and the engine's too"
+        )?;
         writeln!(f, "  {:<34} prints this", "help")
     }
 }
@@ -265,7 +278,7 @@ mod tests {
         assert_eq!(
             error("aboort"),
             "directive 1 (byte 0) `aboort`: unknown directive `aboort` (did you mean `abort`?); accepted: off, count, \
-             log, panic, abort, <rule>=<action>, tick=<duration>, help"
+             log, panic, abort, <rule>=<action>, tick=<duration>, full-stack, help"
         );
         assert_eq!(
             error("log, missing-scop=abort"),
@@ -315,6 +328,7 @@ handleguard: HANDLEGUARD=<directive>,<directive>,... (later ones win, and all wi
   out-of-order=<action>              now log     a scope closes that is not the innermost; or twice
   never-closed=<action>              now log     a turn or an isolate ends with scopes open
   tick=<duration>                    now 10s     time between reports, as in 10s or 500ms, or off
+  full-stack                         now off     shows every frame of a stack, the checker's and the engine's too
   help                               prints this
 "
         );

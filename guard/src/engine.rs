@@ -41,6 +41,12 @@ pub trait Engine: Copy + 'static {
 
     /// What can be read of this engine and what can't. Asked once, for the start-up line.
     fn sight(self) -> Sight;
+
+    /// The frames of script that are on the stack, innermost first. Asked where a violation is described, and must change no
+    /// count of the host.
+    fn script_frames(self) -> Vec<ScriptFrame> {
+        Vec::new()
+    }
 }
 
 /// How messages speak of an engine: its word for a scope, and code that compiles in the user's program.
@@ -50,9 +56,48 @@ pub struct Dialect {
     pub open_scope: &'static str,
     /// A statement that marks a turn to the end of the block.
     pub mark_turn: &'static str,
-    /// `Some(file!())` of a file of the layer that wraps the engine: frames of functions in its folder are left out of
-    /// stacks, as the checker's own.
-    pub layer: Option<&'static str>,
+    /// How its frames are told from the user's.
+    pub layer: &'static Layer,
+}
+
+/// How the frames of an engine, and of what binds it, are told from the user's in a stack.
+#[derive(PartialEq, Eq, Debug)]
+pub struct Layer {
+    /// The engine's name.
+    pub name: &'static str,
+    /// `Some(file!())` of a file of the crate that implements [`Engine`]: functions in its folder are left out of stacks, as
+    /// the checker's own.
+    pub file: Option<&'static str>,
+    /// How the folder of the crate that binds the engine begins, as in `v8-` for `v8-150.4.0`.
+    pub engine_crate: Option<&'static str>,
+    /// How the names of the engine's functions begin, those of the binding crate's apart.
+    pub engine_symbols: &'static [&'static str],
+    /// How the names of those functions begin in which one function of the script runs.
+    pub script_symbols: &'static [&'static str],
+}
+
+impl Layer {
+    /// An engine without frames of its own.
+    pub const NONE: &'static Self = &Self {
+        name: "the engine",
+        file: None,
+        engine_crate: None,
+        engine_symbols: &[],
+        script_symbols: &[],
+    };
+}
+
+/// One frame of the script that the engine runs.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ScriptFrame {
+    /// The function's name.
+    pub function: String,
+    /// The script's name.
+    pub script: String,
+    /// Where in the script, counted from 1.
+    pub line: u32,
+    /// Where in the line, counted from 1.
+    pub column: u32,
 }
 
 /// What the checker can see of an engine. Each part is either how it is seen, or why it is not.
@@ -105,7 +150,7 @@ pub(crate) mod fake {
         const DIALECT: &'static Dialect = &Dialect {
             open_scope: "let _scope = arena.scope();",
             mark_turn: "let _turn = arena.turn();",
-            layer: None,
+            layer: Layer::NONE,
         };
 
         fn isolate(self) -> IsolateId {

@@ -18,7 +18,7 @@
 //! # use handleguard::{Dialect, Engine, IsolateId, Sight};
 //! # #[derive(Clone, Copy)] struct MyEngine;
 //! # impl Engine for MyEngine {
-//! #     const DIALECT: &'static Dialect = &Dialect { open_scope: "", mark_turn: "", layer: None };
+//! #     const DIALECT: &'static Dialect = &Dialect { open_scope: "", mark_turn: "", layer: handleguard::Layer::NONE };
 //! #     fn isolate(self) -> IsolateId { IsolateId(1) }
 //! #     fn level(self) -> Option<u32> { None }
 //! #     fn handles(self) -> Option<u64> { None }
@@ -88,6 +88,7 @@
 //! | `off`, `count`, `log`, `panic`, `abort` | the [`Action`] of every rule |
 //! | `missing-scope=log` and so on | the action of one [`Rule`] |
 //! | `tick=10s` | time between periodic reports; `off` for none |
+//! | `full-stack` | shows every frame of a stack, the checker's own and the engine's too |
 //! | `help` | prints all directives with their current values |
 //!
 //! # Misuse
@@ -136,10 +137,12 @@ pub mod stack;
 pub mod testing;
 
 mod action;
+mod capture;
 mod checker;
 mod config;
 mod directives;
 mod engine;
+mod frame;
 mod local;
 mod place;
 mod react;
@@ -160,12 +163,14 @@ mod violation;
 mod walk;
 
 pub use action::Action;
+pub use capture::MAX_FRAMES;
 pub use config::{Config, InitError, VARIABLE};
 pub use directives::ConfigError;
-pub use engine::{Dialect, Engine, IsolateId, Seen, Sight};
+pub use engine::{Dialect, Engine, IsolateId, Layer, ScriptFrame, Seen, Sight};
+pub use frame::{Frame, FrameKind};
 pub use place::Place;
 pub use report::{Report, Site};
 pub use rule::Rule;
 pub use switch::*;
-pub use trace::{Frame, MAX_FRAMES, Trace};
+pub use trace::Trace;
 pub use violation::Violation;

@@ -1,5 +1,7 @@
 use crate::Violation;
-use crate::trace::forget_symbols;
+use crate::capture::MAX_FRAMES;
+use crate::frame::forget_symbols;
+use crate::trace::Line;
 use crate::violation::Handles;
 use std::fmt;
 use std::time::Duration;
@@ -148,12 +150,16 @@ impl fmt::Display for Site {
         if let Some(callee) = self.violation.callee() {
             writeln!(f, "  calls {callee}")?;
         }
-        for frame in self.violation.trace.frames() {
-            match frame.source() {
-                Some(source) => writeln!(f, "              {} ({source})", frame.function)?,
-                None => writeln!(f, "              {}", frame.function)?,
+        self.violation.trace.lines(|line| match line {
+            Line::Frame(_, frame) => match frame.source() {
+                Some(source) => writeln!(f, "              {} ({source})", frame.function),
+                None => writeln!(f, "              {}", frame.function),
+            },
+            Line::Folded(frames, engine) => {
+                writeln!(f, "              ({frames} frames of {engine})")
             }
-        }
+            Line::Cut => writeln!(f, "              (cut after {MAX_FRAMES} frames)"),
+        })?;
         writeln!(
             f,
             "  {:>9} times, {} left; first {}, last {} after the start",

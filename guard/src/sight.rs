@@ -1,6 +1,6 @@
 //! What the checker says of itself: the start-up line, and the hint about turns.
 
-use crate::trace::HOW;
+use crate::capture::HOW;
 use crate::{Config, Dialect, Rule, Sight};
 use std::fmt;
 
@@ -54,5 +54,68 @@ impl fmt::Display for Hint {
              missing scopes from handleguard; mark each pass of the loop, each request or each task: `{}`",
             self.0.mark_turn
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::fake::Fake;
+    use crate::{Action, Engine};
+
+    fn line(level: Result<&str, &str>, handles: Result<&str, &str>) -> String {
+        let part = |part: Result<&str, &str>| part.map(str::to_owned).map_err(str::to_owned);
+        Line {
+            config: &Config::new()
+                .action(Action::Log)
+                .rule(Rule::MissingScope, Action::Abort),
+            sight: &Sight {
+                level: part(level),
+                handles: part(handles),
+                hooks: Err("not linked".to_owned()),
+            },
+        }
+        .to_string()
+        .replace(HOW, "HOW")
+    }
+
+    const RULES: &str =
+        "on: missing-scope=abort outer-growth=log out-of-order=log never-closed=log; ";
+
+    #[test]
+    fn the_start_up_line_says_what_is_seen_and_what_is_not() {
+        assert_eq!(
+            line(Ok("calibrated"), Ok("exact")).strip_prefix(RULES),
+            Some(
+                "sees stacks (HOW), level (calibrated), handles (exact); does not see hooks (not linked)"
+            )
+        );
+        assert_eq!(
+            line(Err("no match"), Ok("exact")).strip_prefix(RULES),
+            Some(
+                "sees stacks (HOW), handles (exact); does not see level (no match), hooks (not linked)"
+            )
+        );
+    }
+
+    #[test]
+    fn a_blind_checker_says_so() {
+        assert_eq!(
+            line(Err("no match"), Err("no symbol")).strip_prefix(RULES),
+            Some(
+                "sees stacks (HOW); does not see level (no match), handles (no symbol), hooks (not linked); blind to the \
+                 engine: judged by guards alone"
+            )
+        );
+    }
+
+    #[test]
+    fn the_hint_says_what_is_hidden_and_how_to_mark_a_turn() {
+        assert_eq!(
+            Hint(Fake::DIALECT).to_string(),
+            "hint: this program calls into JavaScript and marks no turn, so a scope opened outside its event loop hides \
+             missing scopes from handleguard; mark each pass of the loop, each request or each task: `let _turn = \
+             arena.turn();`"
+        );
     }
 }

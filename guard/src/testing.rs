@@ -12,7 +12,7 @@
 //! # use handleguard::{Dialect, Engine, IsolateId, Sight};
 //! # #[derive(Clone, Copy)] struct MyEngine;
 //! # impl Engine for MyEngine {
-//! #     const DIALECT: &'static Dialect = &Dialect { open_scope: "", mark_turn: "", layer: None };
+//! #     const DIALECT: &'static Dialect = &Dialect { open_scope: "", mark_turn: "", layer: handleguard::Layer::NONE };
 //! #     fn isolate(self) -> IsolateId { IsolateId(1) }
 //! #     fn level(self) -> Option<u32> { None }
 //! #     fn handles(self) -> Option<u64> { Some(0) }

@@ -1,7 +1,7 @@
 //! The periodic report, from a thread of its own.
 
 use crate::start::Start;
-use crate::{Action, Config, Rule, react, stderr, trace};
+use crate::{Action, Config, Rule, frame, react, stderr};
 use std::thread;
 
 /// Starts the thread, if the configuration asks for what it does: an interval, and a rule whose action is `log`.
@@ -44,5 +44,5 @@ fn tick(start: &Start) {
             }
         }
     }
-    trace::forget_symbols();
+    frame::forget_symbols();
 }

@@ -1,166 +1,141 @@
-//! Native stacks: captured as bare addresses where a violation is found, named where it is told.
+//! A kept stack, named where it is told: one list from the callback out to `main`, through native, engine and script
+//! frames.
 
-#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
-use crate::walk;
+use crate::capture::MAX_FRAMES;
+use crate::engine::{Layer, ScriptFrame};
+use crate::frame::{Frame, FrameKind};
 use std::fmt;
-use std::path::{Path, PathBuf};
 
-/// Frames kept of one stack. What lies deeper is cut, and the report says so.
-pub const MAX_FRAMES: usize = 128;
-
-/// How stacks are captured here, for the start-up line.
-pub(crate) const HOW: &str = if cfg!(all(target_os = "linux", target_arch = "x86_64")) {
-    "by unwind tables, and by frame pointers across JavaScript"
-} else {
-    "by unwind tables; they end where JavaScript begins"
-};
-
-/// Return addresses, innermost first, not yet named.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Captured {
-    ips: [usize; MAX_FRAMES],
-    len: usize,
-    cut: bool,
-}
-
-impl Captured {
-    /// The caller's stack. Does not allocate, but for the first of a thread.
-    #[inline(never)]
-    pub(crate) fn here() -> Self {
-        let mut captured = Self {
-            ips: [0; MAX_FRAMES],
-            len: 0,
-            cut: false,
-        };
-        #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
-        if walk::walk(walk::Registers::here(), |ip| captured.push(ip)) {
-            return captured;
-        }
-        captured.unwind();
-        captured
-    }
-
-    /// By the unwinder that panics use; it stops where the engine's own code begins.
-    #[expect(unsafe_code, reason = "the one entry into the unwinder")]
-    fn unwind(&mut self) {
-        let mut each = |frame: &backtrace::Frame| self.push(frame.ip().addr());
-        // SAFETY: `trace_unsynchronized` asks that no other thread be in `backtrace` at the same time, which its
-        // documentation and source (`backtrace/mod.rs`, `trace`) need for dbghelp on Windows only: elsewhere it is a
-        // bare call of `_Unwind_Backtrace`, which is thread-safe. On Windows the lock is taken.
-        #[cfg(not(windows))]
-        unsafe {
-            backtrace::trace_unsynchronized(&mut each);
-        }
-        #[cfg(windows)]
-        backtrace::trace(&mut each);
-    }
-
-    fn push(&mut self, ip: usize) -> bool {
-        if self.len == MAX_FRAMES {
-            self.cut = true;
-            return false;
-        }
-        self.ips[self.len] = ip;
-        self.len += 1;
-        true
-    }
-
-    pub(crate) fn ips(&self) -> &[usize] {
-        &self.ips[..self.len]
-    }
-
-    /// Keeps the stack of a violation in an engine that `layer` reads; see [`Dialect::layer`](crate::Dialect::layer).
-    pub(crate) fn keep(&self, layer: Option<&'static str>) -> Trace {
-        Trace {
-            ips: self.ips().into(),
-            cut: self.cut,
-            layer,
-        }
-    }
-}
-
-/// A native stack of bare addresses, innermost first. [`frames`](Self::frames) names them.
-#[derive(Clone, PartialEq, Eq, Debug)]
+/// The stack of a violation, innermost frame first: native frames as bare addresses, script frames as the engine named them
+/// at the time. [`frames`](Self::frames) names the rest.
+#[derive(Clone, Debug)]
 pub struct Trace {
     ips: Box<[usize]>,
+    script: Box<[ScriptFrame]>,
     cut: bool,
-    layer: Option<&'static str>,
-}
-
-/// Gives back the memory that naming frames took, tens of MiB of a large binary's symbols. The next naming reads them again.
-pub(crate) fn forget_symbols() {
-    backtrace::clear_symbol_cache();
-}
-
-/// One named frame of a stack.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Frame {
-    /// The function's demangled name, or its address where it has none.
-    pub function: String,
-    source: Option<(PathBuf, Option<u32>)>,
-}
-
-impl Frame {
-    /// `file:line`, the file relative to the working directory where it lies below it.
-    pub fn source(&self) -> Option<String> {
-        let (file, line) = self.source.as_ref()?;
-        let file = relative(file);
-        Some(match line {
-            Some(line) => format!("{}:{line}", file.display()),
-            None => file.display().to_string(),
-        })
-    }
+    full: bool,
+    layer: &'static Layer,
 }
 
 impl Trace {
-    /// The frames from the callback down to `main` or the thread's start, named now. Frames of the checker itself and
-    /// of the runtime below `main` are left out.
+    pub(crate) fn new(
+        ips: &[usize],
+        cut: bool,
+        layer: &'static Layer,
+        script: Vec<ScriptFrame>,
+        full: bool,
+    ) -> Self {
+        Self {
+            ips: ips.into(),
+            script: script.into(),
+            cut,
+            full,
+            layer,
+        }
+    }
+
+    /// The frames from the callback out to `main` or the thread's start, named now. Frames of the checker itself and of the
+    /// runtime below `main` are left out, unless `HANDLEGUARD=full-stack` asked for them.
     ///
     /// Slow (milliseconds the first time): reads the binary's symbols and keeps them.
     pub fn frames(&self) -> Vec<Frame> {
-        let mut frames = Vec::new();
+        let mut native = Vec::new();
         for &ip in &self.ips {
-            let before = frames.len();
-            backtrace::resolve(ip as *mut _, |symbol| {
-                frames.push(Frame {
-                    function: symbol
-                        .name()
-                        .map_or_else(|| format!("{ip:#x}"), |name| format!("{name:#}")),
-                    source: symbol
-                        .filename()
-                        .map(|file| (file.to_owned(), symbol.lineno())),
-                });
-            });
-            if frames.len() == before {
-                frames.push(Frame {
-                    function: format!("{ip:#x}"),
-                    source: None,
-                });
-            }
+            Frame::resolve(ip, self.layer, &mut native);
         }
-        prune(frames, self.layer)
+        if !self.full {
+            native = prune(native, self.layer);
+        }
+        with_script(native, &self.script, self.layer)
     }
 
-    /// The stack as one line, outermost frame first, as flame graphs want it: `main;event_loop;on_close`.
+    /// The stack as one line, outermost frame first, as flame graphs want it: `main;event_loop;on_close`. The engine's own
+    /// frames are left out.
     pub fn folded(&self) -> String {
         let mut names: Vec<String> = self
             .frames()
             .into_iter()
+            .filter(|frame| frame.kind != FrameKind::Engine)
             .map(|frame| frame.function)
             .collect();
         names.reverse();
         names.join(";")
     }
 
-    /// Whether the stack was deeper than [`MAX_FRAMES`].
+    /// Whether the stack was deeper than [`MAX_FRAMES`](crate::MAX_FRAMES).
     pub fn is_cut(&self) -> bool {
         self.cut
+    }
+
+    /// Gives each line of the stack to `line`, the engine's frames folded.
+    pub(crate) fn lines(&self, mut line: impl FnMut(Line<'_>) -> fmt::Result) -> fmt::Result {
+        let frames = self.frames();
+        let mut rest = frames.as_slice();
+        let mut number = 0;
+        while let Some(first) = rest.first() {
+            let engine = if self.full { 0 } else { of_engine(rest) };
+            if engine > 1 {
+                line(Line::Folded(engine, self.layer.name))?;
+                rest = &rest[engine..];
+            } else {
+                line(Line::Frame(number, first))?;
+                rest = &rest[1..];
+                number += 1;
+            }
+        }
+        if self.cut {
+            line(Line::Cut)?;
+        }
+        Ok(())
+    }
+}
+
+/// How many of the first frames are the engine's, with what the standard library put between them and the user's.
+fn of_engine(frames: &[Frame]) -> usize {
+    let run = frames
+        .iter()
+        .take_while(|frame| frame.kind == FrameKind::Engine || frame.is_std())
+        .count();
+    let engine = frames[..run]
+        .iter()
+        .any(|frame| frame.kind == FrameKind::Engine);
+    if engine { run } else { 0 }
+}
+
+/// One line of a stack as it is shown.
+pub(crate) enum Line<'a> {
+    /// A frame, and its number.
+    Frame(usize, &'a Frame),
+    /// So many frames of that engine.
+    Folded(usize, &'a str),
+    /// What is deeper was not captured.
+    Cut,
+}
+
+impl fmt::Display for Trace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.lines(|line| match line {
+            Line::Frame(number, frame) => {
+                let script = if frame.kind == FrameKind::Script {
+                    " [JavaScript]"
+                } else {
+                    ""
+                };
+                writeln!(f, "     {number:>4}: {}{script}", frame.function)?;
+                match frame.source() {
+                    Some(source) => writeln!(f, "             at {source}"),
+                    None => Ok(()),
+                }
+            }
+            Line::Folded(frames, engine) => writeln!(f, "           ({frames} frames of {engine})"),
+            Line::Cut => writeln!(f, "           (cut after {MAX_FRAMES} frames)"),
+        })
     }
 }
 
 /// Leaves out the checker's own frames, what the standard library put between them and the user's, and the runtime below
 /// `main`. Keeps everything if nothing would be left.
-fn prune(frames: Vec<Frame>, layer: Option<&str>) -> Vec<Frame> {
+fn prune(frames: Vec<Frame>, layer: &Layer) -> Vec<Frame> {
     let is_checker = |frame: &Frame| frame.is_checker(layer);
     let leading = frames
         .iter()
@@ -185,93 +160,112 @@ fn prune(frames: Vec<Frame>, layer: Option<&str>) -> Vec<Frame> {
     if kept.is_empty() { frames } else { kept }
 }
 
-impl Frame {
-    /// By the file too, for an inlined function has no path in its name where the debug information is line tables only.
-    fn is_checker(&self, layer: Option<&str>) -> bool {
-        let path = self.function.trim_start_matches('<');
-        // The tests of this crate stand in for its users.
-        if path.contains("::tests::") {
-            return false;
+/// Puts the script's frames where they ran: each native frame that ran a function of the script is replaced by it.
+///
+/// Compiled code may run several in one frame, inlined. Those too many are put where the innermost such frame is; the order
+/// is right in any case. Where no native frame is known to have run script (the walk ended before), they come last.
+fn with_script(native: Vec<Frame>, script: &[ScriptFrame], layer: &Layer) -> Vec<Frame> {
+    let ran = native
+        .iter()
+        .filter(|frame| frame.runs_script(layer))
+        .count();
+    let mut inlined = script.len().saturating_sub(ran);
+    let mut script = script.iter();
+    let mut frames = Vec::with_capacity(native.len() + script.len());
+    for frame in native {
+        if !frame.runs_script(layer) {
+            frames.push(frame);
+            continue;
         }
-        ["handleguard::", "handleguard_v8::", "backtrace::"]
-            .iter()
-            .any(|own| path.starts_with(own) || path.contains(&format!(" as {own}")))
-            || path.starts_with("core::ptr::drop_in_place<handleguard")
-            || path.starts_with("core::ptr::drop_glue<handleguard")
-            || self.lies_beside(file!())
-            || layer.is_some_and(|layer| self.lies_beside(layer))
-            || self.lies_in(|folder| folder.starts_with("backtrace-"))
-    }
-
-    fn is_std(&self) -> bool {
-        let path = self.function.trim_start_matches('<');
-        ["std::", "core::", "alloc::"]
-            .iter()
-            .any(|own| path.starts_with(own))
-            || self.lies_in(|folder| folder == "library")
-    }
-
-    fn is_runtime(&self) -> bool {
-        self.function.contains("__rust_begin_short_backtrace")
-            || self.function.starts_with("std::rt::lang_start")
-            || self.function == "__libc_start_main"
-    }
-
-    /// In the folder of `file`, which is as the compiler has it: relative to where it was started, or absolute.
-    fn lies_beside(&self, file: &str) -> bool {
-        match (&self.source, Path::new(file).parent()) {
-            (Some((path, _)), Some(folder)) => {
-                path.parent().is_some_and(|parent| parent.ends_with(folder))
-            }
-            _ => false,
+        let compiled = frame.function.starts_with("0x");
+        let here = if compiled {
+            1 + std::mem::take(&mut inlined)
+        } else {
+            1
+        };
+        let before = frames.len();
+        frames.extend(script.by_ref().take(here).map(Frame::script));
+        if frames.len() == before {
+            frames.push(frame);
         }
     }
-
-    fn lies_in(&self, mut folder: impl FnMut(&str) -> bool) -> bool {
-        self.source.as_ref().is_some_and(|(path, _)| {
-            path.components()
-                .any(|part| part.as_os_str().to_str().is_some_and(&mut folder))
-        })
-    }
-}
-
-impl fmt::Display for Trace {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (number, frame) in self.frames().iter().enumerate() {
-            writeln!(f, "     {number:>4}: {}", frame.function)?;
-            if let Some(source) = frame.source() {
-                writeln!(f, "             at {source}")?;
-            }
-        }
-        if self.cut {
-            writeln!(f, "           (cut after {MAX_FRAMES} frames)")?;
-        }
-        Ok(())
-    }
-}
-
-/// Below the working directory, paths are shown as a user at the prompt would type them.
-fn relative(file: &Path) -> PathBuf {
-    std::env::current_dir()
-        .ok()
-        .and_then(|dir| file.strip_prefix(dir).ok().map(Path::to_owned))
-        .unwrap_or_else(|| file.to_owned())
+    frames.extend(script.map(Frame::script));
+    frames
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::capture::Captured;
+
+    const LAYER: &Layer = &Layer {
+        name: "an engine",
+        file: Some("layer/src/engine.rs"),
+        engine_crate: Some("engine-"),
+        engine_symbols: &["Builtins_", "engine::"],
+        script_symbols: &["Builtins_Interpreter"],
+    };
 
     fn frame(function: &str) -> Frame {
-        Frame {
+        Frame::for_test(function, FrameKind::Native, None)
+    }
+
+    fn script(function: &str) -> ScriptFrame {
+        ScriptFrame {
             function: function.to_owned(),
-            source: None,
+            script: "app.js".to_owned(),
+            line: 1,
+            column: 2,
         }
+    }
+
+    fn names(frames: &[Frame]) -> Vec<&str> {
+        frames.iter().map(|frame| frame.function.as_str()).collect()
+    }
+
+    fn keep(captured: &Captured) -> Trace {
+        captured.keep(LAYER, Vec::new(), false)
+    }
+
+    #[test]
+    fn script_frames_stand_where_they_ran() {
+        let native = || {
+            [
+                "native",
+                "Builtins_CallApiCallback",
+                "Builtins_InterpreterEntryTrampoline",
+                "0x7f00",
+                "Builtins_JSEntry",
+                "main",
+            ]
+            .map(frame)
+            .to_vec()
+        };
+        let outer = ["native", "Builtins_CallApiCallback"];
+        let inner = ["Builtins_JSEntry", "main"];
+        let merged = with_script(native(), &[script("a"), script("b")], LAYER);
+        assert_eq!(names(&merged), [&outer[..], &["a", "b"], &inner].concat());
+        assert_eq!(merged[2].source().as_deref(), Some("app.js:1:2"));
+        // One was inlined into the compiled one.
+        let merged = with_script(native(), &[script("a"), script("b"), script("c")], LAYER);
+        assert_eq!(
+            names(&merged),
+            [&outer[..], &["a", "b", "c"], &inner].concat()
+        );
+        // V8 kept fewer than ran: the native frames stay.
+        let merged = with_script(native(), &[script("a")], LAYER);
+        assert_eq!(
+            names(&merged),
+            [&outer[..], &["a", "0x7f00"], &inner].concat()
+        );
+        // The walk ended before them.
+        let merged = with_script(vec![frame("native")], &[script("a")], LAYER);
+        assert_eq!(names(&merged), ["native", "a"]);
     }
 
     #[test]
     fn own_frames_and_the_runtime_are_left_out() {
-        let names = [
+        let all = [
             "backtrace::trace_unsynchronized",
             "<handleguard::guard::TurnGuard<E> as core::ops::drop::Drop>::drop",
             "std::thread::local::LocalKey<T>::try_with",
@@ -285,7 +279,7 @@ mod tests {
             "std::sys::backtrace::__rust_begin_short_backtrace",
             "main",
         ];
-        let kept: Vec<String> = prune(names.iter().map(|name| frame(name)).collect(), None)
+        let kept: Vec<String> = prune(all.iter().map(|name| frame(name)).collect(), LAYER)
             .into_iter()
             .map(|frame| frame.function)
             .collect();
@@ -301,10 +295,7 @@ mod tests {
 
     #[test]
     fn inlined_frames_without_a_path_are_known_by_their_file() {
-        let inlined = |function: &str, file: &str| Frame {
-            function: function.to_owned(),
-            source: Some((PathBuf::from(file), Some(1))),
-        };
+        let inlined = |function, file| Frame::for_test(function, FrameKind::Native, Some(file));
         let frames = vec![
             inlined("trace", "/registry/backtrace-0.3.77/src/backtrace/mod.rs"),
             inlined("here", concat!("/build/", file!())),
@@ -316,7 +307,7 @@ mod tests {
                 "/rustc/0/library/std/src/x.rs",
             ),
         ];
-        let kept = prune(frames, Some("layer/src/engine.rs"));
+        let kept = prune(frames, LAYER);
         assert_eq!(kept.len(), 1, "{kept:#?}");
         assert_eq!(kept[0].function, "on_close");
     }
@@ -324,12 +315,12 @@ mod tests {
     #[test]
     fn a_stack_of_own_frames_only_is_kept_whole() {
         let own = vec![frame("handleguard::callback"), frame("backtrace::trace")];
-        assert_eq!(prune(own.clone(), None), own);
+        assert_eq!(prune(own.clone(), LAYER), own);
     }
 
     #[test]
     fn a_capture_holds_the_caller() {
-        let frames = Captured::here().keep(None).frames();
+        let frames = keep(&Captured::here()).frames();
         assert!(
             frames[0].function.contains("a_capture_holds_the_caller"),
             "{frames:#?}"
@@ -345,9 +336,9 @@ mod tests {
             }
             std::hint::black_box(deep(left - 1))
         }
-        let trace = deep(200).keep(None);
+        let trace = keep(&deep(200));
         assert!(trace.is_cut());
         assert!(trace.to_string().ends_with("(cut after 128 frames)\n"));
-        assert!(!deep(1).keep(None).is_cut());
+        assert!(!keep(&deep(1)).is_cut());
     }
 }

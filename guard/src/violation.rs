@@ -315,3 +315,79 @@ impl fmt::Display for Details<'_> {
         )
     }
 }
+
+/// What no guard can be made to violate; all else is in `tests/messages.rs`.
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Place;
+    use crate::finding::{ScopeKind, TurnRef};
+
+    fn message(finding: Finding, note: Option<&'static str>) -> String {
+        let violation = crate::tests::violation(finding, note);
+        let text = format!(
+            "handleguard: {}\n{}",
+            violation.sentence(),
+            violation.details()
+        );
+        assert_eq!(violation.to_string(), format!("{text}{}", violation.trace));
+        let mut out = String::new();
+        let mut rest = text.as_str();
+        while let Some(at) = rest.find(file!()) {
+            out.push_str(&rest[..at]);
+            out.push_str("FILE");
+            rest = rest[at + file!().len()..]
+                .trim_start_matches(|character: char| character == ':' || character.is_numeric());
+        }
+        out + rest
+    }
+
+    #[test]
+    fn closed_twice() {
+        assert_eq!(
+            message(Finding::ClosedTwice { number: 7 }, None),
+            "\
+handleguard: out-of-order: scope #7 closed, which is not open: closed twice
+        thread: worker-3
+       isolate: 0xabc
+          rule: out-of-order=panic
+          help: close each scope once: do not copy what owns it
+     backtrace: of the close
+"
+        );
+    }
+
+    /// Where `missing-scope` is off, or the site table is full.
+    #[test]
+    fn outer_growth_of_a_callback() {
+        let finding = Finding::OuterGrowth {
+            ended: Ended::Callback(Place::here("on_close")),
+            opener: Opener::Known(ScopeRef {
+                number: 1,
+                kind: ScopeKind::HandleScope,
+                place: Place::here("main"),
+                turns_ago: 3,
+            }),
+            turn: TurnRef {
+                number: 3,
+                place: Place::here("uv_run"),
+            },
+            grown: 2,
+        };
+        assert_eq!(
+            message(finding, Some(crate::react::NO_UNWIND)),
+            "\
+handleguard: outer-growth: callback `on_close` at FILE left 2 handles in the HandleScope `main` at FILE
+      callback: `on_close` at FILE
+  swallowed by: HandleScope #1 `main` at FILE, opened 3 turns ago
+          turn: #3 `uv_run` at FILE
+        thread: worker-3
+       isolate: 0xabc
+          rule: outer-growth=panic
+          note: panic aborts, for the engine's C++ frames are on the stack, and a panic must not unwind through them
+          help: open a scope before the first handle is made, and escape none that nobody uses: `let _scope = arena.scope();`
+     backtrace: of the end of the callback
+"
+        );
+    }
+}

@@ -146,38 +146,6 @@ pub(crate) fn enter(
     place: Place,
     function: &v8::Function,
 ) -> CallbackGuard<V8> {
-    callback_at(V8::of(isolate), place, || callee(isolate, function))
-}
-
-/// `onClose (handlers.js:12:20)`, as stack traces of JavaScript have it; `<anonymous>` where the function has no name.
-///
-/// Makes handles, in a scope of its own: no count of the host changes.
-#[cold]
-fn callee(isolate: &v8::Isolate, function: &v8::Function) -> Option<String> {
-    // SAFETY: the isolate is live as long as `isolate` is borrowed, and this one is gone before that ends. Nothing here
-    // touches its slots, which a caller could have borrowed.
-    let mut isolate = unsafe { v8::Isolate::from_raw_isolate_ptr(isolate.as_raw_isolate_ptr()) };
-    v8::scope!(let scope, &mut isolate);
-    // SAFETY: `HandleScope` has its context parameter only in a `PhantomData`; the v8 crate's own `Deref` from one to the
-    // other is this cast the other way round (`scope.rs`, `cast_pinned_ref`). What is asked below looks at the function
-    // alone, and not at the current context.
-    let scope: &PinScope<'_, '_> = unsafe { std::mem::transmute(&*scope) };
-    let name = function.get_name(scope).to_rust_string_lossy(scope);
-    let name = if name.is_empty() {
-        "<anonymous>"
-    } else {
-        &name
-    };
-    let script = function
-        .get_script_origin(scope)
-        .resource_name()
-        .filter(|name| name.is_string())
-        .map(|name| name.to_rust_string_lossy(scope));
-    let line = function.get_script_line_number().map(|line| line + 1);
-    let column = function.get_script_column_number().map(|column| column + 1);
-    Some(match (script, line, column) {
-        (Some(script), Some(line), Some(column)) => format!("{name} ({script}:{line}:{column})"),
-        (Some(script), ..) => format!("{name} ({script})"),
-        (None, ..) => name.to_owned(),
-    })
+    let engine = V8::of(isolate);
+    callback_at(engine, place, || Some(engine.callee(function)))
 }

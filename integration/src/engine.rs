@@ -1,6 +1,7 @@
 use crate::calibrate::{self, Refused};
 use crate::ffi::{self, RawIsolate};
-use handleguard::{Dialect, Engine, IsolateId, Sight};
+use crate::script;
+use handleguard::{Dialect, Engine, IsolateId, Layer, ScriptFrame, Sight};
 use once_cell::race::OnceBox;
 use std::ptr;
 
@@ -42,6 +43,12 @@ impl V8 {
         Self { isolate }
     }
 
+    /// The function that is called, as a stack trace of JavaScript would have it.
+    pub(crate) fn callee(self, function: &v8::Function) -> String {
+        // SAFETY: a value of this type names a live isolate of this thread, and the function is called in it.
+        unsafe { script::callee(self.isolate, function) }
+    }
+
     /// The offset of `level`, found on first use.
     #[inline]
     fn level_offset(self) -> Result<usize, Refused> {
@@ -57,7 +64,17 @@ impl Engine for V8 {
     const DIALECT: &'static Dialect = &Dialect {
         open_scope: "handleguard_v8::scope!(let scope, scope);",
         mark_turn: "handleguard_v8::turn!(scope);",
-        layer: Some(file!()),
+        layer: &Layer {
+            name: "V8",
+            file: Some(file!()),
+            engine_crate: Some("v8-"),
+            engine_symbols: &["Builtins_", "v8::"],
+            script_symbols: &[
+                "Builtins_InterpreterEntryTrampoline",
+                "Builtins_InterpreterPushArgsThenFastConstructFunction",
+                "Builtins_BaselineOutOfLinePrologue",
+            ],
+        },
     };
 
     #[inline]
@@ -79,6 +96,11 @@ impl Engine for V8 {
         // SAFETY: the isolate is live; the function only reads its handle blocks.
         let handles = unsafe { ffi::number_of_handles(self.isolate) };
         u64::try_from(handles).ok()
+    }
+
+    fn script_frames(self) -> Vec<ScriptFrame> {
+        // SAFETY: a value of this type names a live isolate of this thread.
+        unsafe { script::frames(self.isolate) }
     }
 
     fn sight(self) -> Sight {

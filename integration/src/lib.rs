@@ -48,8 +48,9 @@
 //! - Calls into JavaScript by `v8::Function::call` itself, in this program or in a crate that it uses. *Missed bug* for
 //!   `missing-scope`; the handles that they leave are still found at the end of the turn, as `outer-growth`.
 //! - The opener of a scope that plain `v8::scope!` opened. Its handles are found; the report says that it was out of sight.
-//! - The names of JavaScript frames. A native stack crosses them on x86-64 Linux, and shows V8's builtins in their place;
-//!   elsewhere it ends there. The function that a callback calls is named everywhere.
+//! - Off x86-64 Linux, native frames below JavaScript: a stack that begins in a native function called from JavaScript ends at
+//!   V8's builtins there, for they have no unwind tables. On x86-64 Linux it goes on, with the JavaScript functions in their
+//!   place.
 
 mod calibrate;
 mod call;
@@ -58,6 +59,7 @@ mod ffi;
 mod guards;
 mod macros;
 mod make_callback;
+mod script;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod watch;

@@ -1,10 +1,8 @@
 //! Models of the site table: every interleaving of two threads, up to the bound on preemptions that `.ci/loom` sets.
 
-use crate::engine::fake::Fake;
+use crate::Violation;
 use crate::finding::Finding;
 use crate::sites::Sites;
-use crate::trace::Captured;
-use crate::{Action, Engine, IsolateId, Violation};
 use loom::sync::Arc;
 use loom::thread;
 use std::num::NonZeroU64;
@@ -14,19 +12,8 @@ fn key(value: u64) -> NonZeroU64 {
     NonZeroU64::new(value).unwrap()
 }
 
-/// Made outside the models: the unwinder cannot walk their threads.
 fn violation() -> Violation {
-    Violation {
-        finding: Finding::ClosedTwice { number: 7 },
-        configured: Action::Count,
-        note: None,
-        thread: "main".to_owned(),
-        isolate: IsolateId(1),
-        callee: None,
-        handles: 0,
-        trace: Captured::here().keep(None),
-        dialect: Fake::DIALECT,
-    }
+    super::violation(Finding::ClosedTwice { number: 7 }, None)
 }
 
 /// Records `value` once; its slot, its count, and whether it is the one that tells of the site.
@@ -87,7 +74,7 @@ fn loom_reader_during_an_insert_sees_nothing_or_the_whole() {
         });
         for row in sites.rows() {
             assert_eq!(row.detail.first, Duration::from_secs(1));
-            assert_eq!(row.detail.violation.thread, "main");
+            assert_eq!(row.detail.violation.thread, "worker-3");
             assert_eq!(row.count, 1, "the count is there before the detail");
             assert_eq!(row.last, Duration::from_secs(1), "and so is the time");
         }

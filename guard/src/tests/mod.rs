@@ -11,3 +11,23 @@ mod stack_properties;
 mod loom_sites;
 #[cfg(loom)]
 mod loom_start;
+
+use crate::engine::fake::Fake;
+use crate::finding::Finding;
+use crate::trace::Trace;
+use crate::{Action, Engine, IsolateId, Violation};
+
+/// A violation that nobody committed, with no stack.
+pub(crate) fn violation(finding: Finding, note: Option<&'static str>) -> Violation {
+    Violation {
+        finding,
+        configured: Action::Panic,
+        note,
+        thread: "worker-3".to_owned(),
+        isolate: IsolateId(0xabc),
+        callee: None,
+        handles: finding.handles(),
+        trace: Trace::new(&[], false, Fake::DIALECT.layer, Vec::new(), false),
+        dialect: Fake::DIALECT,
+    }
+}

@@ -1,45 +1,119 @@
-//! Native stacks, from the callback to the host, across JavaScript.
+//! One stack from the callback out to the host, through native, engine and JavaScript frames.
 
 use handleguard_tests::{function, start_v8};
+use handleguard_v8::handleguard::{FrameKind, Trace};
 use handleguard_v8::{GuardedFunction, scope, testing, turn};
 
-#[test]
-fn a_stack_goes_on_below_javascript_down_to_the_host() {
-    fn native(scope: &mut v8::PinScope, args: v8::FunctionCallbackArguments, _: v8::ReturnValue) {
-        turn!(scope, "nested loop");
-        let callback: v8::Local<v8::Function> = args.get(0).try_into().unwrap();
-        let undefined = v8::undefined(scope).into();
-        callback.guarded_call(scope, undefined, &[]);
-    }
-
+/// A leak in a nested loop, in a native function that JavaScript calls, as `(outer) => inner => native`.
+#[inline(never)]
+fn leak_under_javascript(warm_up: u32) -> Trace {
     start_v8();
     let isolate = &mut v8::Isolate::new(Default::default());
     scope!(let scope, isolate);
     let context = v8::Context::new(scope, Default::default());
     let scope = &mut v8::ContextScope::new(scope, context);
-    let callback = function(scope, "(native) => native(() => 1)");
-    let native = v8::Function::new(scope, native).unwrap();
-    let undefined = v8::undefined(scope).into();
-    let violations = testing::run(|| {
+    let outer = function(
+        scope,
+        "function outer(native, leak) {\n  function inner() {\n    return native(leak);\n  }\n  return inner();\n}",
+    );
+    let native = v8::Function::new(scope, nested_loop).unwrap();
+    let leak: v8::Local<v8::Value> = function(scope, "function leak() {}").into();
+    let undefined: v8::Local<v8::Value> = v8::undefined(scope).into();
+    for _ in 0..warm_up {
+        v8::scope!(let scope, scope);
+        outer.call(scope, undefined, &[native.into(), undefined]);
+    }
+    let mut violations = testing::run(|| {
         turn!(scope, "loop");
         scope!(let scope, scope);
-        callback.guarded_call(scope, undefined, &[native.into()]);
+        outer.guarded_call(scope, undefined, &[native.into(), leak]);
     })
     .violations;
     assert_eq!(violations.len(), 1);
-    let frames = violations[0].trace().frames();
-    let mut names = frames.iter().map(|frame| frame.function.as_str());
-    for expected in [
-        "::native",
-        "Builtins_CallApiCallback",
-        "Builtins_InterpreterEntryTrampoline",
-        "Builtins_JSEntry",
-        "v8::Function::Call",
-        "a_stack_goes_on_below_javascript_down_to_the_host",
-    ] {
+    violations.remove(0).trace().clone()
+}
+
+fn nested_loop(scope: &mut v8::PinScope, args: v8::FunctionCallbackArguments, _: v8::ReturnValue) {
+    if let Ok(callback) = v8::Local::<v8::Function>::try_from(args.get(0)) {
+        turn!(scope, "nested loop");
+        let undefined = v8::undefined(scope).into();
+        callback.guarded_call(scope, undefined, &[]);
+    }
+}
+
+/// The stack as it is shown, from the native function to the test's own, without the paths of native files, and without
+/// the number of frames that were folded, which a release build has fewer of.
+fn shown(trace: &Trace) -> String {
+    let text = trace.to_string();
+    let mut lines = Vec::new();
+    for line in text.lines() {
+        if line.contains("at ") && line.contains(".rs:") {
+            continue;
+        }
+        let line = line.trim();
+        let folded = line.strip_suffix(" frames of V8)").is_some();
+        let closure = line.ends_with("{{closure}}");
+        if closure {
+            // A frame of its own, or inlined.
+            continue;
+        }
+        lines.push(if folded { "(... frames of V8)" } else { line });
+        if line.contains("leak_under_javascript") {
+            break;
+        }
+    }
+    lines.join("\n")
+}
+
+const MIXED: &str = "\
+0: v8::stacks::nested_loop
+(... frames of V8)
+1: inner [JavaScript]
+at handlers.js:3:12
+2: outer [JavaScript]
+at handlers.js:5:10
+(... frames of V8)
+4: v8::stacks::leak_under_javascript";
+
+#[test]
+fn a_leak_called_from_javascript_shows_one_stack_down_to_the_host() {
+    let trace = leak_under_javascript(0);
+    println!("{trace}");
+    assert_eq!(shown(&trace), MIXED);
+    assert!(!trace.is_cut());
+}
+
+#[test]
+fn frames_of_optimised_javascript_are_crossed_and_named_too() {
+    // Enough for V8's optimising compiler, which inlines `inner` into `outer`.
+    let trace = leak_under_javascript(200_000);
+    println!("{trace}");
+    let frames = trace.frames();
+    let script: Vec<&str> = frames
+        .iter()
+        .filter(|frame| frame.kind == FrameKind::Script)
+        .map(|frame| frame.function.as_str())
+        .collect();
+    assert_eq!(script, ["inner", "outer"]);
+    let at = |name: &str| {
+        frames
+            .iter()
+            .position(|frame| frame.function.contains(name))
+            .unwrap_or_else(|| panic!("no `{name}`: {trace}"))
+    };
+    assert!(at("nested_loop") < at("inner"));
+    assert!(at("outer") < at("leak_under_javascript"));
+}
+
+#[test]
+fn a_folded_stack_is_one_line_from_the_host_in() {
+    let folded = leak_under_javascript(0).folded();
+    let mut names = folded.split(';');
+    for expected in ["leak_under_javascript", "outer", "inner", "nested_loop"] {
         assert!(
             names.any(|name| name.contains(expected)),
-            "no `{expected}` in its place: {frames:#?}"
+            "no `{expected}` in its place: {folded}"
         );
     }
+    assert!(!folded.contains("Builtins_"), "{folded}");
 }
