@@ -1,5 +1,5 @@
 //! The guards and the process-wide checker, where the checks are compiled in. A thin file over [`Stack`](crate::stack)
-//! and [`Checker`]; [`compiled_out`](crate::compiled_out) is its twin.
+//! and the checker; [`compiled_out`](crate::compiled_out) is its twin.
 
 use crate::capture::Captured;
 use crate::checker::Checker;
@@ -145,6 +145,7 @@ pub fn callback_at<E: Engine>(
     let held = entering(engine, |local| {
         let (id, finding, below, hint) = local.stack(engine.isolate(), |stack| {
             let below = stack.engine_is_below();
+            stack.set_strict(is_strict(local));
             let level = engine.level();
             let handles = stack.exposed(level).then(|| engine.handles()).flatten();
             let (id, finding) = stack.begin_callback(place, Seen { level, handles });
@@ -381,6 +382,11 @@ fn hint_at_turns<E: Engine>() {
             local.report(|| react::say(tracing::Level::WARN, sight::Hint(E::DIALECT)))
         });
     }
+}
+
+/// By the configuration, or by the test in progress.
+fn is_strict(local: &Local) -> bool {
+    local.is_strict() || checker().is_some_and(|checker| checker.config.is_strict())
 }
 
 #[inline]

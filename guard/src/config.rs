@@ -22,6 +22,7 @@ pub struct Config {
     actions: [Action; Rule::ALL.len()],
     tick: Duration,
     full_stack: bool,
+    strict: bool,
 }
 
 impl Default for Config {
@@ -37,6 +38,7 @@ impl Config {
             actions: [Action::default_for_build(); Rule::ALL.len()],
             tick: Duration::from_secs(10),
             full_stack: false,
+            strict: false,
         }
     }
 
@@ -62,6 +64,18 @@ impl Config {
     pub fn full_stack(mut self, full: bool) -> Self {
         self.full_stack = full;
         self
+    }
+
+    /// Judges each callback as if it had come straight from the loop, so that a path is found that is clean only because the
+    /// scope of a JavaScript caller hides it. Code that relies on its caller's scope by design is blamed too.
+    pub fn strict(mut self, strict: bool) -> Self {
+        self.strict = strict;
+        self
+    }
+
+    /// Whether each callback is judged as if it had come straight from the loop.
+    pub fn is_strict(&self) -> bool {
+        self.strict
     }
 
     /// Whether every frame of a stack is shown.

@@ -5,6 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 const FULL_STACK: &str = "full-stack";
+const STRICT: &str = "strict";
 
 /// A directive that was not understood. Nothing of the list it stands in was applied.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -70,7 +71,7 @@ impl fmt::Display for ConfigError {
                 hint(f, near)?;
                 write!(
                     f,
-                    "; accepted: {}, <rule>=<action>, tick=<duration>, {FULL_STACK}, help",
+                    "; accepted: {}, <rule>=<action>, tick=<duration>, {STRICT}, {FULL_STACK}, help",
                     list(Action::ALL.map(Action::name))
                 )
             }
@@ -140,8 +141,10 @@ fn one_word(config: Config, word: &str) -> Result<Config, Problem> {
     if let Some(action) = Action::named(word) {
         return Ok(config.action(action));
     }
-    if word == FULL_STACK {
-        return Ok(config.full_stack(true));
+    match word {
+        FULL_STACK => return Ok(config.full_stack(true)),
+        STRICT => return Ok(config.strict(true)),
+        _ => {}
     }
     if word == "tick" || Rule::named(word).is_some() {
         return Err(Problem::NeedsValue);
@@ -153,7 +156,7 @@ fn one_word(config: Config, word: &str) -> Result<Config, Problem> {
             Action::ALL
                 .map(Action::name)
                 .into_iter()
-                .chain([FULL_STACK, "help"]),
+                .chain([STRICT, FULL_STACK, "help"]),
         ),
     })
 }
@@ -223,10 +226,16 @@ impl fmt::Display for Help<'_> {
             "  {:<34} now {now:<7} time between reports, as in 10s or 500ms, or off",
             "tick=<duration>"
         )?;
-        let now = if self.0.is_full_stack() { "on" } else { "off" };
+        let on = |on| if on { "on" } else { "off" };
         writeln!(
             f,
-            "  {FULL_STACK:<34} now {now:<7} shows every frame of a stack, the checker's and the engine's too"
+            "  {STRICT:<34} now {:<7} judges each callback as if it had come straight from the loop",
+            on(self.0.is_strict())
+        )?;
+        writeln!(
+            f,
+            "  {FULL_STACK:<34} now {:<7} shows every frame of a stack, the checker's and the engine's too",
+            on(self.0.is_full_stack())
         )?;
         writeln!(f, "  {:<34} prints this", "help")
     }
@@ -278,7 +287,7 @@ mod tests {
         assert_eq!(
             error("aboort"),
             "directive 1 (byte 0) `aboort`: unknown directive `aboort` (did you mean `abort`?); accepted: off, count, \
-             log, panic, abort, <rule>=<action>, tick=<duration>, full-stack, help"
+             log, panic, abort, <rule>=<action>, tick=<duration>, strict, full-stack, help"
         );
         assert_eq!(
             error("log, missing-scop=abort"),
@@ -328,6 +337,7 @@ handleguard: HANDLEGUARD=<directive>,<directive>,... (later ones win, and all wi
   out-of-order=<action>              now log     a scope closes that is not the innermost; or twice
   never-closed=<action>              now log     a turn or an isolate ends with scopes open
   tick=<duration>                    now 10s     time between reports, as in 10s or 500ms, or off
+  strict                             now off     judges each callback as if it had come straight from the loop
   full-stack                         now off     shows every frame of a stack, the checker's and the engine's too
   help                               prints this
 "

@@ -66,6 +66,9 @@ pub enum Opener {
     Unseen,
     /// No scope is open at all.
     Nothing,
+    /// The scope that the engine opened round the native code that JavaScript called, under this callback. Told of in strict
+    /// mode only: from the loop, there would be no such scope.
+    Caller(Place),
 }
 
 /// What a scope still open was opened inside of, or what a close ran into.
@@ -167,7 +170,7 @@ impl Finding {
             | Self::OuterGrowth { opener, .. }
             | Self::NeverClosed { scope: opener, .. } => match opener {
                 Opener::Known(scope) => Some(scope),
-                Opener::Unseen | Opener::Nothing => None,
+                Opener::Unseen | Opener::Nothing | Opener::Caller(_) => None,
             },
             Self::OutOfOrder { closing, .. } => Some(closing),
             Self::ClosedTwice { .. } => None,

@@ -88,6 +88,7 @@
 //! | `off`, `count`, `log`, `panic`, `abort` | the [`Action`] of every rule |
 //! | `missing-scope=log` and so on | the action of one [`Rule`] |
 //! | `tick=10s` | time between periodic reports; `off` for none |
+//! | `strict` | judges each callback as if it had come straight from the loop; see [`Config::strict`] |
 //! | `full-stack` | shows every frame of a stack, the checker's own and the engine's too |
 //! | `help` | prints all directives with their current values |
 //!

@@ -16,6 +16,8 @@ pub(crate) struct Local {
     reporting: Cell<bool>,
     /// Violations of a test in progress.
     collected: RefCell<Option<Vec<Violation>>>,
+    /// That test asked for strict judgement.
+    strict: Cell<bool>,
 }
 
 /// The stacks of one thread. There are one or two isolates on a thread, so a search is cheaper than a map.
@@ -34,6 +36,7 @@ impl Local {
             }),
             reporting: Cell::new(false),
             collected: RefCell::new(None),
+            strict: Cell::new(false),
         }
     }
 
@@ -119,6 +122,17 @@ impl Local {
     /// Begins or ends collecting; gives back what was collected before.
     pub(crate) fn collect(&self, into: Option<Vec<Violation>>) -> Option<Vec<Violation>> {
         self.collected.replace(into)
+    }
+
+    /// Whether the test in progress asked for strict judgement.
+    pub(crate) fn is_strict(&self) -> bool {
+        self.strict.get()
+    }
+
+    #[cfg(feature = "testing")]
+    /// Sets that; gives back what it was.
+    pub(crate) fn set_strict(&self, strict: bool) -> bool {
+        self.strict.replace(strict)
     }
 
     /// Collects one; its index.

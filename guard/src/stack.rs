@@ -124,6 +124,7 @@ pub struct Stack {
     pushed: u64,
     turns_begun: u64,
     callbacks_begun: u64,
+    strict: bool,
 }
 
 impl Stack {
@@ -135,6 +136,12 @@ impl Stack {
     /// Handle scopes open since the innermost turn began; all that are open, where no turn is marked.
     pub fn depth(&self) -> u32 {
         self.depth
+    }
+
+    /// Judges each callback from now on as if it had come straight from the loop: what encloses it by way of a JavaScript
+    /// caller does not count. A path that is clean only because it was taken synchronously is found so.
+    pub fn set_strict(&mut self, strict: bool) {
+        self.strict = strict;
     }
 
     /// Whether nothing is open.
@@ -257,9 +264,16 @@ impl Stack {
     /// [exposed](Self::exposed).
     pub fn begin_callback(&mut self, place: Place, seen: Seen) -> (FrameId, Option<Finding>) {
         let exposed = self.exposed(seen.level);
-        let finding = exposed.then(|| Finding::MissingScope {
+        let opener = if exposed {
+            Some(self.swallower(seen.level))
+        } else if self.strict {
+            self.hidden_by()
+        } else {
+            None
+        };
+        let finding = opener.map(|opener| Finding::MissingScope {
             callback: place,
-            opener: self.swallower(seen.level),
+            opener,
             turn: self.current_turn(),
         });
         let id = self.push(Kind::Callback, place, seen.level);
@@ -539,6 +553,19 @@ impl Stack {
             self.leaked_levels = self.leaked_levels.saturating_sub(1);
             self.leaked = self.leaked.filter(|leaked| leaked.id != orphan.id);
         }
+    }
+
+    /// The JavaScript caller whose scope alone encloses a callback that starts now.
+    fn hidden_by(&self) -> Option<Opener> {
+        for frame in self.frames.iter().rev() {
+            match frame.kind {
+                Kind::Scope(ScopeKind::HandleScope | ScopeKind::EscapableHandleScope)
+                | Kind::Turn => return None,
+                Kind::Scope(_) => {}
+                Kind::Callback => return Some(Opener::Caller(frame.place)),
+            }
+        }
+        None
     }
 
     /// The scope that handles land in while nothing is open since the turn began, at the engine's `level`.

@@ -95,6 +95,26 @@ pub fn run<T>(f: impl FnOnce() -> T) -> Outcome<T> {
     Outcome { value, violations }
 }
 
+/// As [`run`], with each callback judged as if it had come straight from the event loop: a path that is clean only because a
+/// JavaScript caller's scope hides it is found by an ordinary test. See [`Config::strict`](crate::Config::strict).
+///
+/// # Panics
+///
+/// As [`run`].
+#[track_caller]
+pub fn run_strictly<T>(f: impl FnOnce() -> T) -> Outcome<T> {
+    /// Puts back what was asked for around the closure, also when it panics.
+    struct Restore(bool);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            let _ = Local::with(|local| local.set_strict(self.0));
+        }
+    }
+
+    let _restore = Restore(Local::with(|local| local.set_strict(true)).unwrap_or(false));
+    run(f)
+}
+
 /// Runs `f` and gives back what it returns.
 ///
 /// # Panics

@@ -88,6 +88,15 @@ impl fmt::Display for Sentence<'_> {
             } => write!(f, "callback {callback} started with no HandleScope open"),
             Finding::MissingScope {
                 callback,
+                opener: Opener::Caller(caller),
+                ..
+            } => write!(
+                f,
+                "callback {callback} started with no HandleScope of its own; only that of its JavaScript caller, in callback \
+                 {caller}, encloses it"
+            ),
+            Finding::MissingScope {
+                callback,
                 opener,
                 turn,
             } => {
@@ -145,6 +154,10 @@ impl fmt::Display for The<'_> {
             Opener::Known(scope) => write!(f, "the {}", Opened(scope)),
             Opener::Unseen => f.write_str("a HandleScope opened out of handleguard's sight"),
             Opener::Nothing => f.write_str("no HandleScope"),
+            Opener::Caller(caller) => write!(
+                f,
+                "the HandleScope of the JavaScript caller in callback {caller}"
+            ),
         }
     }
 }
@@ -207,6 +220,12 @@ impl fmt::Display for Details<'_> {
                 label,
                 format_args!("nothing: no HandleScope is open at all"),
             ),
+            Opener::Caller(caller) => line(
+                "hidden by",
+                format_args!(
+                    "the scope that the engine opened for a JavaScript caller, in callback {caller}"
+                ),
+            ),
         };
         match finding {
             Finding::MissingScope {
@@ -258,6 +277,18 @@ impl fmt::Display for Details<'_> {
             "rule",
             format_args!("{}={}", finding.rule(), violation.configured),
         )?;
+        if let Finding::MissingScope {
+            opener: Opener::Caller(_),
+            ..
+        } = finding
+        {
+            line(
+                "note",
+                format_args!(
+                    "strict: judged as if it had come straight from the loop, where nothing would enclose it"
+                ),
+            )?;
+        }
         if let Some(note) = violation.note {
             line("note", format_args!("{} {note}", violation.configured))?;
         }

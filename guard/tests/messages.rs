@@ -341,11 +341,11 @@ fn places_are_those_of_the_callers() {
     let fake = Fake::new(13);
     let violations = run(|| {
         let _main = handleguard::scope(fake, "main");
-        let main = line!();
+        let main = line!() - 1;
         let _turn = handleguard::turn(fake, "uv_run");
-        let turn = line!();
+        let turn = line!() - 1;
         let _callback = handleguard::callback(fake, "on_close");
-        let callback = line!();
+        let callback = line!() - 1;
         [main, turn, callback]
     });
     let [main, turn, callback] = violations.value;

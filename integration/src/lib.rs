@@ -1,4 +1,4 @@
-//! [handleguard](handleguard) for V8: guarded scopes and calls for the [`v8`] crate, judged by V8's own state.
+//! [handleguard] for V8: guarded scopes and calls for the [`v8`] crate, judged by V8's own state.
 //!
 //! # Adoption is an import
 //!

@@ -40,7 +40,7 @@
 //! ```
 
 use crate::V8;
-pub use handleguard::testing::{Outcome, assert_clean, run};
+pub use handleguard::testing::{Outcome, assert_clean, run, run_strictly};
 
 /// Runs `f` and gives back what it returns. `isolate` is any scope, or an isolate.
 ///

@@ -313,3 +313,48 @@ fn the_report_itself_changes_no_count() {
         assert_eq!(violations[0].handles(), plain);
     });
 }
+
+#[test]
+fn a_path_that_only_a_javascript_callers_scope_hides_is_found_in_strict_mode() {
+    /// A reply that makes its promise before it opens a scope (electron #50556): right when JavaScript asks for it
+    /// synchronously, a leak when the loop delivers it.
+    fn reply(scope: &mut v8::PinScope, args: v8::FunctionCallbackArguments, _: v8::ReturnValue) {
+        let resolve: v8::Local<v8::Function> = args.get(0).try_into().unwrap();
+        let undefined = v8::undefined(scope).into();
+        resolve.guarded_call(scope, undefined, &[]);
+    }
+
+    fn mended(scope: &mut v8::PinScope, args: v8::FunctionCallbackArguments, _: v8::ReturnValue) {
+        scope!(let scope, scope);
+        let resolve: v8::Local<v8::Function> = args.get(0).try_into().unwrap();
+        let undefined = v8::undefined(scope).into();
+        resolve.guarded_call(scope, undefined, &[]);
+    }
+
+    host(|scope| {
+        let ask = function(scope, "(reply) => reply(() => 1)");
+        let undefined = v8::undefined(scope).into();
+        let reply = v8::Function::new(scope, reply).unwrap();
+        let mended = v8::Function::new(scope, mended).unwrap();
+        let mut asked = |native: v8::Local<v8::Function>| {
+            turn!(scope, "loop");
+            scope!(let scope, scope);
+            ask.guarded_call(scope, undefined, &[native.into()]);
+        };
+        testing::assert_clean(|| asked(reply));
+        let violations = testing::run_strictly(|| asked(reply)).violations;
+        assert_eq!(rules(&violations), [Rule::MissingScope]);
+        assert!(matches!(
+            violations[0].finding(),
+            Finding::MissingScope {
+                opener: Opener::Caller(caller),
+                ..
+            } if caller.name == Some("Function::call")
+        ));
+        assert!(
+            testing::run_strictly(|| asked(mended))
+                .violations
+                .is_empty()
+        );
+    });
+}

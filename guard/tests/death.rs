@@ -1,0 +1,684 @@
+//! What becomes of a process: each test runs itself again in a child, with directives in its environment, and looks at
+//! how the child ended and at all that it wrote.
+#![cfg(all(unix, any(debug_assertions, feature = "enabled")))]
+
+mod common;
+
+use common::{Fake, normalised};
+use handleguard::{Action, Config, ScopeGuard};
+use std::ffi::OsStr;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+const CHILD: &str = "HANDLEGUARD_DEATH_CHILD";
+const SIGABRT: i32 = 6;
+/// A failing test, as the test harness tells of it.
+const FAILED: i32 = 101;
+
+fn is_child() -> bool {
+    std::env::var_os(CHILD).is_some()
+}
+
+struct Ended {
+    status: ExitStatus,
+    stderr: String,
+    all: String,
+}
+
+impl Ended {
+    #[track_caller]
+    fn assert_aborted(&self) {
+        assert_eq!(self.status.signal(), Some(SIGABRT), "{}", self.all);
+    }
+
+    #[track_caller]
+    fn assert_exit(&self, code: i32) {
+        assert_eq!(self.status.code(), Some(code), "{}", self.all);
+    }
+
+    #[track_caller]
+    fn assert_stderr(&self, expected: &str) {
+        assert_eq!(self.stderr, expected, "{}", self.all);
+    }
+
+    /// The first line that a violation is told in, without what comes before the rule.
+    #[track_caller]
+    fn sentence(&self) -> &str {
+        let found = self.stderr.lines().find_map(|line| {
+            let (_, sentence) = line.split_once("handleguard: missing-scope: ")?;
+            Some(sentence)
+        });
+        found.unwrap_or_else(|| panic!("no violation told of\n{}", self.all))
+    }
+}
+
+/// The test of that name again, in a process of its own.
+fn command(test: &str, directives: &(impl AsRef<OsStr> + ?Sized)) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command
+        .args([test, "--exact", "--nocapture", "--test-threads=1"])
+        .env(CHILD, "1")
+        .env("HANDLEGUARD", directives)
+        .env("RUST_BACKTRACE", "0")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+fn rerun(test: &str, directives: &(impl AsRef<OsStr> + ?Sized)) -> Ended {
+    ended(command(test, directives).spawn().unwrap())
+}
+
+/// Waits for a child, but not for ever.
+fn ended(mut child: Child) -> Ended {
+    fn reader<R: Read + Send + 'static>(from: Option<R>) -> std::thread::JoinHandle<String> {
+        std::thread::spawn(move || {
+            let mut bytes = Vec::new();
+            if let Some(mut from) = from {
+                from.read_to_end(&mut bytes).unwrap();
+            }
+            String::from_utf8_lossy(&bytes).into_owned()
+        })
+    }
+    let stdout = reader(child.stdout.take());
+    let stderr = reader(child.stderr.take());
+    let deadline = Instant::now() + Duration::from_secs(120);
+    let status = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+        if Instant::now() > deadline {
+            child.kill().unwrap();
+            let (stdout, stderr) = (stdout.join().unwrap(), stderr.join().unwrap());
+            panic!("the child hangs\n--- stdout\n{stdout}\n--- stderr\n{stderr}");
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    };
+    let (stdout, stderr) = (stdout.join().unwrap(), stderr.join().unwrap());
+    assert!(
+        stdout.contains("running 1 test"),
+        "the child ran another test, or none\n{stdout}"
+    );
+    Ended {
+        status,
+        all: format!("--- {status}\n--- stdout\n{stdout}\n--- stderr\n{stderr}"),
+        stderr: normalised(&stderr, file!()),
+    }
+}
+
+/// The start-up line with one action for all rules.
+fn on(action: &str) -> String {
+    format!(
+        "handleguard: on: missing-scope={action} outer-growth={action} out-of-order={action} never-closed={action}; sees \
+         stacks (...), level (set by the test), handles (set by the test); does not see hooks (not in a test)\n"
+    )
+}
+
+#[inline(never)]
+fn on_close(fake: Fake) {
+    let _callback = handleguard::callback(fake, "on_close");
+    std::hint::black_box(());
+}
+
+/// A loop whose close callback opens no scope.
+fn leaking_host() {
+    let fake = Fake::new(0xabc);
+    let _main = handleguard::scope(fake, "main");
+    let _turn = handleguard::turn(fake, "uv_run");
+    on_close(fake);
+}
+
+/// The same, mended.
+fn mended_host() {
+    let fake = Fake::new(0xabc);
+    let _main = handleguard::scope(fake, "main");
+    let _turn = handleguard::turn(fake, "uv_run");
+    let _scope = handleguard::scope(fake, "on_close");
+    on_close(fake);
+}
+
+fn missing_scope(action: &str) -> String {
+    format!(
+        "\
+handleguard: missing-scope: callback `on_close` at death.rs:LL:CC started with no HandleScope opened since the turn began; its handles stay in the HandleScope `main` at death.rs:LL:CC
+      callback: `on_close` at death.rs:LL:CC
+  swallowed by: HandleScope #1 `main` at death.rs:LL:CC, opened 1 turn ago
+          turn: #1 `uv_run` at death.rs:LL:CC
+        thread: <thread>
+       isolate: 0xabc
+          rule: missing-scope={action}
+          help: open a scope on entry to `on_close`: `let _scope = arena.scope();`
+     backtrace: of the callback
+        0: death::on_close
+"
+    )
+}
+
+#[test]
+fn child_without_a_violation_lives() {
+    if is_child() {
+        return mended_host();
+    }
+    let ended = rerun("child_without_a_violation_lives", "abort");
+    ended.assert_exit(0);
+    ended.assert_stderr(&on("abort"));
+}
+
+#[test]
+fn abort_prints_the_whole_message_and_ends_by_sigabrt() {
+    if is_child() {
+        leaking_host();
+        unreachable!("lived on");
+    }
+    let ended = rerun(
+        "abort_prints_the_whole_message_and_ends_by_sigabrt",
+        "abort",
+    );
+    ended.assert_aborted();
+    ended.assert_stderr(&(on("abort") + &missing_scope("abort")));
+}
+
+#[test]
+fn abort_of_the_end_of_a_callback_prints_the_whole_message() {
+    if is_child() {
+        let fake = Fake::new(0xabc);
+        fake.handles.set(Some(10));
+        let _main = handleguard::scope(fake, "main");
+        let _turn = handleguard::turn(fake, "uv_run");
+        leaves_handles(fake);
+        unreachable!("lived on");
+    }
+    let ended = rerun(
+        "abort_of_the_end_of_a_callback_prints_the_whole_message",
+        "abort,missing-scope=off",
+    );
+    ended.assert_aborted();
+    let message = "\
+handleguard: outer-growth: callback `on_close` at death.rs:LL:CC left 3 handles in the HandleScope `main` at death.rs:LL:CC
+      callback: `on_close` at death.rs:LL:CC
+  swallowed by: HandleScope #1 `main` at death.rs:LL:CC, opened 1 turn ago
+          turn: #1 `uv_run` at death.rs:LL:CC
+        thread: <thread>
+       isolate: 0xabc
+          rule: outer-growth=abort
+          help: open a scope before the first handle is made, and escape none that nobody uses: `let _scope = arena.scope();`
+     backtrace: of the end of the callback
+        0: death::leaves_handles
+";
+    let on = on("abort").replace("missing-scope=abort", "missing-scope=off");
+    ended.assert_stderr(&(on + message));
+}
+
+#[inline(never)]
+fn leaves_handles(fake: Fake) {
+    let _callback = handleguard::callback(fake, "on_close");
+    fake.handles.set(Some(13));
+}
+
+#[test]
+fn the_sentence_is_the_same_in_abort_panic_and_log() {
+    const NAME: &str = "the_sentence_is_the_same_in_abort_panic_and_log";
+    if is_child() {
+        if std::env::var_os("SUBSCRIBE").is_some() {
+            tracing_subscriber::fmt()
+                .with_writer(std::io::stderr)
+                .without_time()
+                .with_ansi(false)
+                .init();
+        }
+        return leaking_host();
+    }
+    let abort = rerun(NAME, "abort");
+    abort.assert_aborted();
+
+    let panic = rerun(NAME, "panic");
+    panic.assert_exit(FAILED);
+    let (_, payload) = panic.stderr.split_once("Box<dyn Any>").map_or_else(
+        || panic.stderr.split_once(":\nhandleguard: ").unwrap(),
+        |_| panic!("the payload is not told\n{}", panic.all),
+    );
+    assert!(
+        format!("handleguard: {payload}").starts_with(&missing_scope("panic")),
+        "{}",
+        panic.all
+    );
+
+    let log = rerun(NAME, "log,tick=off");
+    log.assert_exit(0);
+    log.assert_stderr(&(on("log") + &missing_scope("log")));
+
+    let event = ended(
+        command(NAME, "log,tick=off")
+            .env("SUBSCRIBE", "1")
+            .spawn()
+            .unwrap(),
+    );
+    event.assert_exit(0);
+    assert_eq!(panic.sentence(), abort.sentence());
+    assert_eq!(log.sentence(), abort.sentence());
+    let fields = event.sentence().strip_prefix(abort.sentence()).unwrap();
+    assert!(
+        fields.starts_with(" rule=\"missing-scope\" callback=`on_close` at death.rs:LL:CC "),
+        "{}",
+        event.all
+    );
+}
+
+#[test]
+fn panic_aborts_while_the_engine_is_on_the_stack() {
+    if is_child() {
+        let fake = Fake::new(0xabc);
+        let _main = handleguard::scope(fake, "main");
+        let _callback = handleguard::callback(fake, "run_script");
+        closes_in_disorder(fake);
+        unreachable!("lived on");
+    }
+    let ended = rerun("panic_aborts_while_the_engine_is_on_the_stack", "panic");
+    ended.assert_aborted();
+    let message = "\
+handleguard: out-of-order: HandleScope `outer` at death.rs:LL:CC closed while HandleScope `inner` at death.rs:LL:CC, which began inside it, is still open
+       closing: HandleScope #3 `outer` at death.rs:LL:CC
+    still open: HandleScope #4 `inner` at death.rs:LL:CC
+        thread: <thread>
+       isolate: 0xabc
+          rule: out-of-order=panic
+          note: panic aborts, for the engine's C++ frames are on the stack, and a panic must not unwind through them
+          help: close scopes in the reverse order of opening: keep each as a local of one block, not in a field or a `Box`
+     backtrace: of the close
+        0: death::close
+";
+    ended.assert_stderr(&(on("panic") + message));
+}
+
+fn closes_in_disorder(fake: Fake) {
+    let outer = handleguard::scope(fake, "outer");
+    let inner = handleguard::scope(fake, "inner");
+    close(outer);
+    close(inner);
+}
+
+#[inline(never)]
+fn close(guard: ScopeGuard<Fake>) {
+    let _closes_here = guard;
+    std::hint::black_box(());
+}
+
+#[test]
+fn violation_during_a_panic_is_printed_and_does_not_panic_again() {
+    if is_child() {
+        let fake = Fake::new(0xabc);
+        let _turn = handleguard::turn(fake, "uv_run");
+        std::mem::forget(handleguard::scope(fake, "leaked"));
+        panic!("of the program's own");
+    }
+    let ended = rerun(
+        "violation_during_a_panic_is_printed_and_does_not_panic_again",
+        "panic",
+    );
+    ended.assert_exit(FAILED);
+    assert_eq!(
+        ended.stderr.matches("panicked at").count(),
+        1,
+        "{}",
+        ended.all
+    );
+    let (before, told) = ended
+        .stderr
+        .split_once("handleguard: never-closed: ")
+        .unwrap_or_else(|| panic!("not told\n{}", ended.all));
+    assert!(before.contains("of the program's own"), "{}", ended.all);
+    assert!(
+        told.ends_with(
+            "handleguard: note: not a panic of its own, for this thread is panicking already\n"
+        ),
+        "{}",
+        ended.all
+    );
+}
+
+#[test]
+fn forgotten_inner_guard_is_told_of_and_the_count_is_right_after() {
+    if is_child() {
+        let fake = Fake::new(0xabc);
+        let outer = handleguard::scope(fake, "outer");
+        std::mem::forget(handleguard::scope(fake, "inner"));
+        assert_eq!(handleguard::depth(), 2);
+        close(outer);
+        assert_eq!(handleguard::depth(), 0);
+        let _next = handleguard::scope(fake, "next");
+        assert_eq!(handleguard::depth(), 1);
+        return;
+    }
+    let ended = rerun(
+        "forgotten_inner_guard_is_told_of_and_the_count_is_right_after",
+        "log,tick=off",
+    );
+    ended.assert_exit(0);
+    let message = "\
+handleguard: out-of-order: HandleScope `outer` at death.rs:LL:CC closed while HandleScope `inner` at death.rs:LL:CC, which began inside it, is still open
+       closing: HandleScope #1 `outer` at death.rs:LL:CC
+    still open: HandleScope #2 `inner` at death.rs:LL:CC
+        thread: <thread>
+       isolate: 0xabc
+          rule: out-of-order=log
+          help: close scopes in the reverse order of opening: keep each as a local of one block, not in a field or a `Box`
+     backtrace: of the close
+        0: death::close
+";
+    ended.assert_stderr(&(on("log") + message));
+}
+
+#[test]
+fn wrong_directive_is_told_in_one_line_and_the_defaults_hold() {
+    if is_child() {
+        return mended_host();
+    }
+    let ended = rerun(
+        "wrong_directive_is_told_in_one_line_and_the_defaults_hold",
+        "aboort",
+    );
+    ended.assert_exit(0);
+    let (told, rest) = ended.stderr.split_once('\n').unwrap();
+    assert!(
+        told.starts_with(
+            "handleguard: HANDLEGUARD: directive 1 (byte 0) `aboort`: unknown directive `aboort` (did you mean `abort`?)"
+        ) && told.ends_with("; ignored, the defaults hold"),
+        "{}",
+        ended.all
+    );
+    assert_eq!(
+        rest,
+        on(Action::default_for_build().name()),
+        "{}",
+        ended.all
+    );
+}
+
+#[test]
+fn value_that_is_not_unicode_is_told_in_one_line() {
+    if is_child() {
+        return mended_host();
+    }
+    let ended = rerun(
+        "value_that_is_not_unicode_is_told_in_one_line",
+        OsStr::from_bytes(b"log\xff"),
+    );
+    ended.assert_exit(0);
+    let told = "handleguard: HANDLEGUARD: directive 1 (byte 0) `log\u{fffd}`: not Unicode; accepted: comma-separated \
+                directives, see HANDLEGUARD=help; ignored, the defaults hold\n";
+    ended.assert_stderr(&(told.to_owned() + &on(Action::default_for_build().name())));
+}
+
+#[test]
+fn try_init_gives_a_wrong_directive_back_and_prints_nothing() {
+    if is_child() {
+        let error = Config::new().try_init().unwrap_err().to_string();
+        assert!(
+            error.starts_with("HANDLEGUARD: directive 1 (byte 0) `aboort`: unknown directive"),
+            "{error}"
+        );
+        return;
+    }
+    let ended = rerun(
+        "try_init_gives_a_wrong_directive_back_and_prints_nothing",
+        "aboort",
+    );
+    ended.assert_exit(0);
+    ended.assert_stderr("");
+}
+
+#[test]
+fn variable_wins_over_code_and_a_second_start_is_an_error() {
+    if is_child() {
+        Config::new().action(Action::Abort).try_init().unwrap();
+        mended_host();
+        let error = Config::new().try_init().unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "handleguard runs already: call `try_init` once, before the first guard"
+        );
+        return;
+    }
+    let ended = rerun(
+        "variable_wins_over_code_and_a_second_start_is_an_error",
+        "count",
+    );
+    ended.assert_exit(0);
+    ended.assert_stderr(&on("count"));
+}
+
+#[test]
+fn help_prints_the_directives() {
+    if is_child() {
+        return mended_host();
+    }
+    let ended = rerun("help_prints_the_directives", "abort,help");
+    ended.assert_exit(0);
+    let (help, on_line) = ended
+        .stderr
+        .split_at(ended.stderr.find("handleguard: on:").unwrap());
+    assert_eq!(on_line, on("abort"), "{}", ended.all);
+    assert!(
+        help.starts_with("handleguard: HANDLEGUARD=<directive>,<directive>,... ("),
+        "{}",
+        ended.all
+    );
+    for rule in handleguard::Rule::ALL {
+        assert!(
+            help.contains(&format!("\n  {rule}=<action>")),
+            "{}",
+            ended.all
+        );
+    }
+    assert_eq!(help.matches("now abort").count(), 4, "{}", ended.all);
+}
+
+#[test]
+fn off_says_and_does_nothing() {
+    if is_child() {
+        leaking_host();
+        assert!(handleguard::report().is_clean());
+        return;
+    }
+    let ended = rerun("off_says_and_does_nothing", "off");
+    ended.assert_exit(0);
+    ended.assert_stderr("");
+}
+
+/// Drops its guards with the thread's other locals.
+struct Holder(std::cell::RefCell<Vec<ScopeGuard<Fake>>>, Fake);
+
+impl Drop for Holder {
+    fn drop(&mut self) {
+        while let Some(guard) = self.0.get_mut().pop() {
+            drop(guard);
+        }
+        // New ones, too.
+        {
+            let _turn = handleguard::turn(self.1, "teardown");
+            let _scope = handleguard::scope(self.1, "teardown");
+            let _callback = handleguard::callback(self.1, "teardown");
+            handleguard::depth();
+        }
+        handleguard::end_isolate(self.1);
+    }
+}
+
+thread_local! {
+    static HOLDER: Holder = Holder(std::cell::RefCell::default(), Fake::new(7));
+}
+
+#[test]
+fn guards_dropped_with_the_threads_locals_are_silent() {
+    if is_child() {
+        // The locals of a thread are dropped in the reverse order of their first use.
+        let holder_first = std::thread::spawn(|| {
+            HOLDER.with(|holder| {
+                let mut guards = holder.0.borrow_mut();
+                guards.push(handleguard::scope(holder.1, "first"));
+                guards.push(handleguard::scope(holder.1, "second"));
+            });
+        });
+        holder_first.join().unwrap();
+        let checker_first = std::thread::spawn(|| {
+            let fake = Fake::new(7);
+            let guard = handleguard::scope(fake, "first");
+            HOLDER.with(|holder| holder.0.borrow_mut().push(guard));
+        });
+        checker_first.join().unwrap();
+        return;
+    }
+    let ended = rerun("guards_dropped_with_the_threads_locals_are_silent", "abort");
+    ended.assert_exit(0);
+    ended.assert_stderr(&on("abort"));
+}
+
+#[test]
+fn subscriber_that_violates_a_rule_while_told_of_one_is_not_told_of_its_own() {
+    use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
+
+    struct Violates(Fake, &'static std::sync::atomic::AtomicU32);
+    impl<S: tracing::Subscriber> Layer<S> for Violates {
+        fn on_event(&self, _: &tracing::Event<'_>, _: Context<'_, S>) {
+            self.1.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            let _turn = handleguard::turn(self.0, "subscriber");
+            on_close(self.0);
+            let outer = handleguard::scope(self.0, "outer");
+            let inner = handleguard::scope(self.0, "inner");
+            close(outer);
+            close(inner);
+        }
+    }
+    // SAFETY: a `Fake` is used by one thread only, the one of the test.
+    unsafe impl Send for Violates {}
+    // SAFETY: as above.
+    unsafe impl Sync for Violates {}
+
+    if is_child() {
+        static EVENTS: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+        let violates = Violates(Fake::new(0xabc), &EVENTS);
+        let subscriber = tracing_subscriber::registry().with(violates);
+        tracing::subscriber::set_global_default(subscriber).unwrap();
+        leaking_host();
+        assert_eq!(
+            EVENTS.load(std::sync::atomic::Ordering::Relaxed),
+            2,
+            "the start, and one violation"
+        );
+        assert_eq!(handleguard::report().violations(), 1);
+        return;
+    }
+    let ended = rerun(
+        "subscriber_that_violates_a_rule_while_told_of_one_is_not_told_of_its_own",
+        "log,tick=off",
+    );
+    ended.assert_exit(0);
+    ended.assert_stderr("");
+}
+
+#[test]
+fn tick_thread_prints_the_report() {
+    if is_child() {
+        leaking_host();
+        let mut until_closed = Vec::new();
+        std::io::stdin().read_to_end(&mut until_closed).unwrap();
+        return;
+    }
+    let mut child = command("tick_thread_prints_the_report", "log,tick=50ms")
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let stdin = child.stdin.take().unwrap();
+    let pid = child.id();
+    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    // Ends the child, should the report never come.
+    let (came, late) = std::sync::mpsc::channel::<()>();
+    let watch = std::thread::spawn(move || {
+        let _ = late.recv_timeout(Duration::from_secs(60));
+        drop(stdin);
+    });
+    let mut told = String::new();
+    let mut rows = 0;
+    while rows < 2 && stderr.read_line(&mut told).unwrap() > 0 {
+        rows = told.matches(" after the start\n").count();
+    }
+    if cfg!(target_os = "linux") {
+        let threads = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap();
+        let names: Vec<String> = threads
+            .map(|thread| std::fs::read_to_string(thread.unwrap().path().join("comm")).unwrap())
+            .collect();
+        assert!(
+            names.iter().any(|name| name.trim() == "handleguard-tic"),
+            "the kernel keeps 15 bytes of each name: {names:?}"
+        );
+    }
+    drop(came);
+    watch.join().unwrap();
+    ended(child).assert_exit(0);
+    let told = normalised(&told, file!());
+    let table = told
+        .strip_prefix(&(on("log") + &missing_scope("log")))
+        .unwrap_or_else(|| panic!("{told}"));
+    let (interval, all) = table
+        .split_once("in all:\n")
+        .unwrap_or_else(|| panic!("{told}"));
+    for report in [interval, all] {
+        assert!(
+            report.starts_with(
+                "handleguard: 1 violation, 1 site, 0 handles left, in N.N s\n\n  missing-scope: callback `on_close`"
+            ),
+            "{told}"
+        );
+        assert!(
+            report.contains("\n              death::on_close ("),
+            "{told}"
+        );
+    }
+}
+
+#[test]
+fn stderr_that_takes_nothing_is_no_reason_to_panic() {
+    const NAME: &str = "stderr_that_takes_nothing_is_no_reason_to_panic";
+    if is_child() {
+        if std::env::var_os("CLOSE").is_some() {
+            use std::os::fd::FromRawFd;
+            // SAFETY: nothing else in this process has an object that owns descriptor 2.
+            drop(unsafe { std::os::fd::OwnedFd::from_raw_fd(2) });
+        }
+        leaking_host();
+        std::io::stdout().write_all(b"lived on\n").unwrap();
+        return;
+    }
+    let broken_pipe = |directives| {
+        let mut child = command(NAME, directives).spawn().unwrap();
+        drop(child.stderr.take());
+        ended(child)
+    };
+    let full = |directives| {
+        let mut command = command(NAME, directives);
+        if let Ok(full) = std::fs::File::options().write(true).open("/dev/full") {
+            command.stderr(full);
+        }
+        ended(command.spawn().unwrap())
+    };
+    let closed = |directives| {
+        let mut command = command(NAME, directives);
+        ended(command.env("CLOSE", "1").spawn().unwrap())
+    };
+    for ended in [
+        broken_pipe("log"),
+        full("log"),
+        closed("log"),
+        closed("count,help"),
+    ] {
+        ended.assert_exit(0);
+        assert!(ended.all.contains("lived on"), "{}", ended.all);
+    }
+    for ended in [broken_pipe("abort"), full("abort"), closed("abort")] {
+        ended.assert_aborted();
+    }
+}
