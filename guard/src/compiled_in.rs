@@ -4,12 +4,13 @@
 use crate::capture::Captured;
 use crate::checker::Checker;
 use crate::directives::{self, ConfigError, Help};
-use crate::finding::{Finding, ScopeKind};
+use crate::finding::{Beginning, Finding, ScopeKind};
 use crate::local::Local;
 use crate::stack::{Charge, FrameId, Outcome, Swallowed};
 use crate::start::Start;
 use crate::{
-    Action, Config, Engine, InitError, Place, Report, Seen, VARIABLE, Violation, react, sight,
+    Action, Config, Engine, Entered, InitError, Place, Report, Seen, VARIABLE, Violation, entry,
+    owners, react, sight,
 };
 use std::marker::PhantomData;
 
@@ -87,14 +88,16 @@ pub fn scope<E: Engine>(engine: E, name: impl Into<Option<&'static str>>) -> Sco
 #[inline]
 pub fn scope_at<E: Engine>(engine: E, kind: ScopeKind, place: Place) -> ScopeGuard<E> {
     let held = entering(engine, |local| {
-        let (id, swallowed) = local.stack(engine.isolate(), |stack| {
+        let (id, swallowed, below) = local.stack(engine.isolate(), place, |stack| {
             let seen = Seen {
                 level: engine.level(),
                 handles: stack.wants_handles().then(|| engine.handles()).flatten(),
             };
-            stack.open_scope(kind, place, seen)
+            let (id, swallowed) = stack.open_scope(kind, place, seen);
+            (id, swallowed, stack.engine_is_below())
         })?;
         add(local, swallowed);
+        judge_entry(local, engine, Beginning::Scope(kind), place, below);
         Some(id)
     });
     ScopeGuard {
@@ -143,7 +146,7 @@ pub fn callback_at<E: Engine>(
     callee: impl FnOnce() -> Option<String>,
 ) -> CallbackGuard<E> {
     let held = entering(engine, |local| {
-        let (id, finding, below, hint) = local.stack(engine.isolate(), |stack| {
+        let (id, finding, below, hint) = local.stack(engine.isolate(), place, |stack| {
             let below = stack.engine_is_below();
             stack.set_strict(is_strict(local));
             let level = engine.level();
@@ -156,10 +159,11 @@ pub fn callback_at<E: Engine>(
             && let Some(charge) = violated(local, engine, finding, below, callee)
         {
             let swallowed = local
-                .stack(engine.isolate(), |stack| stack.charge(id, charge))
+                .existing_stack(engine.isolate(), |stack| stack.charge(id, charge))
                 .flatten();
             add(local, swallowed);
         }
+        judge_entry(local, engine, Beginning::Callback, place, below);
         if hint {
             hint_at_turns::<E>();
         }
@@ -209,9 +213,12 @@ pub fn turn<E: Engine>(engine: E, name: impl Into<Option<&'static str>>) -> Turn
 #[inline]
 pub fn turn_at<E: Engine>(engine: E, place: Place) -> TurnGuard<E> {
     let held = entering(engine, |local| {
-        local.stack(engine.isolate(), |stack| {
-            stack.begin_turn(place, seen(engine))
-        })
+        let (id, below) = local.stack(engine.isolate(), place, |stack| {
+            let id = stack.begin_turn(place, seen(engine));
+            (id, stack.engine_is_below())
+        })?;
+        judge_entry(local, engine, Beginning::Turn, place, below);
+        Some(id)
     });
     TurnGuard {
         held: held.map(|id| (engine, id)),
@@ -384,6 +391,20 @@ fn hint_at_turns<E: Engine>() {
     }
 }
 
+/// Judges `wrong-thread` and `wrong-isolate`.
+#[inline]
+fn judge_entry<E: Engine>(
+    local: &Local,
+    engine: E,
+    beginning: Beginning,
+    place: Place,
+    engine_is_below: bool,
+) {
+    if let Some(finding) = entry::judge(engine.isolate(), engine.entered(), beginning, place) {
+        violated(local, engine, finding, engine_is_below, || None);
+    }
+}
+
 /// By the configuration, or by the test in progress.
 fn is_strict(local: &Local) -> bool {
     local.is_strict() || checker().is_some_and(|checker| checker.config.is_strict())
@@ -441,23 +462,34 @@ fn violated<E: Engine>(
                 Action::Panic if engine_is_below => (Action::Abort, Some(react::NO_UNWIND)),
                 action => (action, None),
             };
-            let describe = || Violation {
-                finding,
-                configured,
-                note,
-                thread: std::thread::current()
-                    .name()
-                    .unwrap_or("<unnamed>")
-                    .to_owned(),
-                isolate: engine.isolate(),
-                callee: callee(),
-                handles: finding.handles(),
-                trace: stack.keep(
-                    E::DIALECT.layer,
-                    engine.script_frames(),
-                    checker.config.is_full_stack(),
-                ),
-                dialect: E::DIALECT,
+            let isolate = engine.isolate();
+            let describe = || {
+                // An isolate that is not current here may be busy on another thread, or on its way out.
+                let may_ask = match engine.entered() {
+                    Entered::Unknown => true,
+                    Entered::None => false,
+                    Entered::Isolate(current) => current == isolate,
+                };
+                let script = if may_ask {
+                    engine.script_frames()
+                } else {
+                    Vec::new()
+                };
+                Violation {
+                    finding,
+                    configured,
+                    note,
+                    thread: owners::thread_name(),
+                    isolate,
+                    callee: if may_ask { callee() } else { None },
+                    owner: match finding {
+                        Finding::WrongThread { .. } => owners::describe(isolate),
+                        _ => None,
+                    },
+                    handles: finding.handles(),
+                    trace: stack.keep(E::DIALECT.layer, script, checker.config.is_full_stack()),
+                    dialect: E::DIALECT,
+                }
             };
             if collecting {
                 return local.push(describe()).map(Charge::Collected);

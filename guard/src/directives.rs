@@ -292,7 +292,8 @@ mod tests {
         assert_eq!(
             error("log, missing-scop=abort"),
             "directive 2 (byte 5) `missing-scop=abort`: unknown rule `missing-scop` (did you mean `missing-scope`?); \
-             accepted: missing-scope, outer-growth, out-of-order, never-closed"
+             accepted: missing-scope, outer-growth, out-of-order, never-closed, wrong-thread, \
+             wrong-isolate"
         );
         assert_eq!(
             error("log,never-closed=explode"),
@@ -336,6 +337,8 @@ handleguard: HANDLEGUARD=<directive>,<directive>,... (later ones win, and all wi
   outer-growth=<action>              now log     a callback or turn ends with more handles in the enclosing scope than it found
   out-of-order=<action>              now log     a scope closes that is not the innermost; or twice
   never-closed=<action>              now log     a turn or an isolate ends with scopes open
+  wrong-thread=<action>              now log     a scope, callback or turn of an isolate begins on a thread that has not entered it
+  wrong-isolate=<action>             now log     a scope, callback or turn of an isolate begins while another one is entered
   tick=<duration>                    now 10s     time between reports, as in 10s or 500ms, or off
   strict                             now off     judges each callback as if it had come straight from the loop
   full-stack                         now off     shows every frame of a stack, the checker's and the engine's too

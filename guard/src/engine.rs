@@ -1,3 +1,4 @@
+use crate::entry::Entered;
 use std::fmt;
 
 /// Identity of one engine instance: V8's isolate, or its like in another engine.
@@ -38,6 +39,11 @@ pub trait Engine: Copy + 'static {
 
     /// Handles alive now, if that can be read.
     fn handles(self) -> Option<u64>;
+
+    /// Which instance is entered on this thread.
+    fn entered(self) -> Entered {
+        Entered::Unknown
+    }
 
     /// What can be read of this engine and what can't. Asked once, for the start-up line.
     fn sight(self) -> Sight;

@@ -1,6 +1,6 @@
 //! What the scope stack finds, as data.
 
-use crate::{Place, Rule};
+use crate::{IsolateId, Place, Rule};
 use std::fmt;
 
 /// The kind of a scope, by V8's words.
@@ -91,6 +91,27 @@ pub enum Ended {
     Isolate,
 }
 
+/// What begins.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Beginning {
+    /// A scope opens.
+    Scope(ScopeKind),
+    /// The host calls into JavaScript.
+    Callback,
+    /// A turn begins.
+    Turn,
+}
+
+impl fmt::Display for Beginning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Scope(kind) => kind.fmt(f),
+            Self::Callback => f.write_str("callback"),
+            Self::Turn => f.write_str("turn"),
+        }
+    }
+}
+
 /// What [`Stack`](crate::stack::Stack) found wrong: data, without judgement on what is to be done.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
@@ -138,6 +159,22 @@ pub enum Finding {
         /// The turn, where a turn ended.
         turn: Option<TurnRef>,
     },
+    /// [`Rule::WrongThread`].
+    WrongThread {
+        /// What begins.
+        beginning: Beginning,
+        /// Where.
+        place: Place,
+    },
+    /// [`Rule::WrongIsolate`].
+    WrongIsolate {
+        /// What begins.
+        beginning: Beginning,
+        /// Where.
+        place: Place,
+        /// The isolate that is entered.
+        entered: IsolateId,
+    },
 }
 
 impl Finding {
@@ -148,6 +185,8 @@ impl Finding {
             Self::OuterGrowth { .. } => Rule::OuterGrowth,
             Self::OutOfOrder { .. } | Self::ClosedTwice { .. } => Rule::OutOfOrder,
             Self::NeverClosed { .. } => Rule::NeverClosed,
+            Self::WrongThread { .. } => Rule::WrongThread,
+            Self::WrongIsolate { .. } => Rule::WrongIsolate,
         }
     }
 
@@ -159,6 +198,15 @@ impl Finding {
                 ended: Ended::Callback(callback),
                 ..
             } => Some(callback),
+            Self::WrongThread {
+                beginning: Beginning::Callback,
+                place,
+            }
+            | Self::WrongIsolate {
+                beginning: Beginning::Callback,
+                place,
+                ..
+            } => Some(place),
             _ => None,
         }
     }
@@ -173,7 +221,7 @@ impl Finding {
                 Opener::Unseen | Opener::Nothing | Opener::Caller(_) => None,
             },
             Self::OutOfOrder { closing, .. } => Some(closing),
-            Self::ClosedTwice { .. } => None,
+            Self::ClosedTwice { .. } | Self::WrongThread { .. } | Self::WrongIsolate { .. } => None,
         }
     }
 
@@ -186,7 +234,10 @@ impl Finding {
                 open: Open::Turn(turn),
                 ..
             } => Some(turn),
-            Self::OutOfOrder { .. } | Self::ClosedTwice { .. } => None,
+            Self::OutOfOrder { .. }
+            | Self::ClosedTwice { .. }
+            | Self::WrongThread { .. }
+            | Self::WrongIsolate { .. } => None,
         }
     }
 
@@ -198,6 +249,7 @@ impl Finding {
                 turn,
                 ..
             } => Some(turn.place),
+            Self::WrongThread { place, .. } | Self::WrongIsolate { place, .. } => Some(place),
             _ => self
                 .callback()
                 .or(self.opener().map(|scope| scope.place))
@@ -221,6 +273,7 @@ impl Finding {
             self.callback(),
             self.opener().map(|scope| (scope.kind, scope.place)),
             self.turn().map(|turn| turn.place),
+            self.place(),
         )
     }
 }

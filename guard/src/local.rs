@@ -1,6 +1,8 @@
 //! What belongs to one thread: its stacks, one for each isolate, and what a test collects.
 
 use crate::engine::IsolateId;
+use crate::owners;
+use crate::place::Place;
 use crate::stack::Stack;
 use crate::violation::Violation;
 use std::cell::{Cell, RefCell};
@@ -46,16 +48,19 @@ impl Local {
         LOCAL.try_with(f).ok()
     }
 
-    /// Runs `f` on the stack of `isolate`, which is made if there is none. `None` from within another `f`.
+    /// Runs `f` on the stack of `isolate`, which is made if there is none, for what begins at `place`. `None` from within
+    /// another `f`.
     pub(crate) fn stack<R>(
         &self,
         isolate: IsolateId,
+        place: Place,
         f: impl FnOnce(&mut Stack) -> R,
     ) -> Option<R> {
         let mut stacks = self.stacks.try_borrow_mut().ok()?;
         let at = match stacks.find(isolate) {
             Some(at) => at,
             None => {
+                owners::note(isolate, place);
                 stacks.all.push((isolate, Stack::new()));
                 stacks.all.len() - 1
             }
@@ -80,6 +85,7 @@ impl Local {
     pub(crate) fn remove_stack(&self, isolate: IsolateId) -> Option<Stack> {
         let mut stacks = self.stacks.try_borrow_mut().ok()?;
         let at = stacks.find(isolate)?;
+        owners::forget(isolate);
         let (_, stack) = stacks.all.remove(at);
         stacks.current = 0;
         Some(stack)

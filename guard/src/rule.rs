@@ -12,15 +12,21 @@ pub enum Rule {
     OutOfOrder,
     /// A turn or an isolate ends with scopes open.
     NeverClosed,
+    /// A scope, callback or turn of an isolate begins on a thread that has not entered it.
+    WrongThread,
+    /// A scope, callback or turn of an isolate begins while another one is entered on the thread.
+    WrongIsolate,
 }
 
 impl Rule {
     /// All rules, in the order in which they are listed to the user.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 6] = [
         Self::MissingScope,
         Self::OuterGrowth,
         Self::OutOfOrder,
         Self::NeverClosed,
+        Self::WrongThread,
+        Self::WrongIsolate,
     ];
 
     /// The name used in `HANDLEGUARD`, in messages and in log fields.
@@ -30,6 +36,8 @@ impl Rule {
             Self::OuterGrowth => "outer-growth",
             Self::OutOfOrder => "out-of-order",
             Self::NeverClosed => "never-closed",
+            Self::WrongThread => "wrong-thread",
+            Self::WrongIsolate => "wrong-isolate",
         }
     }
 
@@ -44,6 +52,12 @@ impl Rule {
             }
             Self::OutOfOrder => "a scope closes that is not the innermost; or twice",
             Self::NeverClosed => "a turn or an isolate ends with scopes open",
+            Self::WrongThread => {
+                "a scope, callback or turn of an isolate begins on a thread that has not entered it"
+            }
+            Self::WrongIsolate => {
+                "a scope, callback or turn of an isolate begins while another one is entered"
+            }
         }
     }
 

@@ -16,6 +16,8 @@ pub struct Violation {
     pub(crate) thread: String,
     pub(crate) isolate: IsolateId,
     pub(crate) callee: Option<String>,
+    /// Who used the isolate first, where another thread did.
+    pub(crate) owner: Option<String>,
     pub(crate) handles: u64,
     pub(crate) trace: Trace,
     pub(crate) dialect: &'static Dialect,
@@ -141,6 +143,16 @@ impl fmt::Display for Sentence<'_> {
                 }
                 write!(f, " with {} still open", The(scope))
             }
+            Finding::WrongThread { beginning, place } => write!(
+                f,
+                "{beginning} {place} begins in an isolate that this thread has not entered"
+            ),
+            Finding::WrongIsolate {
+                beginning, place, ..
+            } => write!(
+                f,
+                "{beginning} {place} begins in an isolate that is not the current one of this thread"
+            ),
         }
     }
 }
@@ -261,6 +273,20 @@ impl fmt::Display for Details<'_> {
                 }
             }
             Finding::ClosedTwice { .. } => {}
+            Finding::WrongThread { beginning, place } => {
+                line("begins", format_args!("{beginning} {place}"))?;
+                if let Some(owner) = &violation.owner {
+                    line("used before", format_args!("by {owner}"))?;
+                }
+            }
+            Finding::WrongIsolate {
+                beginning,
+                place,
+                entered,
+            } => {
+                line("begins", format_args!("{beginning} {place}"))?;
+                line("current", format_args!("isolate {entered}"))?;
+            }
             Finding::NeverClosed { scope, .. } => scope_line(scope, &mut line, "still open")?,
         }
         match finding {
@@ -320,6 +346,18 @@ impl fmt::Display for Details<'_> {
                 "help",
                 format_args!("close each scope once: do not copy what owns it"),
             )?,
+            Finding::WrongThread { .. } => line(
+                "help",
+                format_args!(
+                    "enter the isolate on this thread first, once the other has left it (`Isolate::enter`, `exit`)"
+                ),
+            )?,
+            Finding::WrongIsolate { .. } => line(
+                "help",
+                format_args!(
+                    "enter the isolate first, and leave it before the other goes on (`Isolate::enter`, `exit`)"
+                ),
+            )?,
             Finding::NeverClosed { .. } => line(
                 "help",
                 format_args!(
@@ -339,6 +377,8 @@ impl fmt::Display for Details<'_> {
                     } => "of the end of the callback",
                     Finding::OuterGrowth { .. } => "of the end of the turn",
                     Finding::OutOfOrder { .. } | Finding::ClosedTwice { .. } => "of the close",
+                    Finding::WrongThread { .. } | Finding::WrongIsolate { .. } =>
+                        "of the beginning",
                     Finding::NeverClosed { turn: Some(_), .. } => "of the end of the turn",
                     Finding::NeverClosed { .. } => "of the end of the isolate",
                 }

@@ -1,7 +1,7 @@
 use crate::calibrate::{self, Refused};
 use crate::ffi::{self, RawIsolate};
 use crate::script;
-use handleguard::{Dialect, Engine, IsolateId, Layer, ScriptFrame, Sight};
+use handleguard::{Dialect, Engine, Entered, IsolateId, Layer, ScriptFrame, Sight};
 use once_cell::race::OnceBox;
 use std::ptr;
 
@@ -96,6 +96,17 @@ impl Engine for V8 {
         // SAFETY: the isolate is live; the function only reads its handle blocks.
         let handles = unsafe { ffi::number_of_handles(self.isolate) };
         u64::try_from(handles).ok()
+    }
+
+    #[inline]
+    fn entered(self) -> Entered {
+        // SAFETY: reads a thread-local of V8.
+        let current = unsafe { ffi::v8__Isolate__GetCurrent() };
+        if current.is_null() {
+            Entered::None
+        } else {
+            Entered::Isolate(IsolateId(current.addr()))
+        }
     }
 
     fn script_frames(self) -> Vec<ScriptFrame> {

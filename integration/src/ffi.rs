@@ -28,6 +28,9 @@ unsafe extern "C" {
     /// Destroys it.
     pub(crate) fn v8__HandleScope__DESTRUCT(scope: *mut ScopeBuffer);
 
+    /// The isolate entered last on this thread, or null (`Isolate::TryGetCurrent` in spirit: it does not check).
+    pub(crate) fn v8__Isolate__GetCurrent() -> *mut RawIsolate;
+
     /// The root slot of `undefined`; makes no handle.
     pub(crate) fn v8__Undefined(isolate: *mut RawIsolate) -> *const c_void;
 

@@ -26,6 +26,7 @@ pub(crate) fn violation(finding: Finding, note: Option<&'static str>) -> Violati
         thread: "worker-3".to_owned(),
         isolate: IsolateId(0xabc),
         callee: None,
+        owner: None,
         handles: finding.handles(),
         trace: Trace::new(&[], false, Fake::DIALECT.layer, Vec::new(), false),
         dialect: Fake::DIALECT,

@@ -4,20 +4,45 @@ use handleguard_tests::{function, start_v8};
 use handleguard_v8::handleguard::{Rule, depth};
 use handleguard_v8::{GuardedFunction, scope, testing, turn};
 
+/// Enters an isolate, and leaves it in the right order.
+struct Entered(*mut v8::Isolate);
+
+impl Entered {
+    fn new(isolate: &mut v8::Isolate) -> Self {
+        // SAFETY: of this thread; left in `drop`.
+        unsafe { isolate.enter() };
+        Self(isolate)
+    }
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        // SAFETY: entered in `new`, and the tests keep the isolate alive longer.
+        unsafe { (*self.0).exit() };
+    }
+}
+
 #[test]
 fn two_isolates_on_one_thread_keep_two_stacks() {
     start_v8();
     let mut first = v8::Isolate::new(Default::default());
     scope!(let first_scope, &mut first);
-    {
+    testing::assert_clean(|| {
         let mut second = v8::Isolate::new(Default::default());
-        turn!(first_scope, "first");
         scope!(let second_scope, &mut second);
         assert_eq!(depth(), 1, "the second's own scope");
-        scope!(let inner, first_scope);
-        assert_eq!(depth(), 1, "the first's, since its turn");
-        let _ = (second_scope, inner);
-    }
+        {
+            let _entered = Entered::new(first_scope);
+            turn!(first_scope, "first");
+            assert_eq!(depth(), 0, "the first's, since its turn");
+            scope!(let inner, first_scope);
+            assert_eq!(depth(), 1);
+            let _ = inner;
+        }
+        scope!(let inner, second_scope);
+        assert_eq!(depth(), 2);
+        let _ = inner;
+    });
     scope!(let inner, first_scope);
     assert_eq!(depth(), 2);
     let _ = inner;
@@ -28,6 +53,8 @@ fn a_scope_of_one_isolate_does_not_enclose_a_callback_of_another() {
     start_v8();
     let mut first = v8::Isolate::new(Default::default());
     scope!(let busy, &mut first);
+    // The first isolate is deep in scopes; they are no use to the second.
+    scope!(let deep, busy);
     {
         let mut second = v8::Isolate::new(Default::default());
         scope!(let main, &mut second);
@@ -37,15 +64,86 @@ fn a_scope_of_one_isolate_does_not_enclose_a_callback_of_another() {
         let undefined = v8::undefined(main).into();
         let violations = testing::run(|| {
             turn!(main, "second");
-            // The first isolate is deep in scopes; they are no use to the second.
-            scope!(let deep, busy);
             callback.guarded_call(main, undefined, &[]);
-            let _ = deep;
         })
         .violations;
         assert_eq!(violations.len(), 1);
         assert_eq!(violations[0].rule(), Rule::MissingScope);
     }
+    let _ = deep;
+}
+
+#[test]
+fn a_scope_of_an_isolate_that_is_not_current_is_found() {
+    start_v8();
+    let mut first = v8::Isolate::new(Default::default());
+    scope!(let outer, &mut first);
+    let mut second = v8::Isolate::new(Default::default());
+    // Two pages, and a scope of the first while the second is current (obscura #776).
+    let violations = testing::run(|| {
+        scope!(let inner, outer);
+        let _ = inner;
+    })
+    .violations;
+    assert_eq!(violations.len(), 1);
+    assert_eq!(violations[0].rule(), Rule::WrongIsolate);
+    let place = violations[0].finding().place().unwrap();
+    assert!(place.location.file().ends_with("isolates.rs"));
+    testing::assert_clean(|| {
+        let _entered = Entered::new(outer);
+        scope!(let inner, outer);
+        let _ = inner;
+    });
+    scope!(let of_second, &mut second);
+    let _ = of_second;
+}
+
+#[test]
+fn a_thread_that_has_not_entered_the_isolate_is_found_and_the_other_named() {
+    start_v8();
+    let mut isolate = v8::Isolate::new(Default::default());
+    {
+        scope!(let scope, &mut isolate);
+        let _ = scope;
+    }
+    let address = &raw mut isolate as usize;
+    // SAFETY: entered by `Isolate::new`; entered again below.
+    unsafe { isolate.exit() };
+    let violations = std::thread::Builder::new()
+        .name("second".to_owned())
+        .spawn(move || {
+            // SAFETY: the first thread has left the isolate, and waits.
+            let isolate: &mut v8::OwnedIsolate =
+                unsafe { &mut *std::ptr::with_exposed_provenance_mut(address) };
+            let wrong = testing::run(|| {
+                turn!(isolate, "not entered");
+            })
+            .violations;
+            let _entered = Entered::new(isolate);
+            testing::assert_clean(|| {
+                turn!(isolate, "entered");
+                scope!(let scope, isolate);
+                let _ = scope;
+            });
+            wrong
+        })
+        .unwrap()
+        .join()
+        .unwrap();
+    // SAFETY: the second thread has left it.
+    unsafe { isolate.enter() };
+    assert_eq!(violations.len(), 1);
+    assert_eq!(violations[0].rule(), Rule::WrongThread);
+    let message = violations[0].to_string();
+    assert!(
+        message.starts_with(
+            "handleguard: wrong-thread: turn `not entered` at tests/tests/v8/isolates.rs:"
+        ) && message.contains(" begins in an isolate that this thread has not entered\n")
+            && message
+                .contains("\n   used before: by thread isolates::a_thread_that_has_not_entered")
+            && message.contains("\n        thread: second\n"),
+        "{message}"
+    );
 }
 
 #[test]
