@@ -101,8 +101,11 @@ impl Frame {
         ["handleguard::", "handleguard_v8::", "backtrace::"]
             .iter()
             .any(|own| path.starts_with(own) || path.contains(&format!(" as {own}")))
-            || path.starts_with("core::ptr::drop_in_place<handleguard")
-            || path.starts_with("core::ptr::drop_glue<handleguard")
+            || ["core::ptr::drop_in_place", "core::ptr::drop_glue"]
+                .iter()
+                .filter_map(|glue| path.strip_prefix(glue))
+                // `::<` where symbols are mangled by the newer scheme.
+                .any(|of| of.trim_start_matches("::").starts_with("<handleguard"))
             || self.lies_beside(file!())
             || layer.file.is_some_and(|file| self.lies_beside(file))
             || self.lies_in(|folder| folder.starts_with("backtrace-"))

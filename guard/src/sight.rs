@@ -79,8 +79,8 @@ mod tests {
         .replace(HOW, "HOW")
     }
 
-    const RULES: &str =
-        "on: missing-scope=abort outer-growth=log out-of-order=log never-closed=log; ";
+    const RULES: &str = "on: missing-scope=abort outer-growth=log out-of-order=log never-closed=log wrong-thread=log \
+                         wrong-isolate=log; ";
 
     #[test]
     fn the_start_up_line_says_what_is_seen_and_what_is_not() {

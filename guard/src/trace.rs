@@ -270,6 +270,7 @@ mod tests {
             "<handleguard::guard::TurnGuard<E> as core::ops::drop::Drop>::drop",
             "std::thread::local::LocalKey<T>::try_with",
             "core::ptr::drop_in_place<handleguard::guard::TurnGuard<V8>>",
+            "core::ptr::drop_glue::<handleguard::guard::TurnGuard<V8>>",
             "<v8::data::Function as handleguard_v8::call::GuardedFunction>::guarded_call",
             "std::thread::local::LocalKey<T>::with",
             "app::on_close",

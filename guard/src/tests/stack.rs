@@ -721,6 +721,24 @@ fn forgotten_inner_guard_does_not_corrupt_the_depth() {
 }
 
 #[test]
+fn scopes_around_a_disorder_in_a_turn_still_count() {
+    for sees in [ALL, NOTHING] {
+        let mut host = Host::new(sees);
+        host.open("main");
+        host.begin_turn("uv_run");
+        let around = host.open("around");
+        let outer = host.open("outer");
+        let inner = host.open("inner");
+        assert!(host.close(outer).is_some());
+        assert_eq!(host.stack.depth(), 1);
+        assert_eq!(host.close(inner), None);
+        host.begin_silent("on_close");
+        assert_eq!(host.close(around), None);
+        assert_eq!(host.stack.depth(), 0);
+    }
+}
+
+#[test]
 fn scope_opened_after_a_disorder_is_no_part_of_it() {
     let mut host = Host::new(ALL);
     let outer = host.open("outer");

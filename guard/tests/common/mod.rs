@@ -1,7 +1,7 @@
 //! What the integration tests share: an engine whose counts are set by hand, and the normalised form of a message.
 #![allow(dead_code, reason = "each test file uses a part")]
 
-use handleguard::{Dialect, Engine, IsolateId, Layer, Sight};
+use handleguard::{Dialect, Engine, IsolateId, Layer, Rule, Sight};
 use std::cell::Cell;
 
 /// One instance; leaked, so that it can be as small as a reference.
@@ -59,6 +59,18 @@ impl Engine for Fake {
             hooks: Err("not in a test".to_owned()),
         }
     }
+}
+
+/// The start-up line of a [`Fake`], with the action of each rule.
+pub fn on(action: impl Fn(Rule) -> &'static str) -> String {
+    let rules: Vec<String> = Rule::ALL
+        .iter()
+        .map(|&rule| format!("{rule}={}", action(rule)))
+        .collect();
+    format!(
+        "on: {}; sees stacks (...), level (set by the test), handles (set by the test); does not see hooks (not in a test)",
+        rules.join(" ")
+    )
 }
 
 /// `text` without what differs from machine to machine and from edit to edit: lines and columns of `file` (as
