@@ -459,7 +459,10 @@ fn violated<E: Engine>(
         .report(|| {
             let stack = Captured::here();
             let (action, note) = match configured {
-                Action::Panic if engine_is_below => (Action::Abort, Some(react::NO_UNWIND)),
+                // A test takes no action, and a thread that panics already only prints.
+                Action::Panic if engine_is_below && !collecting && !std::thread::panicking() => {
+                    (Action::Abort, Some(react::NO_UNWIND))
+                }
                 action => (action, None),
             };
             let isolate = engine.isolate();

@@ -162,8 +162,9 @@ impl fmt::Display for Site {
         })?;
         writeln!(
             f,
-            "  {:>9} times, {} left; first {}, last {} after the start",
+            "  {:>9} time{}, {} left; first {}, last {} after the start",
             self.count,
+            if self.count == 1 { "" } else { "s" },
             Handles(self.handles),
             Seconds(self.first),
             Seconds(self.last)

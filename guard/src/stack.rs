@@ -210,7 +210,7 @@ impl Stack {
         (id, swallowed)
     }
 
-    /// A scope closes; `seen` is from just before.
+    /// A scope closes.
     pub fn close_scope(&mut self, id: FrameId) -> Option<Finding> {
         if let Some(&Frame {
             id: top,

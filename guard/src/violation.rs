@@ -134,7 +134,10 @@ impl fmt::Display for Sentence<'_> {
                 f.write_str(", which began inside it, is still open")
             }
             Finding::ClosedTwice { number } => {
-                write!(f, "scope #{number} closed, which is not open: closed twice")
+                write!(
+                    f,
+                    "scope #{number} closed, which is not open: closed twice, or after the scope around it"
+                )
             }
             Finding::NeverClosed { scope, ended, turn } => {
                 match (ended, turn) {
@@ -230,7 +233,7 @@ impl fmt::Display for Details<'_> {
             ),
             Opener::Nothing => line(
                 label,
-                format_args!("nothing: no HandleScope is open at all"),
+                format_args!("nothing: no HandleScope is open that handleguard can see"),
             ),
             Opener::Caller(caller) => line(
                 "hidden by",
@@ -392,7 +395,7 @@ impl fmt::Display for Details<'_> {
 mod tests {
     use super::*;
     use crate::Place;
-    use crate::finding::{ScopeKind, TurnRef};
+    use crate::finding::{Beginning, ScopeKind, TurnRef};
 
     fn message(finding: Finding, note: Option<&'static str>) -> String {
         let violation = crate::tests::violation(finding, note);
@@ -418,12 +421,78 @@ mod tests {
         assert_eq!(
             message(Finding::ClosedTwice { number: 7 }, None),
             "\
-handleguard: out-of-order: scope #7 closed, which is not open: closed twice
+handleguard: out-of-order: scope #7 closed, which is not open: closed twice, or after the scope around it
         thread: worker-3
        isolate: 0xabc
           rule: out-of-order=panic
           help: close each scope once: do not copy what owns it
      backtrace: of the close
+"
+        );
+    }
+
+    #[test]
+    fn wrong_thread() {
+        let finding = Finding::WrongThread {
+            beginning: Beginning::Turn,
+            place: Place::here("request"),
+        };
+        assert_eq!(
+            message(finding, None),
+            "\
+handleguard: wrong-thread: turn `request` at FILE begins in an isolate that this thread has not entered
+        begins: turn `request` at FILE
+        thread: worker-3
+       isolate: 0xabc
+          rule: wrong-thread=panic
+          help: enter the isolate on this thread first, once the other has left it (`Isolate::enter`, `exit`)
+     backtrace: of the beginning
+"
+        );
+    }
+
+    #[test]
+    fn wrong_isolate() {
+        let finding = Finding::WrongIsolate {
+            beginning: Beginning::Scope(ScopeKind::HandleScope),
+            place: Place::here("on_close"),
+            entered: IsolateId(0xdef),
+        };
+        assert_eq!(
+            message(finding, None),
+            "\
+handleguard: wrong-isolate: HandleScope `on_close` at FILE begins in an isolate that is not the current one of this thread
+        begins: HandleScope `on_close` at FILE
+       current: isolate 0xdef
+        thread: worker-3
+       isolate: 0xabc
+          rule: wrong-isolate=panic
+          help: enter the isolate first, and leave it before the other goes on (`Isolate::enter`, `exit`)
+     backtrace: of the beginning
+"
+        );
+    }
+
+    #[test]
+    fn missing_scope_hidden_by_a_javascript_caller() {
+        let finding = Finding::MissingScope {
+            callback: Place::here("resolve"),
+            opener: Opener::Caller(Place::here("on_message")),
+            turn: None,
+        };
+        assert_eq!(
+            message(finding, None),
+            "\
+handleguard: missing-scope: callback `resolve` at FILE started with no HandleScope of its own; only that of its JavaScript \
+caller, in callback `on_message` at FILE, encloses it
+      callback: `resolve` at FILE
+     hidden by: the scope that the engine opened for a JavaScript caller, in callback `on_message` at FILE
+        thread: worker-3
+       isolate: 0xabc
+          rule: missing-scope=panic
+          note: strict: judged as if it had come straight from the loop, where nothing would enclose it
+          help: open a scope on entry to `resolve`: `let _scope = arena.scope();`
+     backtrace: of the callback
 "
         );
     }

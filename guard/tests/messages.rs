@@ -115,7 +115,7 @@ fn missing_scope_with_an_opener_that_no_guard_saw() {
 const MISSING_SCOPE_NOTHING: &str = "\
 handleguard: missing-scope: callback `on_close` at messages.rs:LL:CC started with no HandleScope open
       callback: `on_close` at messages.rs:LL:CC
-  swallowed by: nothing: no HandleScope is open at all
+  swallowed by: nothing: no HandleScope is open that handleguard can see
         thread: <thread>
        isolate: 0x4
           rule: missing-scope=panic

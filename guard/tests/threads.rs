@@ -7,12 +7,15 @@ mod common;
 
 use common::Fake;
 use handleguard::{Action, Config, Rule};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
 const THREADS: u64 = 4;
 const ROUNDS: u64 = 200;
+
+/// The thread whose isolate comes next.
+static FIRST: AtomicU64 = AtomicU64::new(0);
 
 /// The place that all threads share.
 #[inline(never)]
@@ -33,7 +36,13 @@ fn at_places_of_their_own(fake: Fake, thread: u64) {
 fn work(thread: u64) {
     let fake = Fake::new(usize::try_from(thread + 1).unwrap());
     fake.handles.set(Some(0));
+    // One after the other: the first guard of an isolate takes a mutex, and when that is contended, ThreadSanitizer does not
+    // see it taken.
+    while FIRST.load(Ordering::Acquire) != thread {
+        thread::yield_now();
+    }
     let _main = handleguard::scope(fake, "main");
+    FIRST.store(thread + 1, Ordering::Release);
     for _ in 0..ROUNDS {
         let turn = handleguard::turn(fake, "uv_run");
         at_one_place(fake);

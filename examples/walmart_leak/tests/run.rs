@@ -209,7 +209,7 @@ fn a_check_that_would_not_look_is_refused() {
     let output = run(program(&["--check"]).env("HANDLEGUARD", "off"));
     assert_rejected(
         &output,
-        "walmart_leak: --check: every rule is off; accepted: HANDLEGUARD with another action\n",
+        "walmart_leak: --check: every rule is off; accepted: HANDLEGUARD with another action",
     );
 }
 
