@@ -10,7 +10,7 @@ use crate::stack::{Charge, FrameId, Outcome, Swallowed};
 use crate::start::Start;
 use crate::{
     Action, Config, Engine, Entered, InitError, Place, Report, Seen, VARIABLE, Violation, entry,
-    owners, react, sight,
+    handleguard_on_violation, owners, react, sight,
 };
 use std::marker::PhantomData;
 
@@ -457,6 +457,7 @@ fn violated<E: Engine>(
     }
     local
         .report(|| {
+            handleguard_on_violation();
             let stack = Captured::here();
             let (action, note) = match configured {
                 // A test takes no action, and a thread that panics already only prints.

@@ -92,6 +92,14 @@
 //! | `full-stack` | shows every frame of a stack, the checker's own and the engine's too |
 //! | `help` | prints all directives with their current values |
 //!
+//! # In a debugger
+//!
+//! Break on [`handleguard_on_violation`]: it is called at each violation, with the whole stack still there.
+//!
+//! ```text
+//! gdb -ex 'break handleguard_on_violation' -ex run --args ./host
+//! ```
+//!
 //! # Misuse
 //!
 //! A guard is a local of one block. Kept in a field, a `Box` or across an `.await`, it closes when that is dropped, and no
@@ -123,6 +131,8 @@
 //! - A handle used after its scope has closed. *Missed bug*: the balance is perfect. Rust's lifetimes and ASan see that.
 //! - Handles made between the end of a reported callback and the next scope, in the same turn, are charged to that callback.
 //!   *Wrong place*, where another handler made them: give each handler a turn of its own.
+//! - One line that the compiler has put into several places (an unrolled loop) has several stacks there, and so several sites.
+//!   *Split count*, in release builds.
 //! - An engine that counts neither its scopes nor its handles: judged by guards alone. *Missed bug* for handles that escape
 //!   from balanced scopes. The start-up line says what can be seen.
 
@@ -138,6 +148,7 @@ pub mod stack;
 pub mod testing;
 
 mod action;
+mod breakpoint;
 mod capture;
 mod checker;
 mod config;
@@ -166,6 +177,7 @@ mod violation;
 mod walk;
 
 pub use action::Action;
+pub use breakpoint::handleguard_on_violation;
 pub use capture::MAX_FRAMES;
 pub use config::{Config, InitError, VARIABLE};
 pub use directives::ConfigError;
