@@ -88,10 +88,13 @@ pub fn scope<E: Engine>(engine: E, name: impl Into<Option<&'static str>>) -> Sco
 #[inline]
 pub fn scope_at<E: Engine>(engine: E, kind: ScopeKind, place: Place) -> ScopeGuard<E> {
     let held = entering(engine, |local| {
+        let budget = scope_budget();
+        judge_budget(local, engine, budget, u32::from(kind.holds_handles()));
         let (id, swallowed, below) = local.stack(engine.isolate(), place, |stack| {
+            let wanted = budget.is_some() || stack.wants_handles();
             let seen = Seen {
                 level: engine.level(),
-                handles: stack.wants_handles().then(|| engine.handles()).flatten(),
+                handles: wanted.then(|| engine.handles()).flatten(),
             };
             let (id, swallowed) = stack.open_scope(kind, place, seen);
             (id, swallowed, stack.engine_is_below())
@@ -113,6 +116,7 @@ impl<E: Engine> Drop for ScopeGuard<E> {
             return;
         };
         let _ = Local::with(|local| {
+            judge_budget(local, engine, scope_budget(), 0);
             let found = local.existing_stack(engine.isolate(), |stack| {
                 stack
                     .close_scope(id)
@@ -146,6 +150,7 @@ pub fn callback_at<E: Engine>(
     callee: impl FnOnce() -> Option<String>,
 ) -> CallbackGuard<E> {
     let held = entering(engine, |local| {
+        judge_budget(local, engine, scope_budget(), 0);
         let (id, finding, below, hint) = local.stack(engine.isolate(), place, |stack| {
             let below = stack.engine_is_below();
             stack.set_strict(is_strict(local));
@@ -193,6 +198,7 @@ impl<E: Engine> Drop for CallbackGuard<E> {
             if let Some((outcome, below)) = ended {
                 settle(local, engine, outcome, below);
             }
+            judge_budget(local, engine, scope_budget(), 0);
         });
     }
 }
@@ -388,6 +394,29 @@ fn hint_at_turns<E: Engine>() {
         let _ = Local::with(|local| {
             local.report(|| react::say(tracing::Level::WARN, sight::Hint(E::DIALECT)))
         });
+    }
+}
+
+/// How many handles a scope may hold, if the user has said.
+#[inline]
+fn scope_budget() -> Option<u64> {
+    checker()?.config.scope_budget_of()
+}
+
+/// Judges `scope-budget` of the innermost recorded scope, with `inside` more scopes opened in the engine already.
+#[inline]
+fn judge_budget<E: Engine>(local: &Local, engine: E, budget: Option<u64>, inside: u32) {
+    let Some(budget) = budget else { return };
+    let found = local.existing_stack(engine.isolate(), |stack| {
+        let seen = Seen {
+            level: engine.level().map(|level| level.saturating_sub(inside)),
+            handles: engine.handles(),
+        };
+        let finding = stack.over_budget(budget, seen)?;
+        Some((finding, stack.engine_is_below()))
+    });
+    if let Some(Some((finding, below))) = found {
+        violated(local, engine, finding, below, || None);
     }
 }
 

@@ -23,6 +23,7 @@ pub struct Config {
     tick: Duration,
     full_stack: bool,
     strict: bool,
+    scope_budget: Option<u64>,
 }
 
 impl Default for Config {
@@ -39,6 +40,7 @@ impl Config {
             tick: Duration::from_secs(10),
             full_stack: false,
             strict: false,
+            scope_budget: None,
         }
     }
 
@@ -71,6 +73,21 @@ impl Config {
     pub fn strict(mut self, strict: bool) -> Self {
         self.strict = strict;
         self
+    }
+
+    /// Sets how many handles a scope may hold; `None` for any number. A scope that holds more violates
+    /// [`Rule::ScopeBudget`] while it is still open.
+    ///
+    /// There is no limit of our own: what is right for one scope is a leak in another. Costs a count of handles for each
+    /// guard.
+    pub fn scope_budget(mut self, handles: Option<u64>) -> Self {
+        self.scope_budget = handles;
+        self
+    }
+
+    /// How many handles a scope may hold.
+    pub fn scope_budget_of(&self) -> Option<u64> {
+        self.scope_budget
     }
 
     /// Whether each callback is judged as if it had come straight from the loop.

@@ -36,6 +36,9 @@ enum Problem {
     NotADuration {
         word: String,
     },
+    NotABudget {
+        word: String,
+    },
     NeedsValue,
 }
 
@@ -88,6 +91,10 @@ impl fmt::Display for ConfigError {
             Problem::NotADuration { word } => write!(
                 f,
                 "`{word}` is no duration; accepted: a number with its unit, as in `10s`, `500ms` or `2m`, or `off`"
+            ),
+            Problem::NotABudget { word } => write!(
+                f,
+                "`{word}` is no number of handles; accepted: a whole number, as in `scope-budget=10000`, or an action"
             ),
             Problem::NeedsValue => write!(
                 f,
@@ -168,6 +175,16 @@ fn assignment(config: Config, name: &str, value: &str) -> Result<Config, Problem
         })?;
         return Ok(config.tick(tick));
     }
+    if name == Rule::ScopeBudget.name() {
+        if let Ok(handles) = value.parse() {
+            return Ok(config.scope_budget(Some(handles)));
+        }
+        if value.starts_with(|first: char| first.is_ascii_digit() || first == '-') {
+            return Err(Problem::NotABudget {
+                word: value.to_owned(),
+            });
+        }
+    }
     let rule = Rule::named(name).ok_or_else(|| Problem::UnknownRule {
         word: name.to_owned(),
         near: near(name, Rule::ALL.map(Rule::name).into_iter()),
@@ -215,6 +232,15 @@ impl fmt::Display for Help<'_> {
                 rule.meaning()
             )?;
         }
+        let budget = match self.0.scope_budget_of() {
+            Some(handles) => handles.to_string(),
+            None => "none".to_owned(),
+        };
+        writeln!(
+            f,
+            "  {:<34} now {budget:<7} handles that a scope may hold",
+            format!("{}=<number>", Rule::ScopeBudget)
+        )?;
         let tick = self.0.tick_interval();
         let now = if tick.is_zero() {
             "off".to_owned()
@@ -292,8 +318,8 @@ mod tests {
         assert_eq!(
             error("log, missing-scop=abort"),
             "directive 2 (byte 5) `missing-scop=abort`: unknown rule `missing-scop` (did you mean `missing-scope`?); \
-             accepted: missing-scope, outer-growth, out-of-order, never-closed, wrong-thread, \
-             wrong-isolate"
+             accepted: missing-scope, outer-growth, out-of-order, never-closed, scope-budget, \
+             wrong-thread, wrong-isolate"
         );
         assert_eq!(
             error("log,never-closed=explode"),
@@ -306,6 +332,11 @@ mod tests {
              `500ms` or `2m`, or `off`"
         );
         assert_eq!(
+            error("scope-budget=10k"),
+            "directive 1 (byte 0) `scope-budget=10k`: `10k` is no number of handles; accepted: a whole number, as in \
+             `scope-budget=10000`, or an action"
+        );
+        assert_eq!(
             error("missing-scope"),
             "directive 1 (byte 0) `missing-scope`: needs a value; accepted: `missing-scope=...`, as in \
              `missing-scope=log`"
@@ -314,6 +345,15 @@ mod tests {
             error("tick"),
             "directive 1 (byte 0) `tick`: needs a value; accepted: `tick=...`, as in `tick=10s`"
         );
+    }
+
+    #[test]
+    fn a_budget_is_a_number_and_its_rule_has_an_action() {
+        let config = Config::new()
+            .with_directives("scope-budget=10000,scope-budget=log")
+            .unwrap();
+        assert_eq!(config.scope_budget_of(), Some(10_000));
+        assert_eq!(config.action_of(Rule::ScopeBudget), Action::Log);
     }
 
     #[test]
@@ -337,8 +377,10 @@ handleguard: HANDLEGUARD=<directive>,<directive>,... (later ones win, and all wi
   outer-growth=<action>              now log     a callback or turn ends with more handles in the enclosing scope than it found
   out-of-order=<action>              now log     a scope closes that is not the innermost; or twice
   never-closed=<action>              now log     a turn or an isolate ends with scopes open
+  scope-budget=<action>              now log     a scope still open holds more handles than scope-budget=<number>
   wrong-thread=<action>              now log     a scope, callback or turn of an isolate begins on a thread that has not entered it
   wrong-isolate=<action>             now log     a scope, callback or turn of an isolate begins while another one is entered
+  scope-budget=<number>              now none    handles that a scope may hold
   tick=<duration>                    now 10s     time between reports, as in 10s or 500ms, or off
   strict                             now off     judges each callback as if it had come straight from the loop
   full-stack                         now off     shows every frame of a stack, the checker's and the engine's too

@@ -159,6 +159,15 @@ pub enum Finding {
         /// The turn, where a turn ended.
         turn: Option<TurnRef>,
     },
+    /// [`Rule::ScopeBudget`].
+    ScopeBudget {
+        /// The scope, still open.
+        scope: ScopeRef,
+        /// Handles in it.
+        held: u64,
+        /// What it may hold.
+        budget: u64,
+    },
     /// [`Rule::WrongThread`].
     WrongThread {
         /// What begins.
@@ -185,6 +194,7 @@ impl Finding {
             Self::OuterGrowth { .. } => Rule::OuterGrowth,
             Self::OutOfOrder { .. } | Self::ClosedTwice { .. } => Rule::OutOfOrder,
             Self::NeverClosed { .. } => Rule::NeverClosed,
+            Self::ScopeBudget { .. } => Rule::ScopeBudget,
             Self::WrongThread { .. } => Rule::WrongThread,
             Self::WrongIsolate { .. } => Rule::WrongIsolate,
         }
@@ -221,6 +231,7 @@ impl Finding {
                 Opener::Unseen | Opener::Nothing | Opener::Caller(_) => None,
             },
             Self::OutOfOrder { closing, .. } => Some(closing),
+            Self::ScopeBudget { scope, .. } => Some(scope),
             Self::ClosedTwice { .. } | Self::WrongThread { .. } | Self::WrongIsolate { .. } => None,
         }
     }
@@ -236,6 +247,7 @@ impl Finding {
             } => Some(turn),
             Self::OutOfOrder { .. }
             | Self::ClosedTwice { .. }
+            | Self::ScopeBudget { .. }
             | Self::WrongThread { .. }
             | Self::WrongIsolate { .. } => None,
         }
@@ -257,10 +269,11 @@ impl Finding {
         }
     }
 
-    /// Handles known to be left behind at the moment of the finding.
+    /// Handles known to be left behind, or held, at the moment of the finding.
     pub fn handles(&self) -> u64 {
         match *self {
             Self::OuterGrowth { grown, .. } => grown,
+            Self::ScopeBudget { held, .. } => held,
             _ => 0,
         }
     }

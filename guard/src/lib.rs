@@ -27,6 +27,7 @@
 //! #     }
 //! # }
 //! # let engine = MyEngine;
+//! # if !handleguard::COMPILED_IN { return }
 //! let _main = handleguard::scope(engine, "main");
 //! assert_eq!(handleguard::depth(), 1);
 //! {
@@ -87,6 +88,7 @@
 //! |---|---|
 //! | `off`, `count`, `log`, `panic`, `abort` | the [`Action`] of every rule |
 //! | `missing-scope=log` and so on | the action of one [`Rule`] |
+//! | `scope-budget=10000` | how many handles a scope may hold; see [`Config::scope_budget`] |
 //! | `tick=10s` | time between periodic reports; `off` for none |
 //! | `strict` | judges each callback as if it had come straight from the loop; see [`Config::strict`] |
 //! | `full-stack` | shows every frame of a stack, the checker's own and the engine's too |

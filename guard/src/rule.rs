@@ -12,6 +12,8 @@ pub enum Rule {
     OutOfOrder,
     /// A turn or an isolate ends with scopes open.
     NeverClosed,
+    /// A scope still open holds more handles than the user's budget. None is set by default.
+    ScopeBudget,
     /// A scope, callback or turn of an isolate begins on a thread that has not entered it.
     WrongThread,
     /// A scope, callback or turn of an isolate begins while another one is entered on the thread.
@@ -20,11 +22,12 @@ pub enum Rule {
 
 impl Rule {
     /// All rules, in the order in which they are listed to the user.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::MissingScope,
         Self::OuterGrowth,
         Self::OutOfOrder,
         Self::NeverClosed,
+        Self::ScopeBudget,
         Self::WrongThread,
         Self::WrongIsolate,
     ];
@@ -36,6 +39,7 @@ impl Rule {
             Self::OuterGrowth => "outer-growth",
             Self::OutOfOrder => "out-of-order",
             Self::NeverClosed => "never-closed",
+            Self::ScopeBudget => "scope-budget",
             Self::WrongThread => "wrong-thread",
             Self::WrongIsolate => "wrong-isolate",
         }
@@ -52,6 +56,7 @@ impl Rule {
             }
             Self::OutOfOrder => "a scope closes that is not the innermost; or twice",
             Self::NeverClosed => "a turn or an isolate ends with scopes open",
+            Self::ScopeBudget => "a scope still open holds more handles than scope-budget=<number>",
             Self::WrongThread => {
                 "a scope, callback or turn of an isolate begins on a thread that has not entered it"
             }

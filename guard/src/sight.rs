@@ -79,7 +79,7 @@ mod tests {
         .replace(HOW, "HOW")
     }
 
-    const RULES: &str = "on: missing-scope=abort outer-growth=log out-of-order=log never-closed=log wrong-thread=log \
+    const RULES: &str = "on: missing-scope=abort outer-growth=log out-of-order=log never-closed=log scope-budget=log wrong-thread=log \
                          wrong-isolate=log; ";
 
     #[test]

@@ -71,6 +71,8 @@ struct Frame {
     turns: u64,
     /// A turn ended around it, and counts it among the levels that stay.
     leaked: bool,
+    /// Handles alive when it opened, where there is a budget; `None` too once it was told of.
+    handles: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -206,8 +208,29 @@ impl Stack {
             None
         };
         let id = self.push(Kind::Scope(kind), place, seen.level);
+        if let Some(frame) = self.frames.last_mut() {
+            frame.handles = seen.handles;
+        }
         self.depth += u32::from(kind.holds_handles());
         (id, swallowed)
+    }
+
+    /// Whether the innermost scope holds more than `budget`, by the engine's count; told once for each scope.
+    ///
+    /// Only where the handles that are made now land in it, and in no scope out of our sight; so the level must be known.
+    pub fn over_budget(&mut self, budget: u64, seen: Seen) -> Option<Finding> {
+        let at = self.frames.iter().rposition(|frame| frame.raises_level())?;
+        let frame = self.frames[at];
+        let held = seen.handles?.saturating_sub(frame.handles?);
+        if held <= budget || frame.level != Some(seen.level?) {
+            return None;
+        }
+        self.frames[at].handles = None;
+        Some(Finding::ScopeBudget {
+            scope: self.scope_ref(&frame)?,
+            held,
+            budget,
+        })
     }
 
     /// A scope closes.
@@ -641,6 +664,7 @@ impl Stack {
             level,
             turns: self.turns_begun,
             leaked: false,
+            handles: None,
         });
         id
     }

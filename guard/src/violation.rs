@@ -146,6 +146,16 @@ impl fmt::Display for Sentence<'_> {
                 }
                 write!(f, " with {} still open", The(scope))
             }
+            Finding::ScopeBudget {
+                scope,
+                held,
+                budget,
+            } => write!(
+                f,
+                "{} holds {} while still open, more than its budget of {budget}",
+                Opened(scope),
+                Handles(*held)
+            ),
             Finding::WrongThread { beginning, place } => write!(
                 f,
                 "{beginning} {place} begins in an isolate that this thread has not entered"
@@ -276,6 +286,9 @@ impl fmt::Display for Details<'_> {
                 }
             }
             Finding::ClosedTwice { .. } => {}
+            Finding::ScopeBudget { scope, .. } => {
+                line("scope", format_args!("{}", Numbered(scope)))?;
+            }
             Finding::WrongThread { beginning, place } => {
                 line("begins", format_args!("{beginning} {place}"))?;
                 if let Some(owner) = &violation.owner {
@@ -349,6 +362,12 @@ impl fmt::Display for Details<'_> {
                 "help",
                 format_args!("close each scope once: do not copy what owns it"),
             )?,
+            Finding::ScopeBudget { .. } => line(
+                "help",
+                format_args!(
+                    "open a scope for each round of the loop that makes them: `{open_scope}`"
+                ),
+            )?,
             Finding::WrongThread { .. } => line(
                 "help",
                 format_args!(
@@ -380,6 +399,7 @@ impl fmt::Display for Details<'_> {
                     } => "of the end of the callback",
                     Finding::OuterGrowth { .. } => "of the end of the turn",
                     Finding::OutOfOrder { .. } | Finding::ClosedTwice { .. } => "of the close",
+                    Finding::ScopeBudget { .. } => "of where it was found over",
                     Finding::WrongThread { .. } | Finding::WrongIsolate { .. } =>
                         "of the beginning",
                     Finding::NeverClosed { turn: Some(_), .. } => "of the end of the turn",
@@ -427,6 +447,32 @@ handleguard: out-of-order: scope #7 closed, which is not open: closed twice, or 
           rule: out-of-order=panic
           help: close each scope once: do not copy what owns it
      backtrace: of the close
+"
+        );
+    }
+
+    #[test]
+    fn scope_budget() {
+        let finding = Finding::ScopeBudget {
+            scope: ScopeRef {
+                number: 2,
+                kind: ScopeKind::HandleScope,
+                place: Place::here("worker"),
+                turns_ago: 0,
+            },
+            held: 10_001,
+            budget: 10_000,
+        };
+        assert_eq!(
+            message(finding, None),
+            "\
+handleguard: scope-budget: HandleScope `worker` at FILE holds 10001 handles while still open, more than its budget of 10000
+         scope: HandleScope #2 `worker` at FILE
+        thread: worker-3
+       isolate: 0xabc
+          rule: scope-budget=panic
+          help: open a scope for each round of the loop that makes them: `let _scope = arena.scope();`
+     backtrace: of where it was found over
 "
         );
     }

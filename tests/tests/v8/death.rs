@@ -122,7 +122,7 @@ fn the_start_up_line_says_what_is_seen_and_what_is_not() {
         format!("{before}, byte <offset> {after}"),
         format!(
             "handleguard: on: missing-scope=abort outer-growth=log out-of-order=log never-closed=log \
-             wrong-thread=log wrong-isolate=log; sees stacks (by \
+             scope-budget=log wrong-thread=log wrong-isolate=log; sees stacks (by \
              unwind tables, and by frame pointers across JavaScript), level (V8 {version}, byte <offset> of the isolate), handles \
              (exact, by HandleScope::NumberOfHandles); does not see hooks (only what uses handleguard's own macros and \
              calls is named; V8's level covers the rest)"

@@ -1,10 +1,11 @@
 //! Each rule on real V8: the bug is found with the right places and counts, and its mended twin is silent.
 
-use handleguard_tests::{function, start_v8};
+use handleguard_tests::{child, function, is_child, start_v8};
 use handleguard_v8::handleguard::finding::{Ended, Finding, Open, Opener, ScopeKind};
 use handleguard_v8::handleguard::{self, Rule, Violation};
 use handleguard_v8::{
-    GuardedFunction, callback_guard, handles, make_callback, scope, scope_guard, testing, turn,
+    GuardedFunction, GuardedScript, callback_guard, handles, make_callback, scope, scope_guard,
+    testing, turn,
 };
 use std::pin::Pin;
 
@@ -356,5 +357,74 @@ fn a_path_that_only_a_javascript_callers_scope_hides_is_found_in_strict_mode() {
                 .violations
                 .is_empty()
         );
+    });
+}
+
+/// The worker of rusty_v8 #481: a loop that never leaves its one scope, and so never ends a turn.
+fn compile_in_one_scope(scope: &mut v8::PinScope, rounds: usize, mended: bool) {
+    scope!(let scope, scope);
+    for _ in 0..rounds {
+        if mended {
+            scope!(let scope, scope);
+            compile_one(scope);
+        } else {
+            compile_one(scope);
+        }
+    }
+}
+
+fn compile_one(scope: &mut v8::PinScope) {
+    let source = v8::String::new(scope, "1").unwrap();
+    let script = v8::Script::compile(scope, source, None).unwrap();
+    script.guarded_run(scope);
+}
+
+#[test]
+fn a_scope_over_its_budget_is_found_while_it_is_open() {
+    if is_child() {
+        host(|scope| {
+            let violations = testing::run(|| {
+                turn!(scope, "worker");
+                compile_in_one_scope(scope, 1000, false);
+            })
+            .violations;
+            assert_eq!(
+                rules(&violations),
+                [Rule::ScopeBudget],
+                "once for the scope"
+            );
+            let Finding::ScopeBudget {
+                scope: over,
+                held,
+                budget,
+            } = violations[0].finding()
+            else {
+                panic!("{}", violations[0]);
+            };
+            assert_eq!(*budget, 100);
+            assert!(
+                (101..110).contains(held),
+                "found when it was just over: {held}"
+            );
+            assert_eq!(over.place.name, Some("v8::rules::compile_in_one_scope"));
+            testing::assert_clean(|| {
+                turn!(scope, "worker");
+                compile_in_one_scope(scope, 1000, true);
+            });
+        });
+        return;
+    }
+    let test = "rules::a_scope_over_its_budget_is_found_while_it_is_open";
+    let output = child(test, "scope-budget=100");
+    assert!(output.status.success());
+}
+
+#[test]
+fn without_a_budget_no_scope_is_too_full() {
+    host(|scope| {
+        testing::assert_clean(|| {
+            turn!(scope, "worker");
+            compile_in_one_scope(scope, 1000, false);
+        });
     });
 }
