@@ -319,6 +319,7 @@ fn from_environment(config: &Config) -> Result<(Config, bool), ConfigError> {
 }
 
 /// The checker of the process, started with the variable over the defaults if it did not run yet.
+#[inline]
 fn checker() -> Option<&'static Checker> {
     if let Some(checker) = start().get() {
         return Some(checker);
@@ -406,7 +407,14 @@ fn scope_budget() -> Option<u64> {
 /// Judges `scope-budget` of the innermost recorded scope, with `inside` more scopes opened in the engine already.
 #[inline]
 fn judge_budget<E: Engine>(local: &Local, engine: E, budget: Option<u64>, inside: u32) {
-    let Some(budget) = budget else { return };
+    if let Some(budget) = budget {
+        judge_set_budget(local, engine, budget, inside);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn judge_set_budget<E: Engine>(local: &Local, engine: E, budget: u64, inside: u32) {
     let found = local.existing_stack(engine.isolate(), |stack| {
         let seen = Seen {
             level: engine.level().map(|level| level.saturating_sub(inside)),
@@ -454,10 +462,15 @@ fn settle<E: Engine>(local: &Local, engine: E, outcome: Outcome, below: bool) {
     }
 }
 
+#[inline]
 fn add(local: &Local, swallowed: Option<Swallowed>) {
-    let Some(Swallowed { charge, handles }) = swallowed else {
-        return;
-    };
+    if let Some(swallowed) = swallowed {
+        add_swallowed(local, swallowed);
+    }
+}
+
+#[cold]
+fn add_swallowed(local: &Local, Swallowed { charge, handles }: Swallowed) {
     match charge {
         Charge::Site(slot) => {
             if let Some(checker) = checker() {
@@ -549,6 +562,7 @@ fn violated<E: Engine>(
 }
 
 #[cfg(not(all(test, loom)))]
+#[inline]
 fn start() -> &'static Start {
     &START
 }

@@ -86,11 +86,13 @@ impl Config {
     }
 
     /// How many handles a scope may hold.
+    #[inline]
     pub fn scope_budget_of(&self) -> Option<u64> {
         self.scope_budget
     }
 
     /// Whether each callback is judged as if it had come straight from the loop.
+    #[inline]
     pub fn is_strict(&self) -> bool {
         self.strict
     }

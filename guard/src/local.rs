@@ -44,12 +44,14 @@ impl Local {
 
     /// Runs `f` on this thread's state. `None` once the thread's locals are being destroyed: an engine held in one of
     /// them may close its scopes after ours are gone.
+    #[inline]
     pub(crate) fn with<R>(f: impl FnOnce(&Self) -> R) -> Option<R> {
         LOCAL.try_with(f).ok()
     }
 
     /// Runs `f` on the stack of `isolate`, which is made if there is none, for what begins at `place`. `None` from within
     /// another `f`.
+    #[inline]
     pub(crate) fn stack<R>(
         &self,
         isolate: IsolateId,
@@ -59,17 +61,14 @@ impl Local {
         let mut stacks = self.stacks.try_borrow_mut().ok()?;
         let at = match stacks.find(isolate) {
             Some(at) => at,
-            None => {
-                owners::note(isolate, place);
-                stacks.all.push((isolate, Stack::new()));
-                stacks.all.len() - 1
-            }
+            None => stacks.add(isolate, place),
         };
         stacks.current = at;
         Some(f(&mut stacks.all[at].1))
     }
 
     /// Runs `f` on the stack of `isolate`, if there is one: its record may have ended before a guard's drop.
+    #[inline]
     pub(crate) fn existing_stack<R>(
         &self,
         isolate: IsolateId,
@@ -163,6 +162,14 @@ impl Local {
 }
 
 impl Stacks {
+    #[cold]
+    fn add(&mut self, isolate: IsolateId, place: Place) -> usize {
+        owners::note(isolate, place);
+        self.all.push((isolate, Stack::new()));
+        self.all.len() - 1
+    }
+
+    #[inline]
     fn find(&self, isolate: IsolateId) -> Option<usize> {
         if let Some((current, _)) = self.all.get(self.current)
             && *current == isolate

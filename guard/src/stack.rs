@@ -163,6 +163,7 @@ impl Stack {
 
     /// Whether a callback is open: the engine's own frames are then on the machine stack, and a panic must not cross
     /// them.
+    #[inline]
     pub fn engine_is_below(&self) -> bool {
         !self.callbacks.is_empty()
     }
@@ -172,6 +173,7 @@ impl Stack {
     /// This is the verdict of `missing-scope`. With the engine's level known on both sides it is that level's alone.
     /// Else it is ours, and a callback in progress counts as a scope, for engines open one for native code that
     /// JavaScript calls: silence rather than a guess.
+    #[inline]
     pub fn exposed(&self, level: Option<u32>) -> bool {
         let ours = self.depth == 0 && self.callbacks_in_turn == 0;
         match self.turns.last() {
@@ -184,6 +186,7 @@ impl Stack {
     }
 
     /// Whether [`open_scope`](Self::open_scope) can use the count of handles, which it does not need otherwise.
+    #[inline]
     pub fn wants_handles(&self) -> bool {
         // What is opened inside the callback is part of it, and its end counts all.
         self.depth == 0
@@ -192,6 +195,7 @@ impl Stack {
     }
 
     /// A scope was opened; `seen` is from just inside it.
+    #[inline]
     pub fn open_scope(
         &mut self,
         kind: ScopeKind,
@@ -234,6 +238,7 @@ impl Stack {
     }
 
     /// A scope closes.
+    #[inline]
     pub fn close_scope(&mut self, id: FrameId) -> Option<Finding> {
         if let Some(&Frame {
             id: top,
@@ -285,6 +290,7 @@ impl Stack {
 
     /// The host calls into JavaScript; `seen` is from just before. The handles are needed only where the callback is
     /// [exposed](Self::exposed).
+    #[inline]
     pub fn begin_callback(&mut self, place: Place, seen: Seen) -> (FrameId, Option<Finding>) {
         let exposed = self.exposed(seen.level);
         let opener = if exposed {
@@ -347,10 +353,24 @@ impl Stack {
             self.end_around(at);
         }
 
+        if callback.exposed {
+            self.settle_callback(callback, place, seen, &mut outcome);
+        }
+        outcome
+    }
+
+    /// Tells or charges what an exposed callback has left, now that it is over.
+    #[cold]
+    fn settle_callback(
+        &mut self,
+        callback: Callback,
+        place: Place,
+        seen: Seen,
+        outcome: &mut Outcome,
+    ) {
         let opener = self.swallower(seen.level);
         let turn_ref = self.current_turn();
-        if let (true, Some(before), Some(now), Some(turn), Some(turn_ref)) = (
-            callback.exposed,
+        if let (Some(before), Some(now), Some(turn), Some(turn_ref)) = (
             callback.handles,
             seen.handles,
             self.turns.last_mut(),
@@ -371,7 +391,6 @@ impl Stack {
                 None => {}
             }
         }
-        outcome
     }
 
     /// Ends the callback at `at` of the open ones, and with it those inside, but no scope and no turn inside.
@@ -448,7 +467,6 @@ impl Stack {
                 turn: Some(turn_ref),
             }
         });
-        let opener = self.swallower(turn.level);
         let grown = match (turn.handles, seen.handles) {
             (Some(then), Some(now)) => now.saturating_sub(then),
             _ => 0,
@@ -460,7 +478,7 @@ impl Stack {
                 Some(charge) => outcome.swallowed = swallowed(charge, unexplained),
                 None => outcome.findings.push(Finding::OuterGrowth {
                     ended,
-                    opener,
+                    opener: self.swallower(turn.level),
                     turn: turn_ref,
                     grown: unexplained,
                 }),
@@ -507,6 +525,9 @@ impl Stack {
         finding: impl Fn(Opener) -> Finding,
     ) -> Vec<Finding> {
         if leaked == Some(0) {
+            return Vec::new();
+        }
+        if leaked.is_none() && self.frames.len() == from {
             return Vec::new();
         }
         let mut found: Vec<Finding> = self
@@ -617,6 +638,7 @@ impl Stack {
         }
     }
 
+    #[cold]
     fn end_tail(&mut self, handles: Option<u64>) -> Option<Swallowed> {
         let turn = self.turns.last_mut()?;
         let charge = turn.tail.take()?;
@@ -654,6 +676,7 @@ impl Stack {
         })
     }
 
+    #[inline]
     fn push(&mut self, kind: Kind, place: Place, level: Option<u32>) -> FrameId {
         self.pushed += 1;
         let id = FrameId(self.pushed);
@@ -705,6 +728,7 @@ impl Stack {
 }
 
 impl Frame {
+    #[inline]
     fn raises_level(&self) -> bool {
         matches!(self.kind, Kind::Scope(kind) if kind.holds_handles())
     }

@@ -46,6 +46,7 @@ impl Start {
     }
 
     /// The checker, if it has started.
+    #[inline]
     pub(crate) fn get(&self) -> Option<&Checker> {
         self.checker.get()
     }

@@ -4,6 +4,7 @@ use crate::script;
 use handleguard::{Dialect, Engine, Entered, IsolateId, Layer, ScriptFrame, Sight};
 use once_cell::race::OnceBox;
 use std::ptr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// V8, as handleguard reads it: one live isolate.
 ///
@@ -14,7 +15,10 @@ pub struct V8 {
 }
 
 /// Where V8 keeps `level`; found in the first isolate of the process, and the same in all, for it is one V8.
-static LEVEL_OFFSET: OnceBox<Result<usize, Refused>> = OnceBox::new();
+static CALIBRATED: OnceBox<Result<usize, Refused>> = OnceBox::new();
+
+/// The offset that was found, for the hot path; 0, where V8 keeps no level, as long as there is none.
+static LEVEL_OFFSET: AtomicUsize = AtomicUsize::new(0);
 
 /// Handles alive in all open scopes of the isolate together, exact to one (`HandleScope::NumberOfHandles`).
 #[inline]
@@ -50,13 +54,17 @@ impl V8 {
     }
 
     /// The offset of `level`, found on first use.
-    #[inline]
-    fn level_offset(self) -> Result<usize, Refused> {
-        *LEVEL_OFFSET.get_or_init(|| {
+    #[cold]
+    fn calibrated(self) -> Result<usize, Refused> {
+        let found = *CALIBRATED.get_or_init(|| {
             // SAFETY: a value of this type names a live isolate of this thread.
             let mut subject = unsafe { calibrate::Isolate::new(self.isolate) };
             Box::new(calibrate::level_offset(&mut subject))
-        })
+        });
+        if let Ok(offset) = found {
+            LEVEL_OFFSET.store(offset, Ordering::Relaxed);
+        }
+        found
     }
 }
 
@@ -84,7 +92,10 @@ impl Engine for V8 {
 
     #[inline]
     fn level(self) -> Option<u32> {
-        let offset = self.level_offset().ok()?;
+        let offset = match LEVEL_OFFSET.load(Ordering::Relaxed) {
+            0 => self.calibrated().ok()?,
+            found => found,
+        };
         // SAFETY: the isolate is live, and calibration has seen V8's `int level` at this offset of it. Volatile, for V8
         // changes it behind the compiler's back.
         let level: i32 = unsafe { ptr::read_volatile(self.isolate.byte_add(offset).cast()) };
@@ -116,7 +127,7 @@ impl Engine for V8 {
 
     fn sight(self) -> Sight {
         Sight {
-            level: match self.level_offset() {
+            level: match self.calibrated() {
                 Ok(offset) => Ok(format!(
                     "V8 {}, byte {offset} of the isolate",
                     v8::V8::get_version()
