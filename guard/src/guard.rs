@@ -1,0 +1,291 @@
+//! The guards: what a host holds while a scope is open, a call into JavaScript is under way, or a turn goes on.
+
+use crate::finding::{Beginning, ScopeKind};
+use crate::judge::{self, add, settle, violated};
+use crate::local::Local;
+use crate::process;
+use crate::stack::{FrameId, Outcome};
+use crate::{Engine, Place, Seen};
+use std::marker::PhantomData;
+
+/// Callbacks after which a host that never marked a turn is told of turns.
+const HINT_AFTER: u64 = 100;
+
+/// Keeps a guard on its thread: a scope belongs to the thread that opened it.
+type NotSend = PhantomData<*const ()>;
+
+/// Records that a handle scope is open, as long as it lives. Made by [`scope`].
+///
+/// Not `Send`, as a scope closes on the thread that opened it:
+///
+/// ```compile_fail,E0277
+/// fn is_send<T: Send>() {}
+/// fn any<E: handleguard::Engine + Send>() { is_send::<handleguard::ScopeGuard<E>>() }
+/// ```
+#[must_use = "if unused the scope closes immediately"]
+#[derive(Debug)]
+pub struct ScopeGuard<E: Engine> {
+    held: Option<(E, FrameId)>,
+    _not_send: NotSend,
+}
+
+/// Records that the host has called into JavaScript, as long as it lives. Made by [`callback`].
+///
+/// Not `Send`, as a call returns on the thread that made it:
+///
+/// ```compile_fail,E0277
+/// fn is_send<T: Send>() {}
+/// fn any<E: handleguard::Engine + Send>() { is_send::<handleguard::CallbackGuard<E>>() }
+/// ```
+#[must_use = "if unused the callback ends immediately"]
+#[derive(Debug)]
+pub struct CallbackGuard<E: Engine> {
+    held: Option<(E, FrameId)>,
+    _not_send: NotSend,
+}
+
+/// Marks one turn of the host's loop, as long as it lives. Made by [`turn`].
+///
+/// Not `Send`, as a turn ends on the thread that began it:
+///
+/// ```compile_fail,E0277
+/// fn is_send<T: Send>() {}
+/// fn any<E: handleguard::Engine + Send>() { is_send::<handleguard::TurnGuard<E>>() }
+/// ```
+#[must_use = "if unused the turn ends immediately"]
+#[derive(Debug)]
+pub struct TurnGuard<E: Engine> {
+    held: Option<(E, FrameId)>,
+    _not_send: NotSend,
+}
+
+/// Records a handle scope that was just opened in `engine`; the record closes when the guard is dropped.
+///
+/// Make it right after the engine's scope, so that it is dropped right before.
+///
+/// # Panics and aborts
+///
+/// When the guard is dropped, by the action of `out-of-order`.
+#[inline]
+#[track_caller]
+pub fn scope<E: Engine>(engine: E, name: impl Into<Option<&'static str>>) -> ScopeGuard<E> {
+    scope_at(engine, ScopeKind::HandleScope, Place::here(name))
+}
+
+/// As [`scope`], of another kind or opened elsewhere.
+#[inline]
+pub fn scope_at<E: Engine>(engine: E, kind: ScopeKind, place: Place) -> ScopeGuard<E> {
+    let held = entering(engine, |local| {
+        let budget = judge::scope_budget();
+        judge::budget(local, engine, budget, u32::from(kind.holds_handles()));
+        let (id, swallowed, below) = local.stack(engine.isolate(), place, |stack| {
+            let wanted = budget.is_some() || stack.wants_handles();
+            let seen = Seen {
+                level: engine.level(),
+                handles: wanted.then(|| engine.handles()).flatten(),
+            };
+            let (id, swallowed) = stack.open_scope(kind, place, seen);
+            (id, swallowed, stack.engine_is_below())
+        })?;
+        add(local, swallowed);
+        judge::entered(local, engine, Beginning::Scope(kind), place, below);
+        Some(id)
+    });
+    ScopeGuard {
+        held: held.map(|id| (engine, id)),
+        _not_send: PhantomData,
+    }
+}
+
+impl<E: Engine> Drop for ScopeGuard<E> {
+    #[inline]
+    fn drop(&mut self) {
+        let Some((engine, id)) = self.held.take() else {
+            return;
+        };
+        let _ = Local::with(|local| {
+            judge::budget(local, engine, judge::scope_budget(), 0);
+            let found = local.existing_stack(engine.isolate(), |stack| {
+                stack
+                    .close_scope(id)
+                    .map(|finding| (finding, stack.engine_is_below()))
+            });
+            if let Some(Some((finding, below))) = found {
+                violated(local, engine, finding, below, || None);
+            }
+        });
+    }
+}
+
+/// Records that the host calls into JavaScript now; the call ends when the guard is dropped. Judges `missing-scope` at
+/// once, and `outer-growth` at the end.
+///
+/// # Panics and aborts
+///
+/// By the actions of these two rules.
+#[inline]
+#[track_caller]
+pub fn callback<E: Engine>(engine: E, name: impl Into<Option<&'static str>>) -> CallbackGuard<E> {
+    callback_at(engine, Place::here(name), || None)
+}
+
+/// As [`callback`], called elsewhere. `callee` names the JavaScript function; it is asked only where a violation has
+/// to be described, and may use the engine.
+#[inline]
+pub fn callback_at<E: Engine>(
+    engine: E,
+    place: Place,
+    callee: impl FnOnce() -> Option<String>,
+) -> CallbackGuard<E> {
+    let held = entering(engine, |local| {
+        judge::budget(local, engine, judge::scope_budget(), 0);
+        let (id, finding, below, hint) = local.stack(engine.isolate(), place, |stack| {
+            let below = stack.engine_is_below();
+            stack.set_strict(judge::is_strict(local));
+            let level = engine.level();
+            let handles = stack.exposed(level).then(|| engine.handles()).flatten();
+            let (id, finding) = stack.begin_callback(place, Seen { level, handles });
+            let hint = stack.callbacks_begun() == HINT_AFTER && stack.turns_begun() == 0;
+            (id, finding, below, hint)
+        })?;
+        if let Some(finding) = finding
+            && let Some(charge) = violated(local, engine, finding, below, callee)
+        {
+            let swallowed = local
+                .existing_stack(engine.isolate(), |stack| stack.charge(id, charge))
+                .flatten();
+            add(local, swallowed);
+        }
+        judge::entered(local, engine, Beginning::Callback, place, below);
+        if hint {
+            process::hint_at_turns::<E>();
+        }
+        Some(id)
+    });
+    CallbackGuard {
+        held: held.map(|id| (engine, id)),
+        _not_send: PhantomData,
+    }
+}
+
+impl<E: Engine> Drop for CallbackGuard<E> {
+    #[inline]
+    fn drop(&mut self) {
+        let Some((engine, id)) = self.held.take() else {
+            return;
+        };
+        let _ = Local::with(|local| {
+            let ended = local.existing_stack(engine.isolate(), |stack| {
+                let exposed = stack.callback_is_exposed();
+                let seen = Seen {
+                    level: engine.level(),
+                    handles: exposed.then(|| engine.handles()).flatten(),
+                };
+                (stack.end_callback(id, seen), stack.engine_is_below())
+            });
+            if let Some((outcome, below)) = ended {
+                settle(local, engine, outcome, below);
+            }
+            judge::budget(local, engine, judge::scope_budget(), 0);
+        });
+    }
+}
+
+/// Marks that a turn of the host's loop begins now; it ends when the guard is dropped. Scopes opened before it do not
+/// count as enclosing what runs in it. Turns nest: one for the loop's pass and one for each event in it is fine.
+///
+/// # Panics and aborts
+///
+/// When the guard is dropped, by the actions of `outer-growth` and `never-closed`.
+#[inline]
+#[track_caller]
+pub fn turn<E: Engine>(engine: E, name: impl Into<Option<&'static str>>) -> TurnGuard<E> {
+    turn_at(engine, Place::here(name))
+}
+
+/// As [`turn`], begun elsewhere.
+#[inline]
+pub fn turn_at<E: Engine>(engine: E, place: Place) -> TurnGuard<E> {
+    let held = entering(engine, |local| {
+        let (id, below) = local.stack(engine.isolate(), place, |stack| {
+            let id = stack.begin_turn(place, seen(engine));
+            (id, stack.engine_is_below())
+        })?;
+        judge::entered(local, engine, Beginning::Turn, place, below);
+        Some(id)
+    });
+    TurnGuard {
+        held: held.map(|id| (engine, id)),
+        _not_send: PhantomData,
+    }
+}
+
+impl<E: Engine> Drop for TurnGuard<E> {
+    #[inline]
+    fn drop(&mut self) {
+        let Some((engine, id)) = self.held.take() else {
+            return;
+        };
+        let _ = Local::with(|local| {
+            let ended = local.existing_stack(engine.isolate(), |stack| {
+                (stack.end_turn(id, seen(engine)), stack.engine_is_below())
+            });
+            if let Some((outcome, below)) = ended {
+                settle(local, engine, outcome, below);
+            }
+        });
+    }
+}
+
+/// Ends the record of `engine`'s isolate on this thread. Call it while the isolate can still be read, just before it is
+/// disposed.
+///
+/// # Panics and aborts
+///
+/// By the action of `never-closed`, if scopes are still open.
+pub fn end_isolate<E: Engine>(engine: E) {
+    let _ = Local::with(|local| {
+        let Some(mut stack) = local.remove_stack(engine.isolate()) else {
+            return;
+        };
+        let below = stack.engine_is_below();
+        let findings = stack.end_isolate(seen(engine));
+        if stack.callbacks_begun() > 0 && stack.turns_begun() == 0 {
+            process::hint_at_turns::<E>();
+        }
+        let outcome = Outcome {
+            findings,
+            swallowed: None,
+        };
+        settle(local, engine, outcome, below);
+    });
+}
+
+/// Handle scopes open on this thread since the innermost turn began, as recorded by guards, in the isolate whose guard
+/// was used last.
+pub fn depth() -> u32 {
+    Local::with(Local::depth).unwrap_or(0)
+}
+
+/// Runs `f` for a guard that comes to life; the first one of the process announces the checker.
+#[inline]
+fn entering<E: Engine, R>(engine: E, f: impl FnOnce(&Local) -> Option<R>) -> Option<R> {
+    if process::start().is_off() {
+        return None;
+    }
+    if process::start().is_unannounced() {
+        process::announce(engine);
+        if process::start().is_off() {
+            return None;
+        }
+    }
+    Local::with(f).flatten()
+}
+
+#[inline]
+fn seen<E: Engine>(engine: E) -> Seen {
+    Seen {
+        level: engine.level(),
+        handles: engine.handles(),
+    }
+}

@@ -1,0 +1,165 @@
+//! From a finding to what is done about it: describe, record, react. Also the verdicts that need no stack.
+
+use crate::capture::Captured;
+use crate::finding::{Beginning, Finding};
+use crate::local::Local;
+use crate::process::checker;
+use crate::stack::{Charge, Outcome, Swallowed};
+use crate::{
+    Action, Engine, Entered, Place, Seen, Violation, entry, handleguard_on_violation, owners, react,
+};
+
+/// How many handles a scope may hold, if the user has said.
+#[inline]
+pub(crate) fn scope_budget() -> Option<u64> {
+    checker()?.config.scope_budget_of()
+}
+
+/// Judges `scope-budget` of the innermost recorded scope, with `inside` more scopes opened in the engine already.
+#[inline]
+pub(crate) fn budget<E: Engine>(local: &Local, engine: E, budget: Option<u64>, inside: u32) {
+    if let Some(budget) = budget {
+        set_budget(local, engine, budget, inside);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn set_budget<E: Engine>(local: &Local, engine: E, budget: u64, inside: u32) {
+    let found = local.existing_stack(engine.isolate(), |stack| {
+        let seen = Seen {
+            level: engine.level().map(|level| level.saturating_sub(inside)),
+            handles: engine.handles(),
+        };
+        let finding = stack.over_budget(budget, seen)?;
+        Some((finding, stack.engine_is_below()))
+    });
+    if let Some(Some((finding, below))) = found {
+        violated(local, engine, finding, below, || None);
+    }
+}
+
+/// Judges `wrong-thread` and `wrong-isolate`.
+#[inline]
+pub(crate) fn entered<E: Engine>(
+    local: &Local,
+    engine: E,
+    beginning: Beginning,
+    place: Place,
+    engine_is_below: bool,
+) {
+    if let Some(finding) = entry::judge(engine.isolate(), engine.entered(), beginning, place) {
+        violated(local, engine, finding, engine_is_below, || None);
+    }
+}
+
+/// By the configuration, or by the test in progress.
+pub(crate) fn is_strict(local: &Local) -> bool {
+    local.is_strict() || checker().is_some_and(|checker| checker.config.is_strict())
+}
+
+pub(crate) fn settle<E: Engine>(local: &Local, engine: E, outcome: Outcome, below: bool) {
+    add(local, outcome.swallowed);
+    for finding in outcome.findings {
+        violated(local, engine, finding, below, || None);
+    }
+}
+
+#[inline]
+pub(crate) fn add(local: &Local, swallowed: Option<Swallowed>) {
+    if let Some(swallowed) = swallowed {
+        add_swallowed(local, swallowed);
+    }
+}
+
+#[cold]
+fn add_swallowed(local: &Local, Swallowed { charge, handles }: Swallowed) {
+    match charge {
+        Charge::Site(slot) => {
+            if let Some(checker) = checker() {
+                checker.add_handles(slot, handles);
+            }
+        }
+        Charge::Collected(index) => local.add_handles(index, handles),
+    }
+}
+
+/// Describes, records, reacts. The charge is where handles that the finding goes on to leave are to be added.
+#[cold]
+#[inline(never)]
+pub(crate) fn violated<E: Engine>(
+    local: &Local,
+    engine: E,
+    finding: Finding,
+    engine_is_below: bool,
+    callee: impl FnOnce() -> Option<String>,
+) -> Option<Charge> {
+    let checker = checker()?;
+    let collecting = local.is_collecting();
+    let configured = checker.config.action_of(finding.rule());
+    if configured == Action::Off && !collecting {
+        return None;
+    }
+    local
+        .report(|| {
+            handleguard_on_violation();
+            let stack = Captured::here();
+            let (action, note) = match configured {
+                // A test takes no action, and a thread that panics already only prints.
+                Action::Panic if engine_is_below && !collecting && !std::thread::panicking() => {
+                    (Action::Abort, Some(react::NO_UNWIND))
+                }
+                action => (action, None),
+            };
+            let isolate = engine.isolate();
+            let describe = || {
+                // An isolate that is not current here may be busy on another thread, or on its way out.
+                let may_ask = match engine.entered() {
+                    Entered::Unknown => true,
+                    Entered::None => false,
+                    Entered::Isolate(current) => current == isolate,
+                };
+                let script = if may_ask {
+                    engine.script_frames()
+                } else {
+                    Vec::new()
+                };
+                Violation {
+                    finding,
+                    configured,
+                    note,
+                    thread: owners::thread_name(),
+                    isolate,
+                    callee: if may_ask { callee() } else { None },
+                    owner: match finding {
+                        Finding::WrongThread { .. } => owners::describe(isolate),
+                        _ => None,
+                    },
+                    handles: finding.handles(),
+                    trace: stack.keep(E::DIALECT.layer, script, checker.config.is_full_stack()),
+                    dialect: E::DIALECT,
+                }
+            };
+            if collecting {
+                return local.push(describe()).map(Charge::Collected);
+            }
+            if react::needs_each(action) {
+                let violation = describe();
+                let recorded = checker.record(&finding, &stack, || violation.clone());
+                let charge = recorded.map(|recorded| Charge::Site(recorded.slot));
+                match action {
+                    Action::Abort => react::abort(&violation),
+                    _ => react::panic(&violation),
+                }
+                return charge;
+            }
+            let recorded = checker.record(&finding, &stack, describe)?;
+            if action == Action::Log
+                && let Some(detail) = recorded.new
+            {
+                react::log(&detail.violation, recorded.count);
+            }
+            Some(Charge::Site(recorded.slot))
+        })
+        .flatten()
+}
