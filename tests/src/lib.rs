@@ -13,6 +13,19 @@ pub fn start_v8() {
     });
 }
 
+/// A host as of 2013: `$scope` is in a context, and in a HandleScope that is open to the end of the block; the place of the
+/// macro is its opener's.
+#[macro_export]
+macro_rules! host {
+    ($scope: ident, $context: ident) => {
+        $crate::start_v8();
+        let isolate = &mut v8::Isolate::new(Default::default());
+        handleguard_v8::scope!(let $scope, isolate);
+        let $context = v8::Context::new($scope, Default::default());
+        let $scope = &mut v8::ContextScope::new($scope, $context);
+    };
+}
+
 /// Compiles and runs `source`, which must not throw.
 pub fn eval<'s>(scope: &v8::PinScope<'s, '_>, source: &str) -> v8::Local<'s, v8::Value> {
     let source = v8::String::new(scope, source).expect("a string");

@@ -1,6 +1,6 @@
 //! What ends or needs a process of its own: the test runs itself again as a child.
 
-use handleguard_tests::{child, function, is_child, start_v8};
+use handleguard_tests::{child, function, host, is_child, start_v8};
 use handleguard_v8::{GuardedFunction, make_callback, scope, turn};
 use std::os::unix::process::ExitStatusExt;
 use std::process::Output;
@@ -54,11 +54,7 @@ fn on_close(scope: &mut v8::PinScope, callback: v8::Local<v8::Function>) {
 
 #[inline(never)]
 fn bug_phase() {
-    start_v8();
-    let isolate = &mut v8::Isolate::new(Default::default());
-    scope!(let scope, isolate);
-    let context = v8::Context::new(scope, Default::default());
-    let scope = &mut v8::ContextScope::new(scope, context);
+    host!(scope, context);
     let callback = function(scope, "function onClose() {}");
     for _ in 0..3 {
         turn!(scope, "event loop");
@@ -156,11 +152,7 @@ fn panic_aborts_under_a_frame_of_v8_and_says_why() {
     }
 
     if is_child() {
-        start_v8();
-        let isolate = &mut v8::Isolate::new(Default::default());
-        scope!(let scope, isolate);
-        let context = v8::Context::new(scope, Default::default());
-        let scope = &mut v8::ContextScope::new(scope, context);
+        host!(scope, context);
         let callback = function(scope, "(native) => native(() => 1)");
         let native = v8::Function::new(scope, native).unwrap();
         let undefined = v8::undefined(scope).into();
@@ -211,11 +203,7 @@ fn a_host_that_never_marks_a_turn_is_told_once() {
 #[test]
 fn a_host_that_marks_turns_is_not_told_of_them() {
     if is_child() {
-        start_v8();
-        let isolate = &mut v8::Isolate::new(Default::default());
-        scope!(let scope, isolate);
-        let context = v8::Context::new(scope, Default::default());
-        let scope = &mut v8::ContextScope::new(scope, context);
+        host!(scope, context);
         let callback = function(scope, "() => 1");
         let undefined = v8::undefined(scope).into();
         callback.guarded_call(scope, undefined, &[]);

@@ -1,7 +1,7 @@
 //! The macros take what the v8 crate's take, bind the same types, and work wherever those do: each test here compiles
 //! with the import changed to `v8`.
 
-use handleguard_tests::{eval, start_v8};
+use handleguard_tests::{eval, host, start_v8};
 use handleguard_v8::handleguard::depth;
 use handleguard_v8::{callback_scope, escapable_handle_scope, scope, scope_with_context, tc_scope};
 
@@ -31,11 +31,7 @@ fn a_scope_opens_from_any_scope_and_gives_it_back() {
         let _: Handles = inner;
     }
 
-    start_v8();
-    let isolate = &mut v8::Isolate::new(Default::default());
-    scope!(let scope, isolate);
-    let context = v8::Context::new(scope, Default::default());
-    let scope = &mut v8::ContextScope::new(scope, context);
+    host!(scope, context);
     takes(scope, 2);
     {
         scope!(let scope, scope);
@@ -82,11 +78,7 @@ fn an_escapable_scope_lets_one_handle_out() {
         scope.escape(value)
     }
 
-    start_v8();
-    let isolate = &mut v8::Isolate::new(Default::default());
-    scope!(let scope, isolate);
-    let context = v8::Context::new(scope, Default::default());
-    let scope = &mut v8::ContextScope::new(scope, context);
+    host!(scope, context);
     assert_eq!(answer(scope).uint32_value(scope), Some(42));
     assert_eq!(caught(scope).uint32_value(scope), Some(43));
     assert_eq!(depth(), 1);

@@ -1,6 +1,6 @@
 //! Each rule on real V8: the bug is found with the right places and counts, and its mended twin is silent.
 
-use handleguard_tests::{child, function, is_child, start_v8};
+use handleguard_tests::{child, function, host, is_child, start_v8};
 use handleguard_v8::handleguard::finding::{Ended, Finding, Open, Opener, ScopeKind};
 use handleguard_v8::handleguard::{self, Rule, Violation};
 use handleguard_v8::{
@@ -11,11 +11,7 @@ use std::pin::Pin;
 
 /// Runs `test` in a host as of 2013: one scope, opened here, that lives as long as everything else.
 fn host(test: impl FnOnce(&mut v8::PinScope)) {
-    start_v8();
-    let isolate = &mut v8::Isolate::new(Default::default());
-    scope!(let scope, isolate);
-    let context = v8::Context::new(scope, Default::default());
-    let scope = &mut v8::ContextScope::new(scope, context);
+    host!(scope, context);
     test(scope);
 }
 

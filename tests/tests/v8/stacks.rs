@@ -1,17 +1,13 @@
 //! One stack from the callback out to the host, through native, engine and JavaScript frames.
 
-use handleguard_tests::{function, start_v8};
+use handleguard_tests::{function, host};
 use handleguard_v8::handleguard::{FrameKind, Trace};
 use handleguard_v8::{GuardedFunction, scope, testing, turn};
 
 /// A leak in a nested loop, in a native function that JavaScript calls, as `(outer) => inner => native`.
 #[inline(never)]
 fn leak_under_javascript(warm_up: u32) -> Trace {
-    start_v8();
-    let isolate = &mut v8::Isolate::new(Default::default());
-    scope!(let scope, isolate);
-    let context = v8::Context::new(scope, Default::default());
-    let scope = &mut v8::ContextScope::new(scope, context);
+    host!(scope, context);
     let outer = function(
         scope,
         "function outer(native, leak) {\n  function inner() {\n    return native(leak);\n  }\n  return inner();\n}",

@@ -1,7 +1,7 @@
 //! False-alarm traps: right code that a mere counter would blame. Each stays silent over many turns, and the outer scope
 //! does not grow.
 
-use handleguard_tests::{eval, function, start_v8};
+use handleguard_tests::{eval, function, host, start_v8};
 use handleguard_v8::{
     GuardedFunction, GuardedIsolate, escapable_handle_scope, make_callback, scope, testing, turn,
 };
@@ -183,11 +183,7 @@ fn a_context_made_and_left_in_a_turn() {
 
 #[test]
 fn javascript_at_start_up_before_any_turn_may_use_the_outer_scope() {
-    start_v8();
-    let isolate = &mut v8::Isolate::new(Default::default());
-    scope!(let scope, isolate);
-    let context = v8::Context::new(scope, Default::default());
-    let scope = &mut v8::ContextScope::new(scope, context);
+    host!(scope, context);
     testing::assert_clean(|| {
         let undefined = v8::undefined(scope).into();
         function(scope, "() => 1").guarded_call(scope, undefined, &[]);
