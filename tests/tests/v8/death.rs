@@ -95,6 +95,25 @@ fn abort_prints_the_whole_report_and_ends_by_sigabrt() {
 }
 
 #[test]
+fn where_missing_scope_is_off_the_callback_is_named_by_what_it_leaves() {
+    if is_child() {
+        bug_phase();
+        unreachable!("the end of the first close aborts");
+    }
+    let output = child(
+        "death::where_missing_scope_is_off_the_callback_is_named_by_what_it_leaves",
+        "off,outer-growth=abort",
+    );
+    assert_eq!(output.status.signal(), Some(SIGABRT));
+    let stderr = without_lines(&stderr(&output));
+    // The result, and the current context, which the v8 crate keeps in the scope at its first use.
+    assert!(stderr.contains(
+        "\nhandleguard: outer-growth: callback `on_close` at tests/tests/v8/death.rs:LL:CC left 2 handles in the \
+         HandleScope `v8::death::bug_phase` at tests/tests/v8/death.rs:LL:CC\n"
+    ));
+}
+
+#[test]
 fn the_start_up_line_says_what_is_seen_and_what_is_not() {
     if is_child() {
         start_v8();
