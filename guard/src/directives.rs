@@ -74,7 +74,7 @@ impl fmt::Display for ConfigError {
                 hint(f, near)?;
                 write!(
                     f,
-                    "; accepted: {}, <rule>=<action>, tick=<duration>, {STRICT}, {FULL_STACK}, help",
+                    "; accepted: {}, <rule>=<action>, scope-budget=<number>, tick=<duration>, {STRICT}, {FULL_STACK}, help",
                     list(Action::ALL.map(Action::name))
                 )
             }
@@ -313,7 +313,7 @@ mod tests {
         assert_eq!(
             error("aboort"),
             "directive 1 (byte 0) `aboort`: unknown directive `aboort` (did you mean `abort`?); accepted: off, count, \
-             log, panic, abort, <rule>=<action>, tick=<duration>, strict, full-stack, help"
+             log, panic, abort, <rule>=<action>, scope-budget=<number>, tick=<duration>, strict, full-stack, help"
         );
         assert_eq!(
             error("log, missing-scop=abort"),
