@@ -7,12 +7,13 @@ pub use crate::compiled_in::*;
 #[cfg(not(any(debug_assertions, feature = "enabled")))]
 pub use crate::compiled_out::*;
 
-/// Expands to its tokens where the checks are compiled in, and to nothing where they are not. For the macros of engine
-/// layers.
+/// Expands to its tokens where the checks are compiled in, and to nothing where they are not; of `{ .. } else { .. }`, to
+/// the first or the second. For the macros of engine layers.
 #[cfg(any(debug_assertions, feature = "enabled"))]
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __if_compiled_in {
+    ({ $($on:tt)* } else { $($off:tt)* }) => { $($on)* };
     ($($tokens:tt)*) => { $($tokens)* };
 }
 
@@ -20,5 +21,6 @@ macro_rules! __if_compiled_in {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __if_compiled_in {
+    ({ $($on:tt)* } else { $($off:tt)* }) => { $($off)* };
     ($($tokens:tt)*) => {};
 }

@@ -93,14 +93,16 @@ macro_rules! callback_scope {
 #[macro_export]
 macro_rules! turn {
     ($isolate: expr $(,)?) => {
-        $crate::__private::handleguard::__if_compiled_in! {
-            let _handleguard_turn =
-                $crate::turn_guard(&mut *$isolate, $crate::__function_name!());
-        }
+        $crate::turn!($isolate, $crate::__function_name!());
     };
     ($isolate: expr, $name: expr $(,)?) => {
         $crate::__private::handleguard::__if_compiled_in! {
-            let _handleguard_turn = $crate::turn_guard(&mut *$isolate, $name);
+            {
+                let _handleguard_turn = $crate::turn_guard(&mut *$isolate, $name);
+            } else {
+                // Used in every build, so that no build warns of it.
+                let _ = (&mut *$isolate, $name);
+            }
         }
     };
 }
