@@ -33,10 +33,14 @@ pub fn eval<'s>(scope: &v8::PinScope<'s, '_>, source: &str) -> v8::Local<'s, v8:
     script.run(scope).expect("a script that does not throw")
 }
 
-/// As [`eval`], for a source that is a function; as if it stood in line 1 of `handlers.js`.
-pub fn function<'s>(scope: &v8::PinScope<'s, '_>, source: &str) -> v8::Local<'s, v8::Function> {
-    let name = v8::String::new(scope, "handlers.js").expect("a string");
-    let origin = v8::ScriptOrigin::new(
+/// The origin of a script or module that is a file of that name.
+pub fn origin<'s>(
+    scope: &v8::PinScope<'s, '_>,
+    name: &str,
+    is_module: bool,
+) -> v8::ScriptOrigin<'s> {
+    let name = v8::String::new(scope, name).expect("a string");
+    v8::ScriptOrigin::new(
         scope,
         name.into(),
         0,
@@ -46,11 +50,15 @@ pub fn function<'s>(scope: &v8::PinScope<'s, '_>, source: &str) -> v8::Local<'s,
         None,
         false,
         false,
-        false,
+        is_module,
         None,
-    );
+    )
+}
+
+/// As [`eval`], for a source that is a function; as if it stood in line 1 of `handlers.js`.
+pub fn function<'s>(scope: &v8::PinScope<'s, '_>, source: &str) -> v8::Local<'s, v8::Function> {
     let source = v8::String::new(scope, &format!("({source})")).expect("a string");
-    v8::Script::compile(scope, source, Some(&origin))
+    v8::Script::compile(scope, source, Some(&origin(scope, "handlers.js", false)))
         .expect("a script that compiles")
         .run(scope)
         .expect("a script that does not throw")

@@ -1,6 +1,6 @@
 //! Every guarded way into JavaScript is judged, and gives what the plain one gives.
 
-use handleguard_tests::{eval, function, start_v8};
+use handleguard_tests::{eval, function, host, origin};
 use handleguard_v8::handleguard::Rule;
 use handleguard_v8::{
     GuardedFunction, GuardedIsolate, GuardedMicrotaskQueue, GuardedModule, GuardedScript,
@@ -32,20 +32,7 @@ fn judged(
 
 fn module<'s>(scope: &mut v8::PinScope<'s, '_>) -> v8::Local<'s, v8::Module> {
     let source = v8::String::new(scope, "globalThis.evaluated = 1").unwrap();
-    let name = v8::String::new(scope, "module.js").unwrap();
-    let origin = v8::ScriptOrigin::new(
-        scope,
-        name.into(),
-        0,
-        0,
-        false,
-        0,
-        None,
-        false,
-        false,
-        true,
-        None,
-    );
+    let origin = origin(scope, "module.js", true);
     let mut source = v8::script_compiler::Source::new(source, Some(&origin));
     let module = v8::script_compiler::compile_module(scope, &mut source).unwrap();
     module.instantiate_module(scope, |_, _, _, _| None).unwrap();
@@ -54,12 +41,8 @@ fn module<'s>(scope: &mut v8::PinScope<'s, '_>) -> v8::Local<'s, v8::Module> {
 
 #[test]
 fn every_way_into_javascript_is_judged() {
-    start_v8();
-    let isolate = &mut v8::Isolate::new(Default::default());
-    isolate.set_microtasks_policy(v8::MicrotasksPolicy::Explicit);
-    scope!(let scope, isolate);
-    let context = v8::Context::new(scope, Default::default());
-    let scope = &mut v8::ContextScope::new(scope, context);
+    host!(scope, context);
+    scope.set_microtasks_policy(v8::MicrotasksPolicy::Explicit);
     let undefined: v8::Local<v8::Value> = v8::undefined(scope).into();
     let two = function(scope, "function Two() { return 2 }");
     let object = v8::Object::new(scope);
@@ -109,12 +92,8 @@ fn make_callback_drains_microtasks_after_the_outermost_only() {
         assert_eq!(eval(scope, "drained").uint32_value(scope), Some(0));
     }
 
-    start_v8();
-    let isolate = &mut v8::Isolate::new(Default::default());
-    isolate.set_microtasks_policy(v8::MicrotasksPolicy::Explicit);
-    scope!(let scope, isolate);
-    let context = v8::Context::new(scope, Default::default());
-    let scope = &mut v8::ContextScope::new(scope, context);
+    host!(scope, context);
+    scope.set_microtasks_policy(v8::MicrotasksPolicy::Explicit);
     eval(scope, "globalThis.drained = 0");
     let global = context.global(scope);
     let inner = function(scope, "() => { Promise.resolve().then(() => drained++) }");
@@ -125,12 +104,8 @@ fn make_callback_drains_microtasks_after_the_outermost_only() {
 
 #[test]
 fn make_callback_of_a_function_that_throws_gives_nothing_and_drains_nothing() {
-    start_v8();
-    let isolate = &mut v8::Isolate::new(Default::default());
-    isolate.set_microtasks_policy(v8::MicrotasksPolicy::Explicit);
-    scope!(let scope, isolate);
-    let context = v8::Context::new(scope, Default::default());
-    let scope = &mut v8::ContextScope::new(scope, context);
+    host!(scope, context);
+    scope.set_microtasks_policy(v8::MicrotasksPolicy::Explicit);
     eval(scope, "globalThis.drained = 0");
     let global = context.global(scope);
     let throws = function(

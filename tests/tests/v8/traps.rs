@@ -13,12 +13,8 @@ fn silent(
     setup: &str,
     mut turn: impl for<'s> FnMut(&mut v8::PinScope<'s, '_>, &v8::Global<v8::Function>),
 ) {
-    start_v8();
-    let isolate = &mut v8::Isolate::new(Default::default());
-    isolate.set_microtasks_policy(v8::MicrotasksPolicy::Explicit);
-    scope!(let scope, isolate);
-    let context = v8::Context::new(scope, Default::default());
-    let scope = &mut v8::ContextScope::new(scope, context);
+    host!(scope, context);
+    scope.set_microtasks_policy(v8::MicrotasksPolicy::Explicit);
     let callback = function(scope, setup);
     let callback = v8::Global::new(scope, callback);
     testing::assert_at_most(scope, 0, |scope| {
