@@ -76,23 +76,21 @@ pub fn scope<E: Engine>(engine: E, name: impl Into<Option<&'static str>>) -> Sco
 #[inline]
 pub fn scope_at<E: Engine>(engine: E, kind: ScopeKind, place: Place) -> ScopeGuard<E> {
     let held = entering(engine, |local| {
-        let budget = judge::scope_budget();
-        judge::budget(local, engine, budget, u32::from(kind.holds_handles()));
-        let (id, swallowed, below) = local.stack(engine.isolate(), place, |stack| {
-            let wanted = budget.is_some() || stack.wants_handles();
+        judge::entered(local, engine, Beginning::Scope(kind), place);
+        let budgeted = judge::budget(local, engine, u32::from(kind.holds_handles()));
+        let (id, swallowed) = local.stack(engine.isolate(), place, |stack| {
+            let wanted = budgeted || stack.wants_handles();
             let seen = Seen {
                 level: engine.level(),
                 handles: wanted.then(|| engine.handles()).flatten(),
             };
-            let (id, swallowed) = stack.open_scope(kind, place, seen);
-            (id, swallowed, stack.engine_is_below())
+            stack.open_scope(kind, place, seen)
         })?;
         add(local, swallowed);
-        judge::entered(local, engine, Beginning::Scope(kind), place, below);
-        Some(id)
+        Some((engine, id))
     });
     ScopeGuard {
-        held: held.map(|id| (engine, id)),
+        held,
         _not_send: PhantomData,
     }
 }
@@ -100,11 +98,8 @@ pub fn scope_at<E: Engine>(engine: E, kind: ScopeKind, place: Place) -> ScopeGua
 impl<E: Engine> Drop for ScopeGuard<E> {
     #[inline]
     fn drop(&mut self) {
-        let Some((engine, id)) = self.held.take() else {
-            return;
-        };
-        let _ = Local::with(|local| {
-            judge::budget(local, engine, judge::scope_budget(), 0);
+        leaving(&mut self.held, |local, engine, id| {
+            judge::budget(local, engine, 0);
             let found = local.existing_stack(engine.isolate(), |stack| {
                 stack
                     .close_scope(id)
@@ -137,8 +132,9 @@ pub fn callback_at<E: Engine>(
     place: Place,
     callee: impl FnOnce() -> Option<String>,
 ) -> CallbackGuard<E> {
-    let held = entering(engine, |local| {
-        judge::budget(local, engine, judge::scope_budget(), 0);
+    entering(engine, |local| {
+        judge::entered(local, engine, Beginning::Callback, place);
+        judge::budget(local, engine, 0);
         let (id, finding, below, hint) = local.stack(engine.isolate(), place, |stack| {
             let below = stack.engine_is_below();
             stack.set_strict(judge::is_strict(local));
@@ -148,6 +144,11 @@ pub fn callback_at<E: Engine>(
             let hint = stack.callbacks_begun() == HINT_AFTER && stack.turns_begun() == 0;
             (id, finding, below, hint)
         })?;
+        // Before the reaction: one that panics takes the callback off the stack again.
+        let guard = CallbackGuard {
+            held: Some((engine, id)),
+            _not_send: PhantomData,
+        };
         if let Some(finding) = finding
             && let Some(charge) = violated(local, engine, finding, below, callee)
         {
@@ -156,25 +157,21 @@ pub fn callback_at<E: Engine>(
                 .flatten();
             add(local, swallowed);
         }
-        judge::entered(local, engine, Beginning::Callback, place, below);
         if hint {
             process::hint_at_turns::<E>();
         }
-        Some(id)
-    });
-    CallbackGuard {
-        held: held.map(|id| (engine, id)),
+        Some(guard)
+    })
+    .unwrap_or(CallbackGuard {
+        held: None,
         _not_send: PhantomData,
-    }
+    })
 }
 
 impl<E: Engine> Drop for CallbackGuard<E> {
     #[inline]
     fn drop(&mut self) {
-        let Some((engine, id)) = self.held.take() else {
-            return;
-        };
-        let _ = Local::with(|local| {
+        leaving(&mut self.held, |local, engine, id| {
             let ended = local.existing_stack(engine.isolate(), |stack| {
                 let exposed = stack.callback_is_exposed();
                 let seen = Seen {
@@ -186,7 +183,7 @@ impl<E: Engine> Drop for CallbackGuard<E> {
             if let Some((outcome, below)) = ended {
                 settle(local, engine, outcome, below);
             }
-            judge::budget(local, engine, judge::scope_budget(), 0);
+            judge::budget(local, engine, 0);
         });
     }
 }
@@ -207,15 +204,14 @@ pub fn turn<E: Engine>(engine: E, name: impl Into<Option<&'static str>>) -> Turn
 #[inline]
 pub fn turn_at<E: Engine>(engine: E, place: Place) -> TurnGuard<E> {
     let held = entering(engine, |local| {
-        let (id, below) = local.stack(engine.isolate(), place, |stack| {
-            let id = stack.begin_turn(place, seen(engine));
-            (id, stack.engine_is_below())
+        judge::entered(local, engine, Beginning::Turn, place);
+        let id = local.stack(engine.isolate(), place, |stack| {
+            stack.begin_turn(place, seen(engine))
         })?;
-        judge::entered(local, engine, Beginning::Turn, place, below);
-        Some(id)
+        Some((engine, id))
     });
     TurnGuard {
-        held: held.map(|id| (engine, id)),
+        held,
         _not_send: PhantomData,
     }
 }
@@ -223,10 +219,7 @@ pub fn turn_at<E: Engine>(engine: E, place: Place) -> TurnGuard<E> {
 impl<E: Engine> Drop for TurnGuard<E> {
     #[inline]
     fn drop(&mut self) {
-        let Some((engine, id)) = self.held.take() else {
-            return;
-        };
-        let _ = Local::with(|local| {
+        leaving(&mut self.held, |local, engine, id| {
             let ended = local.existing_stack(engine.isolate(), |stack| {
                 (stack.end_turn(id, seen(engine)), stack.engine_is_below())
             });
@@ -282,10 +275,37 @@ fn entering<E: Engine, R>(engine: E, f: impl FnOnce(&Local) -> Option<R>) -> Opt
     Local::with(f).flatten()
 }
 
+/// Runs `f` for a guard that is dropped, unless it was never alive or the thread's locals are gone.
+#[inline]
+fn leaving<E: Engine>(held: &mut Option<(E, FrameId)>, f: impl FnOnce(&Local, E, FrameId)) {
+    if let Some((engine, id)) = held.take() {
+        let _ = Local::with(|local| f(local, engine, id));
+    }
+}
+
 #[inline]
 fn seen<E: Engine>(engine: E) -> Seen {
     Seen {
         level: engine.level(),
         handles: engine.handles(),
+    }
+}
+
+#[cfg(all(test, feature = "testing", not(loom)))]
+mod tests {
+    use super::*;
+    use crate::IsolateId;
+    use crate::engine::fake::Fake;
+    use std::panic::catch_unwind;
+
+    #[test]
+    fn a_callback_whose_report_panics_is_off_the_stack_again() {
+        // Twice: what the first left behind would hide the second, or make of its panic an abort.
+        for _ in 0..2 {
+            let panicked = catch_unwind(|| {
+                let _callback = callback(Fake::new(IsolateId(0x6a7d)), "bare");
+            });
+            assert!(panicked.is_err());
+        }
     }
 }

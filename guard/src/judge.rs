@@ -9,18 +9,15 @@ use crate::{
     Action, Engine, Entered, Place, Seen, Violation, entry, handleguard_on_violation, owners, react,
 };
 
-/// How many handles a scope may hold, if the user has said.
+/// Judges `scope-budget` of the innermost recorded scope, with `inside` more scopes opened in the engine already. Tells
+/// whether there is a budget.
 #[inline]
-pub(crate) fn scope_budget() -> Option<u64> {
-    checker()?.config.scope_budget_of()
-}
-
-/// Judges `scope-budget` of the innermost recorded scope, with `inside` more scopes opened in the engine already.
-#[inline]
-pub(crate) fn budget<E: Engine>(local: &Local, engine: E, budget: Option<u64>, inside: u32) {
-    if let Some(budget) = budget {
-        set_budget(local, engine, budget, inside);
-    }
+pub(crate) fn budget<E: Engine>(local: &Local, engine: E, inside: u32) -> bool {
+    let Some(budget) = checker().and_then(|checker| checker.config.scope_budget_of()) else {
+        return false;
+    };
+    set_budget(local, engine, budget, inside);
+    true
 }
 
 #[cold]
@@ -39,17 +36,12 @@ fn set_budget<E: Engine>(local: &Local, engine: E, budget: u64, inside: u32) {
     }
 }
 
-/// Judges `wrong-thread` and `wrong-isolate`.
+/// Judges `wrong-thread` and `wrong-isolate`, before what begins is recorded.
 #[inline]
-pub(crate) fn entered<E: Engine>(
-    local: &Local,
-    engine: E,
-    beginning: Beginning,
-    place: Place,
-    engine_is_below: bool,
-) {
+pub(crate) fn entered<E: Engine>(local: &Local, engine: E, beginning: Beginning, place: Place) {
     if let Some(finding) = entry::judge(engine.isolate(), engine.entered(), beginning, place) {
-        violated(local, engine, finding, engine_is_below, || None);
+        let below = local.existing_stack(engine.isolate(), |stack| stack.engine_is_below());
+        violated(local, engine, finding, below.unwrap_or(false), || None);
     }
 }
 
