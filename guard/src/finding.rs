@@ -71,6 +71,16 @@ pub enum Opener {
     Caller(Place),
 }
 
+impl Opener {
+    fn each_place(&mut self, change: &mut impl FnMut(&mut Place)) {
+        match self {
+            Self::Known(scope) => change(&mut scope.place),
+            Self::Caller(place) => change(place),
+            Self::Unseen | Self::Nothing => {}
+        }
+    }
+}
+
 /// What a scope still open was opened inside of, or what a close ran into.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Open {
@@ -276,6 +286,53 @@ impl Finding {
             Self::ScopeBudget { held, .. } => held,
             _ => 0,
         }
+    }
+
+    /// The same with each place changed by `f`.
+    pub(crate) fn map_places(mut self, mut f: impl FnMut(Place) -> Place) -> Self {
+        let mut change = |place: &mut Place| *place = f(*place);
+        match &mut self {
+            Self::MissingScope {
+                callback,
+                opener,
+                turn,
+            } => {
+                change(callback);
+                opener.each_place(&mut change);
+                if let Some(turn) = turn {
+                    change(&mut turn.place);
+                }
+            }
+            Self::OuterGrowth {
+                ended,
+                opener,
+                turn,
+                ..
+            } => {
+                if let Ended::Callback(callback) = ended {
+                    change(callback);
+                }
+                opener.each_place(&mut change);
+                change(&mut turn.place);
+            }
+            Self::OutOfOrder { closing, open, .. } => {
+                change(&mut closing.place);
+                match open {
+                    Open::Scope(scope) => change(&mut scope.place),
+                    Open::Turn(turn) => change(&mut turn.place),
+                }
+            }
+            Self::ClosedTwice { .. } => {}
+            Self::NeverClosed { scope, turn, .. } => {
+                scope.each_place(&mut change);
+                if let Some(turn) = turn {
+                    change(&mut turn.place);
+                }
+            }
+            Self::ScopeBudget { scope, .. } => change(&mut scope.place),
+            Self::WrongThread { place, .. } | Self::WrongIsolate { place, .. } => change(place),
+        }
+        self
     }
 
     /// The same cause has the same value, whenever and on whichever isolate it is seen: the parts that tell one

@@ -70,6 +70,12 @@ impl Frame {
         }
     }
 
+    /// File, line and column as the source has them; 0 where a number is unknown.
+    pub(crate) fn line(&self) -> Option<(String, u32, u32)> {
+        let file = relative(self.file.as_ref()?).display().to_string();
+        Some((file, self.line.unwrap_or(0), self.column.unwrap_or(0)))
+    }
+
     /// `file:line`, with the column where it is known; the file relative to the working directory where it lies below it.
     pub fn source(&self) -> Option<String> {
         let mut source = relative(self.file.as_ref()?).display().to_string();

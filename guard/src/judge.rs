@@ -6,7 +6,8 @@ use crate::local::Local;
 use crate::process::checker;
 use crate::stack::{Charge, Outcome, Swallowed};
 use crate::{
-    Action, Engine, Entered, Place, Seen, Violation, entry, handleguard_on_violation, owners, react,
+    Action, Engine, Entered, Place, Seen, Violation, entry, handleguard_on_violation, names,
+    owners, react,
 };
 
 /// Judges `scope-budget` of the innermost recorded scope, with `inside` more scopes opened in the engine already. Tells
@@ -117,7 +118,7 @@ pub(crate) fn violated<E: Engine>(
                     Vec::new()
                 };
                 Violation {
-                    finding,
+                    finding: finding.map_places(|place| names::named(place, E::DIALECT.layer)),
                     configured,
                     note,
                     thread: owners::thread_name(),

@@ -1,7 +1,8 @@
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::panic::Location;
 
-/// A place in the user's source: where a scope was opened, a callback started, a turn began.
+/// A place in the user's program: where a scope was opened, a callback started, a turn began.
 ///
 /// ```
 /// let place = handleguard::Place::here("on_close");
@@ -11,17 +12,95 @@ use std::panic::Location;
 pub struct Place {
     /// The name given at the call, if any.
     pub name: Option<&'static str>,
-    /// `file:line:column` of the call.
-    pub location: &'static Location<'static>,
+    /// Where it is.
+    pub location: Spot,
+}
+
+/// Where a [`Place`] is: as its source says, or as the code that was run.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum Spot {
+    /// `file:line:column` of a call in Rust.
+    Source(&'static Location<'static>),
+    /// As another language says, or as debug information has it.
+    Line(&'static SourceLine),
+    /// Code that says nothing of itself. Named by its symbols when a violation is described.
+    Code(Code),
+}
+
+/// A line of source.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct SourceLine {
+    /// The file's name.
+    pub file: String,
+    /// The line, counted from 1; 0 where it is unknown.
+    pub line: u32,
+    /// The column, counted from 1; 0 where it is unknown.
+    pub column: u32,
+}
+
+/// An instruction, and the stack it ran on.
+#[derive(Clone, Copy, Debug)]
+pub struct Code {
+    /// The address to return to.
+    pub ip: usize,
+    /// An address inside the stack frame of the function that is meant: of the scope that it holds. 0 where that function is
+    /// the one returned to.
+    pub stack: usize,
+}
+
+// The stack's address differs from one call to the next, and the place is the same.
+impl PartialEq for Code {
+    fn eq(&self, other: &Self) -> bool {
+        self.ip == other.ip
+    }
+}
+
+impl Eq for Code {}
+
+impl Hash for Code {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.ip.hash(state);
+    }
 }
 
 impl Place {
     /// The caller's own place, with the name to show for it.
+    #[inline]
     #[track_caller]
     pub fn here(name: impl Into<Option<&'static str>>) -> Self {
         Self {
             name: name.into(),
-            location: Location::caller(),
+            location: Spot::Source(Location::caller()),
+        }
+    }
+
+    /// A place that is known by its code only; see [`Code`].
+    #[inline]
+    pub const fn code(ip: usize, stack: usize) -> Self {
+        Self {
+            name: None,
+            location: Spot::Code(Code { ip, stack }),
+        }
+    }
+}
+
+impl Spot {
+    /// The file's name; empty for code that was not named.
+    pub fn file(&self) -> &'static str {
+        match self {
+            Self::Source(location) => location.file(),
+            Self::Line(line) => &line.file,
+            Self::Code(_) => "",
+        }
+    }
+
+    /// The line, counted from 1; 0 where it is unknown.
+    pub fn line(&self) -> u32 {
+        match self {
+            Self::Source(location) => location.line(),
+            Self::Line(line) => line.line,
+            Self::Code(_) => 0,
         }
     }
 }
@@ -32,5 +111,45 @@ impl fmt::Display for Place {
             Some(name) => write!(f, "`{name}` at {}", self.location),
             None => self.location.fmt(f),
         }
+    }
+}
+
+impl fmt::Display for Spot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Source(location) => location.fmt(f),
+            Self::Line(SourceLine { file, line, column }) => {
+                f.write_str(file)?;
+                for number in [line, column].into_iter().take_while(|&&number| number > 0) {
+                    write!(f, ":{number}")?;
+                }
+                Ok(())
+            }
+            Self::Code(Code { ip, .. }) => write!(f, "{ip:#x}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_stack_does_not_tell_places_apart() {
+        assert_eq!(Place::code(1, 2), Place::code(1, 3));
+        assert_ne!(Place::code(1, 2), Place::code(2, 2));
+    }
+
+    #[test]
+    fn each_spot_shows_what_it_knows() {
+        let line = |line, column| {
+            let file = "close.c".to_owned();
+            let line = Box::leak(Box::new(SourceLine { file, line, column }));
+            Spot::Line(line).to_string()
+        };
+        assert_eq!(line(7, 3), "close.c:7:3");
+        assert_eq!(line(7, 0), "close.c:7");
+        assert_eq!(line(0, 0), "close.c");
+        assert_eq!(Place::code(0xabc, 1).to_string(), "0xabc");
     }
 }
