@@ -1,8 +1,8 @@
 //! The twin of [`compiled_in`](crate::compiled_in) for builds without checks: the same API, guards of size zero, empty
 //! bodies.
 
-use crate::finding::ScopeKind;
-use crate::{Config, Engine, InitError, Place, Report};
+use crate::finding::{GcPhase, ScopeKind};
+use crate::{Action, Config, Engine, InitError, Place, Refused, Report};
 use std::marker::PhantomData;
 
 /// Whether the checks are compiled into this build.
@@ -22,6 +22,11 @@ pub struct CallbackGuard<E: Engine>(PhantomData<(*const (), E)>);
 #[must_use = "if unused the turn ends immediately"]
 #[derive(Debug)]
 pub struct TurnGuard<E: Engine>(PhantomData<(*const (), E)>);
+
+/// Nothing: the checks are compiled out.
+#[must_use = "if unused the phase ends immediately"]
+#[derive(Debug)]
+pub struct GcGuard<E: Engine>(PhantomData<(*const (), E)>);
 
 /// Does nothing: the checks are compiled out.
 #[inline(always)]
@@ -61,6 +66,40 @@ pub fn turn<E: Engine>(_: E, _: impl Into<Option<&'static str>>) -> TurnGuard<E>
 #[inline(always)]
 pub fn turn_at<E: Engine>(_: E, _: Place) -> TurnGuard<E> {
     TurnGuard(PhantomData)
+}
+
+/// Does nothing: the checks are compiled out.
+#[inline(always)]
+pub fn gc<E: Engine>(_: E, _: GcPhase, _: Place) -> GcGuard<E> {
+    GcGuard(PhantomData)
+}
+
+/// Does nothing: the checks are compiled out.
+#[inline(always)]
+pub fn collection_begins<E: Engine>(_: E) {}
+
+/// Does nothing: the checks are compiled out.
+#[inline(always)]
+pub fn collection_ends<E: Engine>(_: E) {}
+
+/// Does nothing: the checks are compiled out.
+#[inline(always)]
+pub fn enter<E: Engine>(_: E, _: Place) {}
+
+/// Does nothing: the checks are compiled out.
+#[inline(always)]
+pub fn exit<E: Engine>(_: E, _: Place) {}
+
+/// [`Action::Off`]: the checks are compiled out.
+#[inline(always)]
+pub fn action_of_sealed() -> Action {
+    Action::Off
+}
+
+/// [`Refused::Die`]: the checks are compiled out.
+#[inline(always)]
+pub fn handle_refused<E: Engine>(_: E, _: bool) -> Refused {
+    Refused::Die
 }
 
 /// Does nothing: the checks are compiled out.

@@ -24,6 +24,7 @@ pub struct Config {
     full_stack: bool,
     strict: bool,
     scope_budget: Option<u64>,
+    seal: bool,
 }
 
 impl Default for Config {
@@ -33,26 +34,31 @@ impl Default for Config {
 }
 
 impl Config {
-    /// The default of this build ([`Action::default_for_build`]) for each rule, and a tick of 10 s.
+    /// The default of this build ([`Action::default_for_build`]) for each rule that is no advice, and a tick of 10 s.
     pub const fn new() -> Self {
         Self {
-            actions: [Action::default_for_build(); Rule::ALL.len()],
+            actions: all(Action::default_for_build()),
             tick: Duration::from_secs(10),
             full_stack: false,
             strict: false,
             scope_budget: None,
+            seal: false,
         }
     }
 
-    /// Sets the action of every rule.
+    /// Sets the action of every rule that is no advice. Turns are not sealed by it.
     pub fn action(mut self, action: Action) -> Self {
-        self.actions = [action; Rule::ALL.len()];
+        self.actions = all(action);
+        self.seal = false;
         self
     }
 
-    /// Sets the action of one rule.
+    /// Sets the action of one rule. Of [`Rule::Sealed`]: seals each turn, unless the action is [`Action::Off`].
     pub fn rule(mut self, rule: Rule, action: Action) -> Self {
         self.actions[index(rule)] = action;
+        if rule == Rule::Sealed {
+            self.seal = action != Action::Off;
+        }
         self
     }
 
@@ -89,6 +95,12 @@ impl Config {
     #[inline]
     pub fn scope_budget_of(&self) -> Option<u64> {
         self.scope_budget
+    }
+
+    /// Whether turns are sealed.
+    #[inline]
+    pub fn seals_turns(&self) -> bool {
+        self.seal
     }
 
     /// Whether each callback is judged as if it had come straight from the loop.
@@ -138,6 +150,18 @@ impl Config {
     pub fn try_init(self) -> Result<(), InitError> {
         crate::try_init(self)
     }
+}
+
+const fn all(action: Action) -> [Action; Rule::ALL.len()] {
+    let mut actions = [action; Rule::ALL.len()];
+    let mut at = 0;
+    while at < actions.len() {
+        if Rule::ALL[at].is_advice() {
+            actions[at] = Action::Off;
+        }
+        at += 1;
+    }
+    actions
 }
 
 fn index(rule: Rule) -> usize {

@@ -222,7 +222,11 @@ impl fmt::Display for Help<'_> {
             f,
             "handleguard: HANDLEGUARD=<directive>,<directive>,... (later ones win, and all win over the program's code)"
         )?;
-        writeln!(f, "  {:<34} sets the action of every rule", actions)?;
+        writeln!(
+            f,
+            "  {:<34} sets the action of every rule but advice",
+            actions
+        )?;
         for rule in Rule::ALL {
             writeln!(
                 f,
@@ -318,8 +322,8 @@ mod tests {
         assert_eq!(
             error("log, missing-scop=abort"),
             "directive 2 (byte 5) `missing-scop=abort`: unknown rule `missing-scop` (did you mean `missing-scope`?); \
-             accepted: missing-scope, outer-growth, out-of-order, never-closed, scope-budget, \
-             wrong-thread, wrong-isolate"
+             accepted: missing-scope, outer-growth, scope-budget, sealed, out-of-order, never-closed, wrong-thread, \
+             wrong-isolate, in-gc, redundant-scope, desync"
         );
         assert_eq!(
             error("log,never-closed=explode"),
@@ -372,14 +376,18 @@ mod tests {
             Help(&config).to_string(),
             "\
 handleguard: HANDLEGUARD=<directive>,<directive>,... (later ones win, and all win over the program's code)
-  off|count|log|panic|abort          sets the action of every rule
+  off|count|log|panic|abort          sets the action of every rule but advice
   missing-scope=<action>             now abort   a callback starts, and no handle scope was opened since the turn began
   outer-growth=<action>              now log     a callback or turn ends with more handles in the enclosing scope than it found
-  out-of-order=<action>              now log     a scope closes that is not the innermost; or twice
-  never-closed=<action>              now log     a turn or an isolate ends with scopes open
   scope-budget=<action>              now log     a scope still open holds more handles than scope-budget=<number>
-  wrong-thread=<action>              now log     a scope, callback or turn of an isolate begins on a thread that has not entered it
-  wrong-isolate=<action>             now log     a scope, callback or turn of an isolate begins while another one is entered
+  sealed=<action>                    now log     a handle is made with no scope at all, or under a turn that this directive seals
+  out-of-order=<action>              now log     a scope closes that is not the innermost; or twice
+  never-closed=<action>              now log     a turn ends, or an isolate ends or is left, with scopes open
+  wrong-thread=<action>              now log     an isolate is used or left on a thread that has not entered it
+  wrong-isolate=<action>             now log     an isolate is used or left while another one is entered
+  in-gc=<action>                     now log     a callback or scope starts in a GC callback, a first-pass weak callback or teardown
+  redundant-scope=<action>           now off     advice: a place whose scopes never held a handle
+  desync=<action>                    now log     the record and the engine's level disagree: our own limit
   scope-budget=<number>              now none    handles that a scope may hold
   tick=<duration>                    now 10s     time between reports, as in 10s or 500ms, or off
   strict                             now off     judges each callback as if it had come straight from the loop

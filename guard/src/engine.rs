@@ -1,4 +1,5 @@
 use crate::entry::Entered;
+use crate::stack::FrameId;
 use std::fmt;
 
 /// Identity of one engine instance: V8's isolate, or its like in another engine.
@@ -43,6 +44,19 @@ pub trait Engine: Copy + 'static {
     /// Which instance is entered on this thread.
     fn entered(self) -> Entered {
         Entered::Unknown
+    }
+
+    /// Has the engine refuse every handle until a scope is opened, for the turn of that name; whether it does.
+    fn seal(self, _turn: FrameId) -> bool {
+        false
+    }
+
+    /// Ends that.
+    fn unseal(self, _turn: FrameId) {}
+
+    /// Whether a refused handle can be let through after all, so that `sealed` can have an action that goes on.
+    fn can_rescue(self) -> bool {
+        false
     }
 
     /// What can be read of this engine and what can't. Asked once, for the start-up line.

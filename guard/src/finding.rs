@@ -22,6 +22,11 @@ impl ScopeKind {
     pub const fn holds_handles(self) -> bool {
         !matches!(self, Self::TryCatch)
     }
+
+    /// By how much opening one raises the engine's level: a `CallbackScope` stands for one that is open already, or is not.
+    pub(crate) const fn levels(self) -> u32 {
+        matches!(self, Self::HandleScope | Self::EscapableHandleScope) as u32
+    }
 }
 
 impl fmt::Display for ScopeKind {
@@ -55,6 +60,40 @@ pub struct TurnRef {
     pub number: u64,
     /// Where it was marked.
     pub place: Place,
+    /// The phase of garbage collection, where it is one that a guard marks, and no turn of the loop.
+    pub gc: Option<GcPhase>,
+}
+
+/// A moment at which the engine runs native code that garbage collection started, whatever it interrupted.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum GcPhase {
+    /// Before or after a collection: a GC prologue or epilogue callback.
+    Callback,
+    /// A weak callback's first pass: it may drop what it holds of the object, and touch nothing of the engine.
+    FirstPass,
+    /// A weak callback's second pass, and so a finalizer: it may call JavaScript, in a scope of its own.
+    SecondPass,
+    /// The isolate is being torn down.
+    Teardown,
+}
+
+impl GcPhase {
+    /// Whether scopes and callbacks may start in it.
+    pub const fn may_run_script(self) -> bool {
+        matches!(self, Self::SecondPass)
+    }
+}
+
+impl fmt::Display for GcPhase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Callback => "GC callback",
+            Self::FirstPass => "first-pass weak callback",
+            Self::SecondPass => "finalizer",
+            Self::Teardown => "teardown",
+        })
+    }
 }
 
 /// The scope in which handles land: as much as is known of it.
@@ -99,9 +138,11 @@ pub enum Ended {
     Turn,
     /// The isolate.
     Isolate,
+    /// The isolate's being entered on a thread.
+    Exit(Place),
 }
 
-/// What begins.
+/// What begins in an isolate, or leaves it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Beginning {
     /// A scope opens.
@@ -110,6 +151,8 @@ pub enum Beginning {
     Callback,
     /// A turn begins.
     Turn,
+    /// The isolate is left by the thread.
+    Exit,
 }
 
 impl fmt::Display for Beginning {
@@ -118,6 +161,7 @@ impl fmt::Display for Beginning {
             Self::Scope(kind) => kind.fmt(f),
             Self::Callback => f.write_str("callback"),
             Self::Turn => f.write_str("turn"),
+            Self::Exit => f.write_str("exit"),
         }
     }
 }
@@ -178,6 +222,42 @@ pub enum Finding {
         /// What it may hold.
         budget: u64,
     },
+    /// [`Rule::Sealed`].
+    Sealed {
+        /// Where the handle goes, or would go if the engine did not end the process.
+        opener: Opener,
+        /// The turn; `None` where none is marked, or no scope is open at all.
+        turn: Option<TurnRef>,
+    },
+    /// [`Rule::InGc`].
+    InGc {
+        /// What begins.
+        beginning: Beginning,
+        /// Where.
+        place: Place,
+        /// The phase in which it may not.
+        phase: GcPhase,
+        /// Where a guard marks the phase; `None` where the engine told of it.
+        marked: Option<Place>,
+    },
+    /// [`Rule::RedundantScope`].
+    RedundantScope {
+        /// The scopes' kind.
+        kind: ScopeKind,
+        /// Who opens them.
+        place: Place,
+        /// How many there were.
+        uses: u64,
+    },
+    /// [`Rule::Desync`].
+    Desync {
+        /// The level inside the innermost frame of the record.
+        recorded: u32,
+        /// The engine's.
+        level: u32,
+        /// What that frame is of.
+        innermost: Place,
+    },
     /// [`Rule::WrongThread`].
     WrongThread {
         /// What begins.
@@ -207,6 +287,10 @@ impl Finding {
             Self::ScopeBudget { .. } => Rule::ScopeBudget,
             Self::WrongThread { .. } => Rule::WrongThread,
             Self::WrongIsolate { .. } => Rule::WrongIsolate,
+            Self::Sealed { .. } => Rule::Sealed,
+            Self::InGc { .. } => Rule::InGc,
+            Self::RedundantScope { .. } => Rule::RedundantScope,
+            Self::Desync { .. } => Rule::Desync,
         }
     }
 
@@ -226,6 +310,11 @@ impl Finding {
                 beginning: Beginning::Callback,
                 place,
                 ..
+            }
+            | Self::InGc {
+                beginning: Beginning::Callback,
+                place,
+                ..
             } => Some(place),
             _ => None,
         }
@@ -236,20 +325,28 @@ impl Finding {
         match *self {
             Self::MissingScope { opener, .. }
             | Self::OuterGrowth { opener, .. }
+            | Self::Sealed { opener, .. }
             | Self::NeverClosed { scope: opener, .. } => match opener {
                 Opener::Known(scope) => Some(scope),
                 Opener::Unseen | Opener::Nothing | Opener::Caller(_) => None,
             },
             Self::OutOfOrder { closing, .. } => Some(closing),
             Self::ScopeBudget { scope, .. } => Some(scope),
-            Self::ClosedTwice { .. } | Self::WrongThread { .. } | Self::WrongIsolate { .. } => None,
+            Self::ClosedTwice { .. }
+            | Self::WrongThread { .. }
+            | Self::WrongIsolate { .. }
+            | Self::InGc { .. }
+            | Self::RedundantScope { .. }
+            | Self::Desync { .. } => None,
         }
     }
 
     /// The turn concerned, if any.
     pub fn turn(&self) -> Option<TurnRef> {
         match *self {
-            Self::MissingScope { turn, .. } | Self::NeverClosed { turn, .. } => turn,
+            Self::MissingScope { turn, .. }
+            | Self::NeverClosed { turn, .. }
+            | Self::Sealed { turn, .. } => turn,
             Self::OuterGrowth { turn, .. } => Some(turn),
             Self::OutOfOrder {
                 open: Open::Turn(turn),
@@ -259,7 +356,10 @@ impl Finding {
             | Self::ClosedTwice { .. }
             | Self::ScopeBudget { .. }
             | Self::WrongThread { .. }
-            | Self::WrongIsolate { .. } => None,
+            | Self::WrongIsolate { .. }
+            | Self::InGc { .. }
+            | Self::RedundantScope { .. }
+            | Self::Desync { .. } => None,
         }
     }
 
@@ -271,7 +371,17 @@ impl Finding {
                 turn,
                 ..
             } => Some(turn.place),
-            Self::WrongThread { place, .. } | Self::WrongIsolate { place, .. } => Some(place),
+            Self::WrongThread { place, .. }
+            | Self::WrongIsolate { place, .. }
+            | Self::InGc { place, .. }
+            | Self::RedundantScope { place, .. }
+            | Self::Desync {
+                innermost: place, ..
+            }
+            | Self::NeverClosed {
+                ended: Ended::Exit(place),
+                ..
+            } => Some(place),
             _ => self
                 .callback()
                 .or(self.opener().map(|scope| scope.place))
@@ -323,8 +433,25 @@ impl Finding {
                 }
             }
             Self::ClosedTwice { .. } => {}
-            Self::NeverClosed { scope, turn, .. } => {
+            Self::Sealed { opener, turn } => {
+                opener.each_place(&mut change);
+                if let Some(turn) = turn {
+                    change(&mut turn.place);
+                }
+            }
+            Self::InGc { place, marked, .. } => {
+                change(place);
+                if let Some(marked) = marked {
+                    change(marked);
+                }
+            }
+            Self::RedundantScope { place, .. } => change(place),
+            Self::Desync { innermost, .. } => change(innermost),
+            Self::NeverClosed { scope, ended, turn } => {
                 scope.each_place(&mut change);
+                if let Ended::Exit(place) = ended {
+                    change(place);
+                }
                 if let Some(turn) = turn {
                     change(&mut turn.place);
                 }

@@ -4,6 +4,7 @@ use crate::finding::{Beginning, ScopeKind};
 use crate::judge::{self, add, settle, violated};
 use crate::local::Local;
 use crate::process;
+use crate::seal;
 use crate::stack::{FrameId, Outcome};
 use crate::{Engine, Place, Seen};
 use std::marker::PhantomData;
@@ -56,6 +57,7 @@ pub struct CallbackGuard<E: Engine> {
 #[derive(Debug)]
 pub struct TurnGuard<E: Engine> {
     held: Option<(E, FrameId)>,
+    sealed: bool,
     _not_send: NotSend,
 }
 
@@ -78,21 +80,36 @@ pub fn scope_at<E: Engine>(engine: E, kind: ScopeKind, place: Place) -> ScopeGua
     let held = entering(engine, |local| {
         judge::entered(local, engine, Beginning::Scope(kind), place);
         let budgeted = judge::budget(local, engine, u32::from(kind.holds_handles()));
-        let (id, swallowed) = local.stack(engine.isolate(), place, |stack| {
+        let (found, (id, swallowed), below) = local.stack(engine.isolate(), place, |stack| {
             let wanted = budgeted || stack.wants_handles();
             let seen = Seen {
                 level: engine.level(),
                 handles: wanted.then(|| engine.handles()).flatten(),
             };
-            stack.open_scope(kind, place, seen)
+            let outside = seen.level.map(|level| level.saturating_sub(kind.levels()));
+            let found = stack
+                .agree(outside)
+                .or_else(|| stack.in_gc(Beginning::Scope(kind), place));
+            (
+                found,
+                stack.open_scope(kind, place, seen),
+                stack.engine_is_below(),
+            )
         })?;
+        let guard = ScopeGuard {
+            held: Some((engine, id)),
+            _not_send: PhantomData,
+        };
         add(local, swallowed);
-        Some((engine, id))
+        if let Some(found) = found {
+            violated(local, engine, found, below, || None);
+        }
+        Some(guard)
     });
-    ScopeGuard {
-        held,
+    held.unwrap_or(ScopeGuard {
+        held: None,
         _not_send: PhantomData,
-    }
+    })
 }
 
 impl<E: Engine> Drop for ScopeGuard<E> {
@@ -139,8 +156,12 @@ pub fn callback_at<E: Engine>(
             let below = stack.engine_is_below();
             stack.set_strict(judge::is_strict(local));
             let level = engine.level();
+            let found = stack
+                .agree(level)
+                .or_else(|| stack.in_gc(Beginning::Callback, place));
             let handles = stack.exposed(level).then(|| engine.handles()).flatten();
-            let (id, finding) = stack.begin_callback(place, Seen { level, handles });
+            let (id, missing) = stack.begin_callback(place, Seen { level, handles });
+            let finding = found.or(missing);
             let hint = stack.callbacks_begun() == HINT_AFTER && stack.turns_begun() == 0;
             (id, finding, below, hint)
         })?;
@@ -205,21 +226,42 @@ pub fn turn<E: Engine>(engine: E, name: impl Into<Option<&'static str>>) -> Turn
 pub fn turn_at<E: Engine>(engine: E, place: Place) -> TurnGuard<E> {
     let held = entering(engine, |local| {
         judge::entered(local, engine, Beginning::Turn, place);
-        let id = local.stack(engine.isolate(), place, |stack| {
-            stack.begin_turn(place, seen(engine))
+        let (found, id, below) = local.stack(engine.isolate(), place, |stack| {
+            let seen = seen(engine);
+            let found = stack
+                .agree(seen.level)
+                .or_else(|| stack.in_gc(Beginning::Turn, place));
+            (
+                found,
+                stack.begin_turn(place, seen),
+                stack.engine_is_below(),
+            )
         })?;
-        Some((engine, id))
+        let guard = TurnGuard {
+            held: Some((engine, id)),
+            sealed: seal::seals_turns(engine) && engine.seal(id),
+            _not_send: PhantomData,
+        };
+        if let Some(found) = found {
+            violated(local, engine, found, below, || None);
+        }
+        Some(guard)
     });
-    TurnGuard {
-        held,
+    held.unwrap_or(TurnGuard {
+        held: None,
+        sealed: false,
         _not_send: PhantomData,
-    }
+    })
 }
 
 impl<E: Engine> Drop for TurnGuard<E> {
     #[inline]
     fn drop(&mut self) {
+        let sealed = self.sealed;
         leaving(&mut self.held, |local, engine, id| {
+            if sealed {
+                engine.unseal(id);
+            }
             let ended = local.existing_stack(engine.isolate(), |stack| {
                 (stack.end_turn(id, seen(engine)), stack.engine_is_below())
             });
@@ -262,7 +304,7 @@ pub fn depth() -> u32 {
 
 /// Runs `f` for a guard that comes to life; the first one of the process announces the checker.
 #[inline]
-fn entering<E: Engine, R>(engine: E, f: impl FnOnce(&Local) -> Option<R>) -> Option<R> {
+pub(crate) fn entering<E: Engine, R>(engine: E, f: impl FnOnce(&Local) -> Option<R>) -> Option<R> {
     if process::start().is_off() {
         return None;
     }
@@ -277,14 +319,17 @@ fn entering<E: Engine, R>(engine: E, f: impl FnOnce(&Local) -> Option<R>) -> Opt
 
 /// Runs `f` for a guard that is dropped, unless it was never alive or the thread's locals are gone.
 #[inline]
-fn leaving<E: Engine>(held: &mut Option<(E, FrameId)>, f: impl FnOnce(&Local, E, FrameId)) {
+pub(crate) fn leaving<E: Engine>(
+    held: &mut Option<(E, FrameId)>,
+    f: impl FnOnce(&Local, E, FrameId),
+) {
     if let Some((engine, id)) = held.take() {
         let _ = Local::with(|local| f(local, engine, id));
     }
 }
 
 #[inline]
-fn seen<E: Engine>(engine: E) -> Seen {
+pub(crate) fn seen<E: Engine>(engine: E) -> Seen {
     Seen {
         level: engine.level(),
         handles: engine.handles(),

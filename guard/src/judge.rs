@@ -1,6 +1,7 @@
 //! From a finding to what is done about it: describe, record, react. Also the verdicts that need no stack.
 
 use crate::capture::Captured;
+use crate::checker::Checker;
 use crate::finding::{Beginning, Finding};
 use crate::local::Local;
 use crate::process::checker;
@@ -90,7 +91,7 @@ pub(crate) fn violated<E: Engine>(
     let checker = checker()?;
     let collecting = local.is_collecting();
     let configured = checker.config.action_of(finding.rule());
-    if configured == Action::Off && !collecting {
+    if configured == Action::Off && (!collecting || finding.rule().is_advice()) {
         return None;
     }
     local
@@ -104,35 +105,7 @@ pub(crate) fn violated<E: Engine>(
                 }
                 action => (action, None),
             };
-            let isolate = engine.isolate();
-            let describe = || {
-                // An isolate that is not current here may be busy on another thread, or on its way out.
-                let may_ask = match engine.entered() {
-                    Entered::Unknown => true,
-                    Entered::None => false,
-                    Entered::Isolate(current) => current == isolate,
-                };
-                let script = if may_ask {
-                    engine.script_frames()
-                } else {
-                    Vec::new()
-                };
-                Violation {
-                    finding: finding.map_places(|place| names::named(place, E::DIALECT.layer)),
-                    configured,
-                    note,
-                    thread: owners::thread_name(),
-                    isolate,
-                    callee: if may_ask { callee() } else { None },
-                    owner: match finding {
-                        Finding::WrongThread { .. } => owners::describe(isolate),
-                        _ => None,
-                    },
-                    handles: finding.handles(),
-                    trace: stack.keep(E::DIALECT.layer, script, checker.config.is_full_stack()),
-                    dialect: E::DIALECT,
-                }
-            };
+            let describe = || describe(engine, finding, &stack, note, callee);
             if collecting {
                 return local.push(describe()).map(Charge::Collected);
             }
@@ -146,13 +119,75 @@ pub(crate) fn violated<E: Engine>(
                 }
                 return charge;
             }
-            let recorded = checker.record(&finding, &stack, describe)?;
-            if action == Action::Log
-                && let Some(detail) = recorded.new
-            {
-                react::log(&detail.violation, recorded.count);
-            }
-            Some(Charge::Site(recorded.slot))
+            record(checker, action, &finding, &stack, describe)
         })
         .flatten()
+}
+
+/// Counts one occurrence, and logs it where it is the first of its cause.
+pub(crate) fn record(
+    checker: &Checker,
+    action: Action,
+    finding: &Finding,
+    stack: &Captured,
+    describe: impl FnOnce() -> Violation,
+) -> Option<Charge> {
+    let recorded = checker.record(finding, stack, describe)?;
+    if action == Action::Log
+        && let Some(detail) = recorded.new
+    {
+        react::log(&detail.violation, recorded.count);
+    }
+    Some(Charge::Site(recorded.slot))
+}
+
+/// All that is told of a finding. Asks the engine only where it may be asked: not of an isolate that is not current here, for
+/// it may be busy on another thread or on its way out; not in a collection; and not while it makes a handle, for what it
+/// is making it of may not move.
+pub(crate) fn describe<E: Engine>(
+    engine: E,
+    finding: Finding,
+    stack: &Captured,
+    note: Option<&'static str>,
+    callee: impl FnOnce() -> Option<String>,
+) -> Violation {
+    let isolate = engine.isolate();
+    let current = match engine.entered() {
+        Entered::Unknown => true,
+        Entered::None => false,
+        Entered::Isolate(current) => current == isolate,
+    };
+    let collecting = Local::with(|local| {
+        local
+            .existing_stack(isolate, |stack| stack.must_not_ask())
+            .unwrap_or(false)
+    });
+    let may_ask =
+        current && collecting == Some(false) && !matches!(finding, Finding::Sealed { .. });
+    let script = if may_ask {
+        engine.script_frames()
+    } else {
+        Vec::new()
+    };
+    let config = checker().map(|checker| &checker.config);
+    Violation {
+        finding: finding.map_places(|place| names::named(place, E::DIALECT.layer)),
+        configured: config.map_or(Action::Off, |config| config.action_of(finding.rule())),
+        note,
+        thread: owners::thread_name(),
+        isolate,
+        callee: if may_ask { callee() } else { None },
+        owner: match finding {
+            Finding::WrongThread { .. } => owners::describe(isolate),
+            _ => None,
+        },
+        handles: finding.handles(),
+        alive: if current { engine.handles() } else { None },
+        trace: stack.keep(
+            E::DIALECT.layer,
+            script,
+            config.is_some_and(|config| config.is_full_stack()),
+        ),
+        dialect: E::DIALECT,
+    }
 }

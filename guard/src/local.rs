@@ -1,6 +1,7 @@
 //! What belongs to one thread: its stacks, one for each isolate, and what a test collects.
 
 use crate::engine::IsolateId;
+use crate::entered::Entries;
 use crate::owners;
 use crate::place::Place;
 use crate::stack::Stack;
@@ -20,6 +21,8 @@ pub(crate) struct Local {
     collected: RefCell<Option<Vec<Violation>>>,
     /// That test asked for strict judgement.
     strict: Cell<bool>,
+    /// Isolates entered.
+    pub(crate) entries: Entries,
 }
 
 /// The stacks of one thread. There are one or two isolates on a thread, so a search is cheaper than a map.
@@ -39,6 +42,7 @@ impl Local {
             reporting: Cell::new(false),
             collected: RefCell::new(None),
             strict: Cell::new(false),
+            entries: Entries::new(),
         }
     }
 
@@ -85,6 +89,7 @@ impl Local {
         let mut stacks = self.stacks.try_borrow_mut().ok()?;
         let at = stacks.find(isolate)?;
         owners::forget(isolate);
+        self.entries.forget(isolate);
         let (_, stack) = stacks.all.remove(at);
         stacks.current = 0;
         Some(stack)

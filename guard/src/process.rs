@@ -4,7 +4,7 @@ use crate::checker::Checker;
 use crate::directives::{self, ConfigError, Help};
 use crate::local::Local;
 use crate::start::Start;
-use crate::{Config, Engine, InitError, Report, VARIABLE, react, sight};
+use crate::{Config, Engine, InitError, Report, Rule, VARIABLE, react, seal, sight};
 
 #[cfg(not(all(test, loom)))]
 static START: Start = Start::new();
@@ -99,6 +99,10 @@ pub(crate) fn announce<E: Engine>(engine: E) {
                         sight: &engine.sight(),
                     },
                 );
+                if checker.config.seals_turns() && seal::is_refused(checker, engine) {
+                    let action = checker.config.action_of(Rule::Sealed);
+                    react::say(tracing::Level::WARN, seal::Refusal(action));
+                }
             })
         });
     }

@@ -59,9 +59,15 @@ pub(crate) fn panic(violation: &Violation) {
     std::panic::panic_any(violation.to_string());
 }
 
-/// Writes the whole message to stderr and ends the process by SIGABRT. The sentence and both places are out before the
-/// stack is named, which reads files and allocates.
+/// Writes the whole message to stderr and ends the process by SIGABRT.
 pub(crate) fn abort(violation: &Violation) -> ! {
+    print(violation);
+    std::process::abort()
+}
+
+/// Writes the whole message to stderr. The sentence and both places are out before the stack is named, which reads files and
+/// allocates.
+pub(crate) fn print(violation: &Violation) {
     let mut stderr = RawStderr::new();
     stderr.print(format_args!(
         "handleguard: {}\n{}",
@@ -69,7 +75,6 @@ pub(crate) fn abort(violation: &Violation) -> ! {
         violation.details()
     ));
     stderr.print(violation.trace());
-    std::process::abort()
 }
 
 /// A line to the operator that is no violation: the start, a hint, a wrong configuration.

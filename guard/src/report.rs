@@ -1,8 +1,8 @@
 use crate::Violation;
 use crate::capture::MAX_FRAMES;
 use crate::frame::forget_symbols;
+use crate::sentence::Handles;
 use crate::trace::Line;
-use crate::violation::Handles;
 use std::fmt;
 use std::time::Duration;
 

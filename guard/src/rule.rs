@@ -8,28 +8,41 @@ pub enum Rule {
     MissingScope,
     /// A callback or turn ends with more handles in the enclosing scope than it found.
     OuterGrowth,
-    /// A scope closes that is not the innermost; or twice.
-    OutOfOrder,
-    /// A turn or an isolate ends with scopes open.
-    NeverClosed,
     /// A scope still open holds more handles than the user's budget. None is set by default.
     ScopeBudget,
-    /// A scope, callback or turn of an isolate begins on a thread that has not entered it.
+    /// A handle is made directly under a sealed turn, or with no scope at all. Turns are sealed where this rule was given an
+    /// action of its own.
+    Sealed,
+    /// A scope closes that is not the innermost; or twice.
+    OutOfOrder,
+    /// A turn ends, or an isolate ends or is left, with scopes open.
+    NeverClosed,
+    /// Something of an isolate begins on a thread that has not entered it, or leaves it there.
     WrongThread,
-    /// A scope, callback or turn of an isolate begins while another one is entered on the thread.
+    /// Something of an isolate begins while another one is entered on the thread, or the isolate is left then.
     WrongIsolate,
+    /// A callback or scope starts inside a GC callback, the first pass of a weak callback, or teardown.
+    InGc,
+    /// Advice, `off` unless asked for: a place whose scopes never held a handle.
+    RedundantScope,
+    /// The record and the engine's own level disagree: a limit of the checker, of which nobody is accused.
+    Desync,
 }
 
 impl Rule {
     /// All rules, in the order in which they are listed to the user.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 11] = [
         Self::MissingScope,
         Self::OuterGrowth,
+        Self::ScopeBudget,
+        Self::Sealed,
         Self::OutOfOrder,
         Self::NeverClosed,
-        Self::ScopeBudget,
         Self::WrongThread,
         Self::WrongIsolate,
+        Self::InGc,
+        Self::RedundantScope,
+        Self::Desync,
     ];
 
     /// The name used in `HANDLEGUARD`, in messages and in log fields.
@@ -37,11 +50,15 @@ impl Rule {
         match self {
             Self::MissingScope => "missing-scope",
             Self::OuterGrowth => "outer-growth",
+            Self::ScopeBudget => "scope-budget",
+            Self::Sealed => "sealed",
             Self::OutOfOrder => "out-of-order",
             Self::NeverClosed => "never-closed",
-            Self::ScopeBudget => "scope-budget",
             Self::WrongThread => "wrong-thread",
             Self::WrongIsolate => "wrong-isolate",
+            Self::InGc => "in-gc",
+            Self::RedundantScope => "redundant-scope",
+            Self::Desync => "desync",
         }
     }
 
@@ -54,16 +71,25 @@ impl Rule {
             Self::OuterGrowth => {
                 "a callback or turn ends with more handles in the enclosing scope than it found"
             }
-            Self::OutOfOrder => "a scope closes that is not the innermost; or twice",
-            Self::NeverClosed => "a turn or an isolate ends with scopes open",
             Self::ScopeBudget => "a scope still open holds more handles than scope-budget=<number>",
-            Self::WrongThread => {
-                "a scope, callback or turn of an isolate begins on a thread that has not entered it"
+            Self::Sealed => {
+                "a handle is made with no scope at all, or under a turn that this directive seals"
             }
-            Self::WrongIsolate => {
-                "a scope, callback or turn of an isolate begins while another one is entered"
+            Self::OutOfOrder => "a scope closes that is not the innermost; or twice",
+            Self::NeverClosed => "a turn ends, or an isolate ends or is left, with scopes open",
+            Self::WrongThread => "an isolate is used or left on a thread that has not entered it",
+            Self::WrongIsolate => "an isolate is used or left while another one is entered",
+            Self::InGc => {
+                "a callback or scope starts in a GC callback, a first-pass weak callback or teardown"
             }
+            Self::RedundantScope => "advice: a place whose scopes never held a handle",
+            Self::Desync => "the record and the engine's level disagree: our own limit",
         }
+    }
+
+    /// Whether it is `off` until it is asked for by name: advice, and no bug.
+    pub const fn is_advice(self) -> bool {
+        matches!(self, Self::RedundantScope)
     }
 
     /// The rule of that [`name`](Self::name).

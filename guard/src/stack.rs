@@ -19,7 +19,12 @@
 //! from it, are charged to that report ([`Swallowed`]); what is left at the end of a callback or a turn is
 //! [`OuterGrowth`](Finding::OuterGrowth).
 
-use crate::finding::{Ended, Finding, Open, Opener, ScopeKind, ScopeRef, TurnRef};
+mod exit;
+mod gc;
+mod level;
+mod seal;
+
+use crate::finding::{Ended, Finding, GcPhase, Open, Opener, ScopeKind, ScopeRef, TurnRef};
 use crate::{Place, Seen};
 
 /// Names one entry of a stack; given when it is pushed, never used again.
@@ -58,6 +63,8 @@ enum Kind {
     Scope(ScopeKind),
     Callback,
     Turn,
+    /// A scope that the engine has closed without our knowing: its own close, if it still comes, is silent.
+    Lost,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -102,6 +109,10 @@ struct Turn {
     explained: u64,
     /// The last callback reported in it, as long as nothing else was opened since.
     tail: Option<Charge>,
+    /// The phase of garbage collection that it is, if it is no turn of the loop.
+    gc: Option<GcPhase>,
+    /// The engine's level fell below what was noted of it: nobody is accused until it ends.
+    doubtful: bool,
 }
 
 /// Scopes that were popped by the close of a scope around them, so that their own close, if it still comes, is not told
@@ -127,6 +138,10 @@ pub struct Stack {
     turns_begun: u64,
     callbacks_begun: u64,
     strict: bool,
+    /// Collections under way, by the engine's own word.
+    collections: u32,
+    /// A disagreement with the engine was told of.
+    desync_told: bool,
 }
 
 impl Stack {
@@ -177,6 +192,7 @@ impl Stack {
     pub fn exposed(&self, level: Option<u32>) -> bool {
         let ours = self.depth == 0 && self.callbacks_in_turn == 0;
         match self.turns.last() {
+            Some(turn) if turn.doubtful => false,
             Some(turn) => match (level, turn.level) {
                 (Some(now), Some(then)) => now <= then,
                 _ => ours,
@@ -264,24 +280,29 @@ impl Stack {
             }
             return Some(Finding::ClosedTwice { number: id.0 });
         };
+        if matches!(self.frames[at].kind, Kind::Lost) {
+            self.remove(at);
+            return None;
+        }
         let closing = self.scope_ref(&self.frames[at])?;
+        let doubtful = self.turns.last().is_some_and(|turn| turn.doubtful);
         let open = self.frames[at + 1..]
             .iter()
             .rev()
             .find_map(|frame| match frame.kind {
                 Kind::Scope(_) => self.scope_ref(frame).map(Open::Scope),
                 Kind::Turn => self.turn_ref(frame.id).map(Open::Turn),
-                Kind::Callback => None,
+                Kind::Callback | Kind::Lost => None,
             });
         let inside = self.frames[at + 1..]
             .iter()
-            .filter(|frame| !matches!(frame.kind, Kind::Callback))
+            .filter(|frame| !matches!(frame.kind, Kind::Callback | Kind::Lost))
             .count();
         self.cut(at + 1);
         self.frames.pop();
         self.recount();
-        // Only callback guards forgotten inside: nothing that a scope could be in disorder with.
-        open.map(|open| Finding::OutOfOrder {
+        // Else only callback guards forgotten inside: nothing that a scope could be in disorder with.
+        open.filter(|_| !doubtful).map(|open| Finding::OutOfOrder {
             closing,
             open,
             between: inside - 1,
@@ -293,7 +314,9 @@ impl Stack {
     #[inline]
     pub fn begin_callback(&mut self, place: Place, seen: Seen) -> (FrameId, Option<Finding>) {
         let exposed = self.exposed(seen.level);
-        let opener = if exposed {
+        let opener = if self.forbidden().is_some() {
+            None
+        } else if exposed {
             Some(self.swallower(seen.level))
         } else if self.strict {
             self.hidden_by()
@@ -400,17 +423,21 @@ impl Stack {
             let Some(frame_at) = self.position(callback.id) else {
                 continue;
             };
-            self.frames.remove(frame_at);
-            let mut above = self.turns.iter_mut().filter(|turn| turn.barrier > frame_at);
+            self.remove(frame_at);
+            let mut above = self.turns.iter_mut().filter(|turn| turn.id > callback.id);
             if let Some(turn) = above.next() {
-                turn.barrier -= 1;
                 turn.outer_callbacks -= 1;
-            }
-            for turn in above {
-                turn.barrier -= 1;
             }
         }
         self.recount();
+    }
+
+    /// Takes one frame out from among the others.
+    fn remove(&mut self, at: usize) {
+        self.frames.remove(at);
+        for turn in self.turns.iter_mut().filter(|turn| turn.barrier > at) {
+            turn.barrier -= 1;
+        }
     }
 
     /// Whether the innermost callback began exposed, so that its end needs the count of handles.
@@ -424,6 +451,16 @@ impl Stack {
     pub fn begin_turn(&mut self, place: Place, seen: Seen) -> FrameId {
         let exposed = !self.turns.is_empty() && self.exposed(seen.level);
         self.turns_begun += 1;
+        self.push_turn(place, seen, None, exposed)
+    }
+
+    fn push_turn(
+        &mut self,
+        place: Place,
+        seen: Seen,
+        gc: Option<GcPhase>,
+        exposed: bool,
+    ) -> FrameId {
         let barrier = self.frames.len();
         let id = self.push(Kind::Turn, place, seen.level);
         self.turns.push(Turn {
@@ -438,6 +475,8 @@ impl Stack {
             exposed,
             explained: 0,
             tail: None,
+            gc,
+            doubtful: false,
         });
         self.depth = 0;
         self.callbacks_in_turn = 0;
@@ -451,24 +490,23 @@ impl Stack {
             return outcome;
         };
         let turn = self.turns[at];
-        let turn_ref = TurnRef {
-            number: turn.number,
-            place: turn.place,
-        };
+        let turn_ref = turn.as_ref();
         let ended = Ended::Turn;
         let leaked = match (seen.level, turn.level) {
             (Some(now), Some(then)) => Some(now.saturating_sub(then)),
             _ => None,
         };
-        outcome.findings = self.never_closed(turn.barrier + 1, seen.level, leaked, |scope| {
-            Finding::NeverClosed {
-                scope,
-                ended,
-                turn: Some(turn_ref),
-            }
-        });
+        if !turn.doubtful {
+            outcome.findings = self.never_closed(turn.barrier + 1, seen.level, leaked, |scope| {
+                Finding::NeverClosed {
+                    scope,
+                    ended,
+                    turn: Some(turn_ref),
+                }
+            });
+        }
         let grown = match (turn.handles, seen.handles) {
-            (Some(then), Some(now)) => now.saturating_sub(then),
+            (Some(then), Some(now)) if !turn.doubtful => now.saturating_sub(then),
             _ => 0,
         };
         let unexplained = grown.saturating_sub(turn.explained);
@@ -556,56 +594,13 @@ impl Stack {
         found
     }
 
-    /// Remembers that `levels` scopes opened above `barrier` stay open for good, so that they are told of once, and
-    /// named where later handles land in them.
-    fn keep_leaked(&mut self, barrier: usize, levels: u32, now: Option<u32>) {
-        self.leaked_levels += levels;
-        for turn in &mut self.turns {
-            turn.level = turn.level.map(|level| level + levels);
-        }
-        let turn = self.frames[barrier].id;
-        for frame in &mut self.frames[barrier..] {
-            frame.leaked |= frame.level <= now;
-        }
-        for orphan in &mut self.orphans {
-            orphan.leaked |= orphan.id > turn;
-        }
-        let innermost = self.frames[barrier..]
-            .iter()
-            .rev()
-            .find(|frame| matches!(frame.kind, Kind::Scope(_)) && frame.level == now);
-        self.leaked = innermost.copied();
-    }
-
-    /// An orphan closes after all: the level sinks below what was noted while it was open.
-    fn lower(&mut self, orphan: &Frame) {
-        if !orphan.raises_level() {
-            return;
-        }
-        let lower = |level: &mut Option<u32>| *level = level.map(|level| level.saturating_sub(1));
-        for turn in &mut self.turns {
-            if orphan.leaked || turn.id > orphan.id {
-                lower(&mut turn.level);
-            }
-        }
-        for later in self.frames.iter_mut().chain(&mut self.orphans) {
-            if later.id > orphan.id {
-                lower(&mut later.level);
-            }
-        }
-        if orphan.leaked {
-            self.leaked_levels = self.leaked_levels.saturating_sub(1);
-            self.leaked = self.leaked.filter(|leaked| leaked.id != orphan.id);
-        }
-    }
-
     /// The JavaScript caller whose scope alone encloses a callback that starts now.
     fn hidden_by(&self) -> Option<Opener> {
         for frame in self.frames.iter().rev() {
             match frame.kind {
                 Kind::Scope(ScopeKind::HandleScope | ScopeKind::EscapableHandleScope)
                 | Kind::Turn => return None,
-                Kind::Scope(_) => {}
+                Kind::Scope(_) | Kind::Lost => {}
                 Kind::Callback => return Some(Opener::Caller(frame.place)),
             }
         }
@@ -648,20 +643,14 @@ impl Stack {
     }
 
     fn current_turn(&self) -> Option<TurnRef> {
-        self.turns.last().map(|turn| TurnRef {
-            number: turn.number,
-            place: turn.place,
-        })
+        self.turns.last().map(Turn::as_ref)
     }
 
     fn turn_ref(&self, id: FrameId) -> Option<TurnRef> {
         self.turns
             .iter()
             .find(|turn| turn.id == id)
-            .map(|turn| TurnRef {
-                number: turn.number,
-                place: turn.place,
-            })
+            .map(Turn::as_ref)
     }
 
     fn scope_ref(&self, frame: &Frame) -> Option<ScopeRef> {
@@ -735,6 +724,14 @@ impl Frame {
 }
 
 impl Turn {
+    fn as_ref(&self) -> TurnRef {
+        TurnRef {
+            number: self.number,
+            place: self.place,
+            gc: self.gc,
+        }
+    }
+
     /// Handles grown since the turn began that nobody was told of, with `handles` alive now.
     fn unexplained(&self, handles: u64) -> Option<u64> {
         let grown = handles.saturating_sub(self.handles?);

@@ -1,4 +1,6 @@
-use crate::finding::{Ended, Finding, Open, Opener, ScopeRef};
+use crate::details::Details;
+use crate::finding::Finding;
+use crate::sentence::Sentence;
 use crate::trace::Trace;
 use crate::{Action, Dialect, IsolateId, Rule};
 use std::fmt;
@@ -19,6 +21,8 @@ pub struct Violation {
     /// Who used the isolate first, where another thread did.
     pub(crate) owner: Option<String>,
     pub(crate) handles: u64,
+    /// Handles alive in all open scopes at that moment.
+    pub(crate) alive: Option<u64>,
     pub(crate) trace: Trace,
     pub(crate) dialect: &'static Dialect,
 }
@@ -54,6 +58,11 @@ impl Violation {
         self.handles
     }
 
+    /// Handles alive in all open scopes of the isolate at that moment, where the engine tells.
+    pub fn alive(&self) -> Option<u64> {
+        self.alive
+    }
+
     /// The native stack.
     pub fn trace(&self) -> &Trace {
         &self.trace
@@ -77,345 +86,12 @@ impl fmt::Display for Violation {
     }
 }
 
-struct Sentence<'a>(&'a Finding);
-
-impl fmt::Display for Sentence<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: ", self.0.rule())?;
-        match self.0 {
-            Finding::MissingScope {
-                callback,
-                opener: Opener::Nothing,
-                ..
-            } => write!(f, "callback {callback} started with no HandleScope open"),
-            Finding::MissingScope {
-                callback,
-                opener: Opener::Caller(caller),
-                ..
-            } => write!(
-                f,
-                "callback {callback} started with no HandleScope of its own; only that of its JavaScript caller, in callback \
-                 {caller}, encloses it"
-            ),
-            Finding::MissingScope {
-                callback,
-                opener,
-                turn,
-            } => {
-                let since = if turn.is_some() {
-                    " since the turn began"
-                } else {
-                    ""
-                };
-                write!(
-                    f,
-                    "callback {callback} started with no HandleScope opened{since}; its handles stay in {}",
-                    The(opener)
-                )
-            }
-            Finding::OuterGrowth {
-                ended,
-                opener,
-                turn,
-                grown,
-            } => {
-                match ended {
-                    Ended::Callback(callback) => write!(f, "callback {callback}")?,
-                    Ended::Turn | Ended::Isolate => write!(f, "turn {}", turn.place)?,
-                }
-                write!(f, " left {} in {}", Handles(*grown), The(opener))
-            }
-            Finding::OutOfOrder { closing, open, .. } => {
-                write!(f, "{} closed while ", Opened(closing))?;
-                match open {
-                    Open::Scope(scope) => write!(f, "{}", Opened(scope))?,
-                    Open::Turn(turn) => write!(f, "turn {}", turn.place)?,
-                }
-                f.write_str(", which began inside it, is still open")
-            }
-            Finding::ClosedTwice { number } => {
-                write!(
-                    f,
-                    "scope #{number} closed, which is not open: closed twice, or after the scope around it"
-                )
-            }
-            Finding::NeverClosed { scope, ended, turn } => {
-                match (ended, turn) {
-                    (Ended::Turn, Some(turn)) => write!(f, "turn {} ended", turn.place)?,
-                    _ => f.write_str("isolate ended")?,
-                }
-                write!(f, " with {} still open", The(scope))
-            }
-            Finding::ScopeBudget {
-                scope,
-                held,
-                budget,
-            } => write!(
-                f,
-                "{} holds {} while still open, more than its budget of {budget}",
-                Opened(scope),
-                Handles(*held)
-            ),
-            Finding::WrongThread { beginning, place } => write!(
-                f,
-                "{beginning} {place} begins in an isolate that this thread has not entered"
-            ),
-            Finding::WrongIsolate {
-                beginning, place, ..
-            } => write!(
-                f,
-                "{beginning} {place} begins in an isolate that is not the current one of this thread"
-            ),
-        }
-    }
-}
-
-/// `the HandleScope `main` at file:line:column`.
-struct The<'a>(&'a Opener);
-
-impl fmt::Display for The<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Opener::Known(scope) => write!(f, "the {}", Opened(scope)),
-            Opener::Unseen => f.write_str("a HandleScope opened out of handleguard's sight"),
-            Opener::Nothing => f.write_str("no HandleScope"),
-            Opener::Caller(caller) => write!(
-                f,
-                "the HandleScope of the JavaScript caller in callback {caller}"
-            ),
-        }
-    }
-}
-
-/// `HandleScope `main` at file:line:column`.
-struct Opened<'a>(&'a ScopeRef);
-
-impl fmt::Display for Opened<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.0.kind, self.0.place)
-    }
-}
-
-/// `1 handle`, `2 handles`.
-pub(crate) struct Handles(pub(crate) u64);
-
-impl fmt::Display for Handles {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let plural = if self.0 == 1 { "" } else { "s" };
-        write!(f, "{} handle{plural}", self.0)
-    }
-}
-
-/// The number, kind and age of a scope, for a labelled line.
-struct Numbered<'a>(&'a ScopeRef);
-
-impl fmt::Display for Numbered<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ScopeRef {
-            number,
-            kind,
-            place,
-            turns_ago,
-        } = self.0;
-        write!(f, "{kind} #{number} {place}")?;
-        match turns_ago {
-            0 => Ok(()),
-            1 => f.write_str(", opened 1 turn ago"),
-            n => write!(f, ", opened {n} turns ago"),
-        }
-    }
-}
-
-struct Details<'a>(&'a Violation);
-
-impl fmt::Display for Details<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut line = |label: &str, value: fmt::Arguments<'_>| writeln!(f, "{label:>14}: {value}");
-        let violation = self.0;
-        let finding = &violation.finding;
-        let scope_line = |opener: &Opener,
-                          line: &mut dyn FnMut(&str, fmt::Arguments<'_>) -> fmt::Result,
-                          label| match opener {
-            Opener::Known(scope) => line(label, format_args!("{}", Numbered(scope))),
-            Opener::Unseen => line(
-                label,
-                format_args!("a HandleScope opened without a guard of handleguard"),
-            ),
-            Opener::Nothing => line(
-                label,
-                format_args!("nothing: no HandleScope is open that handleguard can see"),
-            ),
-            Opener::Caller(caller) => line(
-                "hidden by",
-                format_args!(
-                    "the scope that the engine opened for a JavaScript caller, in callback {caller}"
-                ),
-            ),
-        };
-        match finding {
-            Finding::MissingScope {
-                callback, opener, ..
-            } => {
-                line("callback", format_args!("{callback}"))?;
-                if let Some(callee) = &violation.callee {
-                    line("calls", format_args!("{callee}"))?;
-                }
-                scope_line(opener, &mut line, "swallowed by")?;
-            }
-            Finding::OuterGrowth { ended, opener, .. } => {
-                if let Ended::Callback(callback) = ended {
-                    line("callback", format_args!("{callback}"))?;
-                }
-                scope_line(opener, &mut line, "swallowed by")?;
-            }
-            Finding::OutOfOrder {
-                closing,
-                open,
-                between,
-            } => {
-                line("closing", format_args!("{}", Numbered(closing)))?;
-                match open {
-                    Open::Scope(scope) => line("still open", format_args!("{}", Numbered(scope)))?,
-                    Open::Turn(turn) => line(
-                        "still open",
-                        format_args!("turn #{} {}", turn.number, turn.place),
-                    )?,
-                }
-                if *between > 0 {
-                    line("note", format_args!("{between} more in between"))?;
-                }
-            }
-            Finding::ClosedTwice { .. } => {}
-            Finding::ScopeBudget { scope, .. } => {
-                line("scope", format_args!("{}", Numbered(scope)))?;
-            }
-            Finding::WrongThread { beginning, place } => {
-                line("begins", format_args!("{beginning} {place}"))?;
-                if let Some(owner) = &violation.owner {
-                    line("used before", format_args!("by {owner}"))?;
-                }
-            }
-            Finding::WrongIsolate {
-                beginning,
-                place,
-                entered,
-            } => {
-                line("begins", format_args!("{beginning} {place}"))?;
-                line("current", format_args!("isolate {entered}"))?;
-            }
-            Finding::NeverClosed { scope, .. } => scope_line(scope, &mut line, "still open")?,
-        }
-        match finding {
-            Finding::OutOfOrder { .. } => {}
-            _ => {
-                if let Some(turn) = finding.turn() {
-                    line("turn", format_args!("#{} {}", turn.number, turn.place))?;
-                }
-            }
-        }
-        line("thread", format_args!("{}", violation.thread))?;
-        line("isolate", format_args!("{}", violation.isolate))?;
-        line(
-            "rule",
-            format_args!("{}={}", finding.rule(), violation.configured),
-        )?;
-        if let Finding::MissingScope {
-            opener: Opener::Caller(_),
-            ..
-        } = finding
-        {
-            line(
-                "note",
-                format_args!(
-                    "strict: judged as if it had come straight from the loop, where nothing would enclose it"
-                ),
-            )?;
-        }
-        if let Some(note) = violation.note {
-            line("note", format_args!("{} {note}", violation.configured))?;
-        }
-        let open_scope = violation.dialect.open_scope;
-        match finding {
-            Finding::MissingScope { callback, .. } => match callback.name {
-                Some(name) => line(
-                    "help",
-                    format_args!("open a scope on entry to `{name}`: `{open_scope}`"),
-                )?,
-                None => line(
-                    "help",
-                    format_args!("open a scope before the call: `{open_scope}`"),
-                )?,
-            },
-            Finding::OuterGrowth { .. } => line(
-                "help",
-                format_args!(
-                    "open a scope before the first handle is made, and escape none that nobody uses: `{open_scope}`"
-                ),
-            )?,
-            Finding::OutOfOrder { .. } => line(
-                "help",
-                format_args!(
-                    "close scopes in the reverse order of opening: keep each as a local of one block, not in a field or a `Box`"
-                ),
-            )?,
-            Finding::ClosedTwice { .. } => line(
-                "help",
-                format_args!("close each scope once: do not copy what owns it"),
-            )?,
-            Finding::ScopeBudget { .. } => line(
-                "help",
-                format_args!(
-                    "open a scope for each round of the loop that makes them: `{open_scope}`"
-                ),
-            )?,
-            Finding::WrongThread { .. } => line(
-                "help",
-                format_args!(
-                    "enter the isolate on this thread first, once the other has left it (`Isolate::enter`, `exit`)"
-                ),
-            )?,
-            Finding::WrongIsolate { .. } => line(
-                "help",
-                format_args!(
-                    "enter the isolate first, and leave it before the other goes on (`Isolate::enter`, `exit`)"
-                ),
-            )?,
-            Finding::NeverClosed { .. } => line(
-                "help",
-                format_args!(
-                    "let the scope end with its block: no `mem::forget`, and no way out that skips its close"
-                ),
-            )?,
-        }
-        line(
-            "backtrace",
-            format_args!(
-                "{}",
-                match finding {
-                    Finding::MissingScope { .. } => "of the callback",
-                    Finding::OuterGrowth {
-                        ended: Ended::Callback(_),
-                        ..
-                    } => "of the end of the callback",
-                    Finding::OuterGrowth { .. } => "of the end of the turn",
-                    Finding::OutOfOrder { .. } | Finding::ClosedTwice { .. } => "of the close",
-                    Finding::ScopeBudget { .. } => "of where it was found over",
-                    Finding::WrongThread { .. } | Finding::WrongIsolate { .. } =>
-                        "of the beginning",
-                    Finding::NeverClosed { turn: Some(_), .. } => "of the end of the turn",
-                    Finding::NeverClosed { .. } => "of the end of the isolate",
-                }
-            ),
-        )
-    }
-}
-
 /// What no guard can be made to violate; all else is in `tests/messages.rs`.
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::Place;
-    use crate::finding::{Beginning, ScopeKind, TurnRef};
+    use crate::finding::{Beginning, Ended, Opener, ScopeKind, ScopeRef, TurnRef};
 
     fn message(finding: Finding, note: Option<&'static str>) -> String {
         let violation = crate::tests::violation(finding, note);
@@ -557,6 +233,7 @@ caller, in callback `on_message` at FILE, encloses it
             turn: TurnRef {
                 number: 3,
                 place: Place::here("uv_run"),
+                gc: None,
             },
             grown: 2,
         };

@@ -110,6 +110,23 @@ pub trait GuardedIsolate {
     /// `Isolate::perform_microtask_checkpoint`, as a callback.
     #[track_caller]
     fn guarded_perform_microtask_checkpoint(&mut self);
+
+    /// `Isolate::enter`, noted: what is open when it is left again is reported.
+    ///
+    /// # Safety
+    ///
+    /// As of `Isolate::enter`: each is followed by one exit, on the same thread.
+    #[track_caller]
+    unsafe fn guarded_enter(&self);
+
+    /// `Isolate::exit`, judged: by `wrong-isolate` and `wrong-thread`, if the isolate is not the current one of this thread, and
+    /// by `never-closed`, if scopes opened since [`guarded_enter`](Self::guarded_enter) are still open.
+    ///
+    /// # Safety
+    ///
+    /// As of `Isolate::exit`: the isolate was entered on this thread, and is its current one.
+    #[track_caller]
+    unsafe fn guarded_exit(&self);
 }
 
 impl GuardedIsolate for v8::Isolate {
@@ -119,6 +136,22 @@ impl GuardedIsolate for v8::Isolate {
         let place = Place::here("Isolate::perform_microtask_checkpoint");
         let _callback = callback_at(V8::of(self), place, || None);
         self.perform_microtask_checkpoint();
+    }
+
+    #[inline]
+    #[track_caller]
+    unsafe fn guarded_enter(&self) {
+        // SAFETY: the caller's promise.
+        unsafe { self.enter() };
+        handleguard::enter(V8::of(self), Place::here("Isolate::enter"));
+    }
+
+    #[inline]
+    #[track_caller]
+    unsafe fn guarded_exit(&self) {
+        handleguard::exit(V8::of(self), Place::here("Isolate::exit"));
+        // SAFETY: the caller's promise.
+        unsafe { self.exit() };
     }
 }
 

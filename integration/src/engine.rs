@@ -1,6 +1,8 @@
 use crate::calibrate::{self, Refused};
 use crate::ffi::{self, RawIsolate};
 use crate::script;
+use crate::seal;
+use handleguard::stack::FrameId;
 use handleguard::{Dialect, Engine, Entered, IsolateId, Layer, ScriptFrame, Sight};
 use once_cell::race::OnceBox;
 use std::ptr;
@@ -45,6 +47,19 @@ impl V8 {
         // differs does not compile.
         let isolate: *mut RawIsolate = unsafe { std::mem::transmute(isolate.as_raw_isolate_ptr()) };
         Self { isolate }
+    }
+
+    /// The isolate at that address.
+    ///
+    /// # Safety
+    ///
+    /// It is live, and the value is not used once it is disposed.
+    pub(crate) unsafe fn from_raw(isolate: *mut RawIsolate) -> Self {
+        Self { isolate }
+    }
+
+    pub(crate) fn as_raw(self) -> *mut RawIsolate {
+        self.isolate
     }
 
     /// The function that is called, as a stack trace of JavaScript would have it.
@@ -118,6 +133,16 @@ impl Engine for V8 {
         } else {
             Entered::Isolate(IsolateId(current.addr()))
         }
+    }
+
+    fn seal(self, turn: FrameId) -> bool {
+        // SAFETY: a value of this type names a live isolate of this thread.
+        unsafe { seal::seal(self.isolate, turn) }
+    }
+
+    fn unseal(self, turn: FrameId) {
+        // SAFETY: as above; the guard of the turn ends before the isolate.
+        unsafe { seal::unseal(self.isolate, turn) }
     }
 
     fn script_frames(self) -> Vec<ScriptFrame> {

@@ -1,9 +1,16 @@
 //! V8's own functions that the v8 crate links and does not bind.
 
-use std::ffi::{c_int, c_void};
+use std::ffi::{c_char, c_int, c_void};
 
 /// V8's isolate; only its address is used here.
 pub(crate) type RawIsolate = c_void;
+
+/// Room for a C++ `v8::SealHandleScope`: the isolate, and V8's `limit` and `sealed_level` of the moment before
+/// (`v8-local-handle.h`, `class SealHandleScope`). It may be moved: nothing points at it.
+pub(crate) type SealBuffer = [usize; 4];
+
+/// What V8 calls before it ends the process (`v8-callbacks.h`, `FatalErrorCallback`): where, and why.
+pub(crate) type FatalErrorCallback = unsafe extern "C" fn(*const c_char, *const c_char);
 
 /// Room for a C++ `v8::HandleScope`: three words, and a fourth in builds with `V8_ENABLE_CHECKS`
 /// (`v8-local-handle.h`, `class HandleScope`). Words 1 and 2 are V8's `next` and `limit` of the moment before.
@@ -21,6 +28,28 @@ unsafe extern "C" {
         link_name = "?NumberOfHandles@HandleScope@v8@@SAHPEAVIsolate@2@@Z"
     )]
     pub(crate) fn number_of_handles(isolate: *mut RawIsolate) -> c_int;
+
+    /// `SealHandleScope::SealHandleScope(Isolate*)` (`api.cc`): no handle can be made until a `HandleScope` is opened.
+    #[cfg_attr(not(windows), link_name = "_ZN2v815SealHandleScopeC1EPNS_7IsolateE")]
+    #[cfg_attr(windows, link_name = "??0SealHandleScope@v8@@QEAA@PEAVIsolate@1@@Z")]
+    pub(crate) fn seal(buffer: *mut SealBuffer, isolate: *mut RawIsolate);
+
+    /// `SealHandleScope::~SealHandleScope()` (`api.cc`): puts back what the constructor saved.
+    #[cfg_attr(not(windows), link_name = "_ZN2v815SealHandleScopeD1Ev")]
+    #[cfg_attr(windows, link_name = "??1SealHandleScope@v8@@QEAA@XZ")]
+    pub(crate) fn unseal(buffer: *mut SealBuffer);
+
+    /// `Isolate::SetFatalErrorHandler(FatalErrorCallback)` (`v8-isolate.h`): called in place of V8's own words and abort
+    /// (`api.cc`, `Utils::ReportApiFailure`).
+    #[cfg_attr(
+        not(windows),
+        link_name = "_ZN2v87Isolate20SetFatalErrorHandlerEPFvPKcS2_E"
+    )]
+    #[cfg_attr(
+        windows,
+        link_name = "?SetFatalErrorHandler@Isolate@v8@@QEAAXP6AXPEBD0@Z@Z"
+    )]
+    pub(crate) fn set_fatal_error_handler(isolate: *mut RawIsolate, handler: FatalErrorCallback);
 
     /// Constructs a `HandleScope` in `buffer` (the v8 crate's `binding.cc`).
     pub(crate) fn v8__HandleScope__CONSTRUCT(buffer: *mut ScopeBuffer, isolate: *mut RawIsolate);

@@ -56,10 +56,12 @@ mod calibrate;
 mod call;
 mod engine;
 mod ffi;
+mod gc;
 mod guards;
 mod macros;
 mod make_callback;
 mod script;
+mod seal;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod watch;
@@ -68,10 +70,12 @@ pub use call::{
     GuardedFunction, GuardedIsolate, GuardedMicrotaskQueue, GuardedModule, GuardedScript,
 };
 pub use engine::{V8, handles, level};
+pub use gc::gc_guard;
 pub use guards::{callback_guard, scope_guard, turn_guard};
 pub use make_callback::make_callback;
 
 pub use handleguard;
+pub use handleguard::finding::GcPhase;
 
 /// What the macros expand to.
 #[doc(hidden)]

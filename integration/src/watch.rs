@@ -1,4 +1,5 @@
-use crate::V8;
+use crate::{V8, gc, seal};
+use handleguard::Action;
 use std::cell::Cell;
 
 thread_local! {
@@ -38,5 +39,10 @@ pub(crate) fn watch(isolate: &mut v8::Isolate) -> V8 {
 fn keep(isolate: &mut v8::Isolate, engine: V8) {
     if isolate.get_slot::<Watch>().is_none() {
         isolate.set_slot(Watch(engine));
+        gc::listen(isolate);
+        if handleguard::action_of_sealed() != Action::Off {
+            // SAFETY: of a live isolate that this thread has in its hands.
+            unsafe { seal::report_before_v8_ends(engine.as_raw()) };
+        }
     }
 }

@@ -183,5 +183,6 @@ pub(super) fn turn(number: u64, name: &'static str) -> TurnRef {
     TurnRef {
         number,
         place: place(name),
+        gc: None,
     }
 }

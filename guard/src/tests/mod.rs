@@ -5,6 +5,8 @@ mod host;
 #[cfg(not(loom))]
 mod stack;
 #[cfg(not(loom))]
+mod stack_phases;
+#[cfg(not(loom))]
 mod stack_properties;
 
 #[cfg(loom)]
@@ -28,6 +30,7 @@ pub(crate) fn violation(finding: Finding, note: Option<&'static str>) -> Violati
         callee: None,
         owner: None,
         handles: finding.handles(),
+        alive: None,
         trace: Trace::new(&[], false, Fake::DIALECT.layer, Vec::new(), false),
         dialect: Fake::DIALECT,
     }

@@ -65,7 +65,10 @@ impl Engine for Fake {
 pub fn on(action: impl Fn(Rule) -> &'static str) -> String {
     let rules: Vec<String> = Rule::ALL
         .iter()
-        .map(|&rule| format!("{rule}={}", action(rule)))
+        .map(|&rule| match rule.is_advice() {
+            true => format!("{rule}=off"),
+            false => format!("{rule}={}", action(rule)),
+        })
         .collect();
     format!(
         "on: {}; sees stacks (...), level (set by the test), handles (set by the test); does not see hooks (not in a test)",

@@ -27,6 +27,10 @@ fn normalised(text: &str) -> String {
         in_backtrace = label.trim() == "backtrace";
         lines.push(match label.trim() {
             "isolate" => format!("{label}: <address>"),
+            "swallowed by" => match line.rsplit_once("; ") {
+                Some((line, _alive)) => format!("{}; <n> handles alive now", without_lines(line)),
+                None => line.to_owned(),
+            },
             "thread" => format!("{label}: <thread>"),
             _ => without_lines(line),
         });
@@ -67,7 +71,7 @@ handleguard: missing-scope: callback `on_close` at tests/tests/v8/death.rs:LL:CC
 since the turn began; its handles stay in the HandleScope `v8::death::bug_phase` at tests/tests/v8/death.rs:LL:CC
       callback: `on_close` at tests/tests/v8/death.rs:LL:CC
          calls: onClose (handlers.js:1:18)
-  swallowed by: HandleScope #1 `v8::death::bug_phase` at tests/tests/v8/death.rs:LL:CC, opened 1 turn ago
+  swallowed by: HandleScope #1 `v8::death::bug_phase` at tests/tests/v8/death.rs:LL:CC, opened 1 turn ago; <n> handles alive now
           turn: #1 `event loop` at tests/tests/v8/death.rs:LL:CC
         thread: <thread>
        isolate: <address>
@@ -136,8 +140,8 @@ fn the_start_up_line_says_what_is_seen_and_what_is_not() {
     assert_eq!(
         format!("{before}, byte <offset> {after}"),
         format!(
-            "handleguard: on: missing-scope=abort outer-growth=log out-of-order=log never-closed=log \
-             scope-budget=log wrong-thread=log wrong-isolate=log; sees stacks (by \
+            "handleguard: on: missing-scope=abort outer-growth=log scope-budget=log sealed=log out-of-order=log \
+             never-closed=log wrong-thread=log wrong-isolate=log in-gc=log redundant-scope=off desync=log; sees stacks (by \
              unwind tables, and by frame pointers across JavaScript), level (V8 {version}, byte <offset> of the isolate), handles \
              (exact, by HandleScope::NumberOfHandles); does not see hooks (only what uses handleguard's own macros and \
              calls is named; V8's level covers the rest)"

@@ -190,8 +190,8 @@ fn a_handle_escaped_into_the_root_scope_is_found() {
 fn scopes_closed_in_the_wrong_order_are_named_both() {
     host(|scope| {
         let violations = testing::run(|| {
-            let outer = scope_guard(scope, ScopeKind::HandleScope, "outer");
-            let inner = scope_guard(scope, ScopeKind::HandleScope, "inner");
+            let outer = boxed_scope(scope, "outer");
+            let inner = boxed_scope(scope, "inner");
             drop(outer);
             drop(inner);
         })
@@ -203,24 +203,24 @@ fn scopes_closed_in_the_wrong_order_are_named_both() {
         assert_eq!(closing.place.name, Some("outer"));
         assert!(matches!(open, Open::Scope(scope) if scope.place.name == Some("inner")));
         testing::assert_clean(|| {
-            let _outer = scope_guard(scope, ScopeKind::HandleScope, "outer");
-            let _inner = scope_guard(scope, ScopeKind::HandleScope, "inner");
+            let _outer = boxed_scope(scope, "outer");
+            let _inner = boxed_scope(scope, "inner");
         });
     });
 }
 
-/// Opens a V8 scope, with its guard, that nobody closes: a scope in a box that is leaked.
-fn leak_scope(isolate: &mut v8::Isolate) {
-    // SAFETY: the same isolate, which the tests keep alive for as long as anything can touch the scope: nothing does.
+/// Opens a V8 scope in a box, with its guard, for the caller to close in whatever order.
+fn boxed_scope(isolate: &mut v8::Isolate, name: &'static str) -> impl Sized + use<> {
+    // SAFETY: the same isolate, which the tests keep alive for longer than the scope.
     let isolate: &'static mut v8::Isolate = unsafe { &mut *(isolate as *mut _) };
-    let storage = Box::leak(Box::new(v8::HandleScope::new(isolate)));
-    // SAFETY: leaked, so it never moves.
-    let mut scope = unsafe { Pin::new_unchecked(storage) }.init();
-    std::mem::forget(scope_guard(
-        &mut scope,
-        ScopeKind::HandleScope,
-        "leak_scope",
-    ));
+    let mut storage = Box::pin(v8::HandleScope::new(isolate));
+    let guard = scope_guard(&mut storage.as_mut().init(), ScopeKind::HandleScope, name);
+    (guard, storage)
+}
+
+/// Opens a V8 scope, with its guard, that nobody closes.
+fn leak_scope(isolate: &mut v8::Isolate) {
+    std::mem::forget(boxed_scope(isolate, "leak_scope"));
 }
 
 #[test]

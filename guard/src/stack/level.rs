@@ -1,0 +1,88 @@
+//! Where the engine's level and the record part ways: scopes that stay open for good, closes that come late, and closes
+//! that nobody told us of.
+
+use super::{Frame, Kind, Stack};
+use crate::finding::Finding;
+
+impl Stack {
+    /// Compares the record with the engine's level, as it is outside of what begins or ends now. The level cannot be lower than
+    /// inside the innermost frame of the record: if it is, a scope was closed behind our back. Told of once; the record follows
+    /// the engine, and nobody is accused of anything in the turns that are open.
+    #[inline]
+    pub fn agree(&mut self, level: Option<u32>) -> Option<Finding> {
+        let level = level?;
+        let recorded = self.frames.last()?.level?;
+        if level >= recorded {
+            return None;
+        }
+        self.follow(level, recorded)
+    }
+
+    #[cold]
+    fn follow(&mut self, level: u32, recorded: u32) -> Option<Finding> {
+        let innermost = self.frames.last()?.place;
+        for frame in &mut self.frames {
+            if frame.level > Some(level) {
+                if matches!(frame.kind, Kind::Scope(_)) {
+                    frame.kind = Kind::Lost;
+                }
+                frame.level = Some(level);
+            }
+        }
+        for turn in &mut self.turns {
+            turn.doubtful = true;
+            turn.level = turn.level.map(|then| then.min(level));
+        }
+        self.leaked = self.leaked.filter(|leaked| leaked.level <= Some(level));
+        self.leaked_levels = self.leaked_levels.min(level);
+        self.recount();
+        (!std::mem::replace(&mut self.desync_told, true)).then_some(Finding::Desync {
+            recorded,
+            level,
+            innermost,
+        })
+    }
+
+    /// Remembers that `levels` scopes opened above `barrier` stay open for good, so that they are told of once, and
+    /// named where later handles land in them.
+    pub(super) fn keep_leaked(&mut self, barrier: usize, levels: u32, now: Option<u32>) {
+        self.leaked_levels += levels;
+        for turn in &mut self.turns {
+            turn.level = turn.level.map(|level| level + levels);
+        }
+        let turn = self.frames[barrier].id;
+        for frame in &mut self.frames[barrier..] {
+            frame.leaked |= frame.level <= now;
+        }
+        for orphan in &mut self.orphans {
+            orphan.leaked |= orphan.id > turn;
+        }
+        let innermost = self.frames[barrier..]
+            .iter()
+            .rev()
+            .find(|frame| matches!(frame.kind, Kind::Scope(_)) && frame.level == now);
+        self.leaked = innermost.copied();
+    }
+
+    /// An orphan closes after all: the level sinks below what was noted while it was open.
+    pub(super) fn lower(&mut self, orphan: &Frame) {
+        if !orphan.raises_level() {
+            return;
+        }
+        let lower = |level: &mut Option<u32>| *level = level.map(|level| level.saturating_sub(1));
+        for turn in &mut self.turns {
+            if orphan.leaked || turn.id > orphan.id {
+                lower(&mut turn.level);
+            }
+        }
+        for later in self.frames.iter_mut().chain(&mut self.orphans) {
+            if later.id > orphan.id {
+                lower(&mut later.level);
+            }
+        }
+        if orphan.leaked {
+            self.leaked_levels = self.leaked_levels.saturating_sub(1);
+            self.leaked = self.leaked.filter(|leaked| leaked.id != orphan.id);
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! Sealed turns: V8's own `SealHandleScope`, and what happens when a handle is made under one, or with no scope at all.
+//!
+//! V8 refuses such a handle by ending the process (`handles.cc`, `HandleScope::Extend`), with one text for both cases and
+//! no stack. [`on_fatal_error`] has handleguard's report come first.
+
+use crate::V8;
+use crate::ffi::{self, RawIsolate, SealBuffer};
+use handleguard::stack::FrameId;
+use std::cell::RefCell;
+use std::ffi::{CStr, c_char};
+use std::io::Write;
+
+thread_local! {
+    /// The seals of this thread's turns, in order of sealing.
+    static SEALS: RefCell<Vec<Seal>> = const { RefCell::new(Vec::new()) };
+}
+
+struct Seal {
+    isolate: *mut RawIsolate,
+    turn: FrameId,
+    buffer: SealBuffer,
+}
+
+/// Seals `isolate` for `turn`. False if the thread's locals are gone.
+///
+/// # Safety
+///
+/// `isolate` is a live isolate of this thread.
+pub(crate) unsafe fn seal(isolate: *mut RawIsolate, turn: FrameId) -> bool {
+    let mut buffer = SealBuffer::default();
+    SEALS
+        .try_with(|seals| {
+            let Ok(mut seals) = seals.try_borrow_mut() else {
+                return false;
+            };
+            // SAFETY: the caller's promise; the buffer has room, and may be moved (`SealBuffer`).
+            unsafe { ffi::seal(&raw mut buffer, isolate) };
+            seals.push(Seal {
+                isolate,
+                turn,
+                buffer,
+            });
+            true
+        })
+        .unwrap_or(false)
+}
+
+/// Lifts the seal of `turn`, and of the turns inside it that were never lifted; none, if a rescue has.
+///
+/// # Safety
+///
+/// `isolate` is a live isolate of this thread.
+pub(crate) unsafe fn unseal(isolate: *mut RawIsolate, turn: FrameId) {
+    // SAFETY: the caller's promise.
+    unsafe { lift(|seal| seal.isolate == isolate && seal.turn >= turn) }
+}
+
+/// Lifts the seals that `which` holds for, innermost first.
+///
+/// # Safety
+///
+/// They are of live isolates.
+unsafe fn lift(which: impl Fn(&Seal) -> bool) {
+    let _ = SEALS.try_with(|seals| {
+        let Ok(mut seals) = seals.try_borrow_mut() else {
+            return;
+        };
+        while let Some(at) = seals.iter().rposition(&which) {
+            let mut seal = seals.remove(at);
+            // SAFETY: constructed by `seal`, destroyed here once, and the isolate lives by the caller's promise.
+            unsafe { ffi::unseal(&raw mut seal.buffer) };
+        }
+    });
+}
+
+/// Has handleguard's report come before V8's last words in `isolate`.
+///
+/// # Safety
+///
+/// `isolate` is a live isolate of this thread.
+pub(crate) unsafe fn report_before_v8_ends(isolate: *mut RawIsolate) {
+    // SAFETY: the caller's promise; the handler lives for ever.
+    unsafe { ffi::set_fatal_error_handler(isolate, on_fatal_error) }
+}
+
+/// V8's own behaviour, after the report of a handle that it refused: it prints the same lines and aborts (`api.cc`,
+/// `Utils::ReportApiFailure`).
+unsafe extern "C" fn on_fatal_error(location: *const c_char, message: *const c_char) {
+    let text = |text: *const c_char| {
+        if text.is_null() {
+            return c"";
+        }
+        // SAFETY: V8 hands C strings (`v8-callbacks.h`, `FatalErrorCallback`), and they outlive this call, which does not
+        // return.
+        unsafe { CStr::from_ptr::<'static>(text) }
+    };
+    let (location, message) = (text(location), text(message));
+    // SAFETY: reads a thread-local of V8.
+    let current = unsafe { ffi::v8__Isolate__GetCurrent() };
+    if location == c"v8::HandleScope::CreateHandle()" && !current.is_null() {
+        // SAFETY: the current isolate of this thread is live, and V8 stands still below this call.
+        let engine = unsafe { V8::from_raw(current) };
+        let _dies = handleguard::handle_refused(engine, false);
+    }
+    let _ = writeln!(
+        std::io::stderr(),
+        "\n#\n# Fatal error in {}\n# {}\n#\n",
+        location.to_string_lossy(),
+        message.to_string_lossy()
+    );
+    std::process::abort();
+}
