@@ -72,16 +72,17 @@ pub enum GcPhase {
     Callback,
     /// A weak callback's first pass: it may drop what it holds of the object, and touch nothing of the engine.
     FirstPass,
-    /// A weak callback's second pass, and so a finalizer: it may call JavaScript, in a scope of its own.
+    /// A weak callback's second pass, and so a finalizer: it may make handles, in a scope of its own. V8 runs it inside the
+    /// collection that it follows, with JavaScript forbidden: a call ends the process (`execution.cc`, `Invoke`).
     SecondPass,
     /// The isolate is being torn down.
     Teardown,
 }
 
 impl GcPhase {
-    /// Whether scopes and callbacks may start in it.
-    pub const fn may_run_script(self) -> bool {
-        matches!(self, Self::SecondPass)
+    /// Whether that may begin in it.
+    pub(crate) const fn allows(self, beginning: Beginning) -> bool {
+        matches!(self, Self::SecondPass) && !matches!(beginning, Beginning::Callback)
     }
 }
 

@@ -26,8 +26,8 @@ pub struct GcGuard<E: Engine> {
 /// Marks that native code begins which garbage collection started: a GC callback, a weak callback, a finalizer, teardown.
 ///
 /// Collection interrupts anything, so this is a barrier as a turn is: a scope of the code that it interrupted does not
-/// enclose what runs in it. In the [second pass](GcPhase::SecondPass) JavaScript may be called, in a scope of its own; in all
-/// other phases any scope, callback or turn that begins violates `in-gc`.
+/// enclose what runs in it. In the [second pass](GcPhase::SecondPass) handles may be made, in a scope of its own; a callback
+/// violates `in-gc` in any phase, and in all other phases any scope and any turn does too.
 ///
 /// # Panics and aborts
 ///

@@ -28,10 +28,10 @@ impl fmt::Display for Sentence<'_> {
                 opener,
                 turn,
             } => {
-                let since = match turn {
-                    Some(TurnRef { gc: None, .. }) => " since the turn began",
-                    Some(TurnRef { gc: Some(_), .. }) => " since the finalizer began",
-                    None => "",
+                let since = if turn.is_some() {
+                    " since the turn began"
+                } else {
+                    ""
                 };
                 write!(
                     f,

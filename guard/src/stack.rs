@@ -314,7 +314,8 @@ impl Stack {
     #[inline]
     pub fn begin_callback(&mut self, place: Place, seen: Seen) -> (FrameId, Option<Finding>) {
         let exposed = self.exposed(seen.level);
-        let opener = if self.forbidden().is_some() {
+        // No callback may begin in any phase: told of by `in_gc`.
+        let opener = if self.phase().is_some() {
             None
         } else if exposed {
             Some(self.swallower(seen.level))

@@ -6,12 +6,16 @@ mod calls;
 mod death;
 #[path = "v8/facts.rs"]
 mod facts;
+#[path = "v8/gc.rs"]
+mod gc;
 #[path = "v8/isolates.rs"]
 mod isolates;
 #[path = "v8/macros.rs"]
 mod macros;
 #[path = "v8/rules.rs"]
 mod rules;
+#[path = "v8/sealed.rs"]
+mod sealed;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 #[path = "v8/stacks.rs"]
 mod stacks;

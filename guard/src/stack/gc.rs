@@ -24,14 +24,15 @@ impl Stack {
 
     /// Whether the engine must not be asked for anything that makes a handle.
     pub fn must_not_ask(&self) -> bool {
-        self.collections > 0 || self.forbidden().is_some()
+        self.phase()
+            .is_some_and(|(phase, _)| phase != GcPhase::SecondPass)
     }
 
     /// The finding, if what begins now begins in a phase where it may not.
     #[inline]
     pub fn in_gc(&self, beginning: Beginning, place: Place) -> Option<Finding> {
-        let (phase, marked) = self.forbidden()?;
-        Some(Finding::InGc {
+        let (phase, marked) = self.phase()?;
+        (!phase.allows(beginning)).then_some(Finding::InGc {
             beginning,
             place,
             phase,
@@ -39,14 +40,11 @@ impl Stack {
         })
     }
 
-    /// The phase that the innermost frame belongs to, if nothing of the engine may begin in it.
+    /// The phase that the innermost frame belongs to, and where a guard marks it.
     #[inline]
-    pub(super) fn forbidden(&self) -> Option<(GcPhase, Option<Place>)> {
+    pub(super) fn phase(&self) -> Option<(GcPhase, Option<Place>)> {
         match self.turns.last() {
-            Some(turn) if turn.gc.is_some() => turn
-                .gc
-                .filter(|phase| !phase.may_run_script())
-                .map(|phase| (phase, Some(turn.place))),
+            Some(turn) if turn.gc.is_some() => turn.gc.map(|phase| (phase, Some(turn.place))),
             _ if self.collections > 0 => Some((GcPhase::Callback, None)),
             _ => None,
         }

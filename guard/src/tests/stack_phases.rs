@@ -2,7 +2,7 @@
 
 use super::host::{ALL, Host, LEVEL, NOTHING, known, place, turn};
 use crate::Rule;
-use crate::finding::{Beginning, Ended, Finding, GcPhase, Opener, ScopeKind, TurnRef};
+use crate::finding::{Beginning, Ended, Finding, GcPhase, Opener, ScopeKind};
 
 const SCOPE: Beginning = Beginning::Scope(ScopeKind::HandleScope);
 
@@ -39,7 +39,7 @@ fn what_begins_in_a_phase_that_may_not_run_script_is_reported() {
 }
 
 #[test]
-fn a_finalizer_may_call_script_in_a_scope_of_its_own() {
+fn a_finalizer_may_make_handles_in_a_scope_of_its_own() {
     for sees in [ALL, NOTHING] {
         let mut host = Host::new(sees);
         host.open("main");
@@ -50,9 +50,9 @@ fn a_finalizer_may_call_script_in_a_scope_of_its_own() {
             .stack
             .begin_gc(GcPhase::SecondPass, place("finalizer"), seen);
         assert_eq!(host.stack.in_gc(SCOPE, place("own")), None);
+        assert!(!host.stack.must_not_ask());
         let own = host.open("own");
-        let callback = host.begin_silent("on_gone");
-        host.end(callback);
+        host.make(2);
         host.close(own);
         assert_eq!(host.end_turn(finalizer), []);
         let callback = host.begin_silent("on_read");
@@ -63,28 +63,15 @@ fn a_finalizer_may_call_script_in_a_scope_of_its_own() {
 }
 
 #[test]
-fn the_scope_that_a_finalizer_interrupted_does_not_enclose_its_callback() {
-    for sees in [ALL, NOTHING] {
-        let mut host = Host::new(sees);
-        host.open("main");
-        host.begin_turn("uv_run");
-        host.open("interrupted");
-        let seen = host.seen();
-        host.stack
-            .begin_gc(GcPhase::SecondPass, place("finalizer"), seen);
-        let (_, found) = host.begin("on_gone");
-        assert_eq!(
-            found,
-            Some(Finding::MissingScope {
-                callback: place("on_gone"),
-                opener: known(3, "interrupted", 0),
-                turn: Some(TurnRef {
-                    gc: Some(GcPhase::SecondPass),
-                    ..turn(1, "finalizer")
-                }),
-            })
-        );
-    }
+fn a_finalizer_may_not_call_script() {
+    let mut host = Host::new(ALL);
+    host.open("main");
+    let seen = host.seen();
+    host.stack
+        .begin_gc(GcPhase::SecondPass, place("finalizer"), seen);
+    host.open("own");
+    let found = host.stack.in_gc(Beginning::Callback, place("on_gone"));
+    assert_eq!(found.map(|found| found.rule()), Some(Rule::InGc));
 }
 
 #[test]

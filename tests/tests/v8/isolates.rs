@@ -2,7 +2,7 @@
 
 use handleguard_tests::{function, start_v8};
 use handleguard_v8::handleguard::{Rule, depth};
-use handleguard_v8::{GuardedFunction, scope, testing, turn};
+use handleguard_v8::{GuardedFunction, GuardedIsolate, scope, testing, turn};
 
 /// Enters an isolate, and leaves it in the right order.
 struct Entered(*mut v8::Isolate);
@@ -189,4 +189,80 @@ fn isolates_on_several_threads_do_not_see_each_other() {
             });
         }
     });
+}
+
+#[test]
+fn an_isolate_left_while_another_is_current_is_found() {
+    start_v8();
+    let mut first = v8::Isolate::new(Default::default());
+    let mut second = v8::Isolate::new(Default::default());
+    let violations = testing::run(|| {
+        // SAFETY: that the order is wrong is the test. V8 makes current what was so before `first` was entered
+        // (`isolate.cc`, `Isolate::Exit`): `second`, which goes on in no way that depends on it.
+        unsafe {
+            first.guarded_enter();
+            second.guarded_enter();
+            first.guarded_exit();
+        }
+    })
+    .violations;
+    assert_eq!(rules(&violations), [Rule::WrongIsolate]);
+    assert!(
+        violations[0]
+            .to_string()
+            .contains(" leaves an isolate that is not the current one of this thread\n"),
+        "{}",
+        violations[0]
+    );
+    testing::assert_clean(|| {
+        // SAFETY: in order.
+        unsafe {
+            first.guarded_enter();
+            second.guarded_enter();
+            second.guarded_exit();
+            first.guarded_exit();
+        }
+    });
+    // V8's own record of what is entered is in disorder now, and the v8 crate would refuse to drop them.
+    std::mem::forget((first, second));
+}
+
+#[test]
+fn a_scope_open_where_its_isolate_is_left_is_found() {
+    start_v8();
+    let mut isolate = v8::Isolate::new(Default::default());
+    let address = &raw mut isolate;
+    let violations = testing::run(|| {
+        // SAFETY: entered here, left below.
+        unsafe { isolate.guarded_enter() };
+        scope!(let scope, &mut isolate);
+        // An early return that leaves the isolate while the scope is still on the stack (tangram #752).
+        // SAFETY: entered above; `isolate` is borrowed by the scope, which does not touch it meanwhile.
+        unsafe { (**address).guarded_exit() };
+        let _ = scope;
+    })
+    .violations;
+    assert_eq!(rules(&violations), [Rule::NeverClosed]);
+    let text = violations[0].to_string();
+    assert!(
+        text.contains("leaves the isolate with the HandleScope `"),
+        "{text}"
+    );
+    testing::assert_clean(|| {
+        // SAFETY: entered here, left below.
+        unsafe { isolate.guarded_enter() };
+        {
+            scope!(let scope, &mut isolate);
+            let _ = scope;
+        }
+        // SAFETY: entered above.
+        unsafe { isolate.guarded_exit() };
+    });
+}
+
+fn rules(violations: &[handleguard_v8::handleguard::Violation]) -> Vec<Rule> {
+    violations
+        .iter()
+        .map(|violation| violation.rule())
+        .collect()
 }

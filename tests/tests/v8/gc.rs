@@ -1,0 +1,231 @@
+//! What garbage collection starts is judged by itself, whatever it interrupted.
+
+use handleguard_tests::{child, function, host, is_child};
+use handleguard_v8::handleguard::finding::{Beginning, Finding};
+use handleguard_v8::handleguard::{Rule, Violation};
+use handleguard_v8::{GcPhase, GuardedFunction, gc_guard, scope, testing, turn};
+use std::cell::Cell;
+use std::ffi::c_void;
+use std::ptr;
+
+fn collect_garbage(isolate: &mut v8::Isolate) {
+    isolate.request_garbage_collection_for_testing(v8::GarbageCollectionType::Full);
+}
+
+/// What a GC callback of the host has to do with V8; it has no other way to say so.
+type Work = fn(&mut v8::Isolate);
+
+unsafe extern "C" fn gc_callback(
+    isolate: v8::UnsafeRawIsolatePtr,
+    _: v8::GCType,
+    _: v8::GCCallbackFlags,
+    work: *mut c_void,
+) {
+    // SAFETY: V8 hands the isolate that it collects.
+    let mut isolate = unsafe { v8::Isolate::from_raw_isolate_ptr(isolate) };
+    // SAFETY: `on_gc` passes a `Work`.
+    let work: Work = unsafe { std::mem::transmute(work) };
+    work(&mut isolate);
+}
+
+/// Runs `work` in each GC prologue callback while `f` runs.
+fn on_gc(isolate: &mut v8::Isolate, work: Work, f: impl FnOnce(&mut v8::Isolate)) {
+    let data = work as *mut c_void;
+    isolate.add_gc_prologue_callback(gc_callback, data, v8::GCType::kGCTypeAll);
+    f(isolate);
+    isolate.remove_gc_prologue_callback(gc_callback, data);
+}
+
+fn opens_a_scope(isolate: &mut v8::Isolate) {
+    scope!(let scope, isolate);
+    let _ = v8::Number::new(scope, 0.5);
+}
+
+thread_local! {
+    static COLLECTIONS: Cell<u32> = const { Cell::new(0) };
+}
+
+fn counts(_: &mut v8::Isolate) {
+    COLLECTIONS.with(|collections| collections.set(collections.get() + 1));
+}
+
+fn only(violations: &[Violation]) -> &Finding {
+    assert_eq!(rules(violations), [Rule::InGc]);
+    violations[0].finding()
+}
+
+#[test]
+fn a_scope_in_a_gc_callback_is_found_by_v8s_own_word() {
+    host!(scope, _context);
+    let violations = testing::run(|| on_gc(scope, opens_a_scope, collect_garbage)).violations;
+    let finding = only(&violations);
+    assert!(matches!(
+        finding,
+        Finding::InGc {
+            beginning: Beginning::Scope(_),
+            phase: GcPhase::Callback,
+            marked: None,
+            ..
+        }
+    ));
+    assert!(finding.place().unwrap().location.file().ends_with("gc.rs"));
+    testing::assert_clean(|| {
+        on_gc(scope, counts, collect_garbage);
+        // The work that the callback noted, done in a turn of its own.
+        turn!(scope, "after the collection");
+        opens_a_scope(scope);
+    });
+    assert!(COLLECTIONS.with(Cell::get) > 0);
+}
+
+#[test]
+fn a_scope_in_a_marked_phase_is_found_and_the_phase_named() {
+    host!(scope, _context);
+    for phase in [GcPhase::FirstPass, GcPhase::Teardown] {
+        let violations = testing::run(|| {
+            let _gc = gc_guard(scope, phase, "on_gone");
+            opens_a_scope(scope);
+        })
+        .violations;
+        let Finding::InGc {
+            phase: found,
+            marked: Some(marked),
+            ..
+        } = only(&violations)
+        else {
+            panic!("{}", violations[0]);
+        };
+        assert_eq!(*found, phase);
+        assert_eq!(marked.name, Some("on_gone"));
+        assert_eq!(violations[0].callee(), None, "V8 is not asked in there");
+    }
+}
+
+#[test]
+fn the_whole_message_of_in_gc() {
+    host!(scope, _context);
+    let violations = testing::run(|| {
+        let _gc = gc_guard(scope, GcPhase::FirstPass, "on_gone");
+        opens_a_scope(scope);
+    })
+    .violations;
+    let text = violations[0].to_string();
+    let line = text.lines().next().unwrap();
+    let file = file!();
+    let at = |name: &str| format!("`{name}` at {file}:");
+    assert!(
+        line.starts_with(&format!(
+            "handleguard: in-gc: HandleScope {}",
+            at("v8::gc::opens_a_scope")
+        )),
+        "{text}"
+    );
+    assert!(
+        line.contains(&format!(
+            " begins inside first-pass weak callback {}",
+            at("on_gone")
+        )),
+        "{text}"
+    );
+    assert!(
+        text.contains(
+            "          help: only note there what is to be done, and do it in a task or turn of its own, after the collection\n"
+        ),
+        "{text}"
+    );
+}
+
+/// Makes an object that nobody holds, with a finalizer that runs `work` in V8's second pass, and has it collected while a
+/// scope is open.
+fn finalized(scope: &mut v8::PinScope, work: impl FnOnce(&mut v8::Isolate) + 'static) {
+    let done = std::rc::Rc::new(Cell::new(false));
+    let weak = {
+        scope!(let scope, scope);
+        let object = v8::Object::new(scope);
+        let done = done.clone();
+        v8::Weak::with_finalizer(
+            scope,
+            object,
+            Box::new(move |isolate| {
+                work(isolate);
+                done.set(true);
+            }),
+        )
+    };
+    scope!(let interrupted, scope);
+    collect_garbage(interrupted);
+    assert!(done.get(), "the finalizer ran");
+    drop(weak);
+}
+
+#[test]
+fn a_finalizer_that_leaves_a_handle_is_found_under_any_scope() {
+    host!(scope, _context);
+    let violations = testing::run(|| {
+        turn!(scope, "loop");
+        scope!(let busy, scope);
+        finalized(busy, |isolate| {
+            let _gc = gc_guard(isolate, GcPhase::SecondPass, "finalizer");
+            // SAFETY: an isolate that V8 handed out; a callback scope opens no scope of V8's, which is the bug.
+            v8::callback_scope!(unsafe scope, &mut *isolate);
+            let _ = v8::Number::new(scope, 0.5);
+        });
+    })
+    .violations;
+    assert_eq!(rules(&violations), [Rule::OuterGrowth], "{violations:#?}");
+    assert_eq!(violations[0].handles(), 1);
+    let turn = violations[0].finding().turn().unwrap();
+    assert_eq!(turn.gc, Some(GcPhase::SecondPass));
+    assert!(
+        violations[0].to_string().starts_with(
+            "handleguard: outer-growth: finalizer `finalizer` at tests/tests/v8/gc.rs:"
+        ),
+        "{}",
+        violations[0]
+    );
+    testing::assert_clean(|| {
+        turn!(scope, "loop");
+        scope!(let busy, scope);
+        finalized(busy, |isolate| {
+            let _gc = gc_guard(isolate, GcPhase::SecondPass, "finalizer");
+            opens_a_scope(isolate);
+        });
+    });
+}
+
+/// V8 ends the process there, so the report has to come before.
+#[test]
+fn a_finalizer_that_calls_javascript_is_named_before_v8_aborts() {
+    const NAME: &str = "gc::a_finalizer_that_calls_javascript_is_named_before_v8_aborts";
+    if is_child() {
+        host!(scope, context);
+        let context = v8::Global::new(scope, context);
+        let on_gone = function(scope, "function onGone() {}");
+        let on_gone = v8::Global::new(scope, on_gone);
+        turn!(scope, "loop");
+        scope!(let busy, scope);
+        finalized(busy, move |isolate| {
+            let _gc = gc_guard(isolate, GcPhase::SecondPass, "finalizer");
+            scope!(let scope, isolate);
+            let context = v8::Local::new(scope, context);
+            let scope = &mut v8::ContextScope::new(scope, context);
+            let on_gone = v8::Local::new(scope, on_gone);
+            let undefined = v8::undefined(scope).into();
+            on_gone.guarded_call(scope, undefined, &[]);
+        });
+        unreachable!("V8 forbids it");
+    }
+    let output = child(NAME, "log,tick=off");
+    let text = String::from_utf8_lossy(&output.stderr);
+    let report = text.find("handleguard: in-gc: callback `Function::call` at ");
+    let v8 = text.find("Invoke in DisallowJavascriptExecutionScope");
+    assert!(report.is_some() && v8.is_some() && report < v8, "{text}");
+    assert!(
+        text.contains(" begins inside finalizer `finalizer` at tests/tests/v8/gc.rs:"),
+        "{text}"
+    );
+}
+
+fn rules(violations: &[Violation]) -> Vec<Rule> {
+    violations.iter().map(Violation::rule).collect()
+}
