@@ -3,6 +3,7 @@ use crate::capture::Captured;
 use crate::finding::Finding;
 use crate::report::{self, Report, Site};
 use crate::sites::{MAX_SITES, Recorded, Sites};
+use crate::usage::Usage;
 use crate::violation::Violation;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::num::NonZeroU64;
@@ -13,6 +14,7 @@ use std::time::Instant;
 pub(crate) struct Checker {
     pub(crate) config: Config,
     sites: Sites,
+    pub(crate) usage: Usage,
     started: Instant,
     /// What was there at the last tick.
     ticked: Mutex<Report>,
@@ -23,6 +25,7 @@ impl Checker {
         Self {
             config,
             sites: Sites::with_capacity(MAX_SITES),
+            usage: Usage::new(),
             started: Instant::now(),
             ticked: Mutex::new(Report::default()),
         }
@@ -68,6 +71,7 @@ impl Checker {
             elapsed: self.started.elapsed(),
             sites,
             dropped: self.sites.dropped(),
+            scopes: self.usage.rows(),
         }
     }
 

@@ -25,6 +25,24 @@ pub struct Seen {
     pub handles: Option<u64>,
 }
 
+/// Where an engine puts the next handle: it makes them one beside the other in blocks of memory.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Cursor {
+    /// The address of the next handle.
+    pub next: usize,
+    /// The end of the block.
+    pub limit: usize,
+}
+
+impl Cursor {
+    /// Handles made since `earlier` and still alive. `None` if another block was taken in between, or the block was sealed.
+    #[inline]
+    pub fn since(self, earlier: Self) -> Option<u64> {
+        let bytes = self.next.checked_sub(earlier.next)?;
+        (self.limit == earlier.limit).then_some((bytes / size_of::<usize>()) as u64)
+    }
+}
+
 /// What the checker asks of an engine instance. Implemented once per engine, ten lines; `handleguard-v8` has V8's.
 ///
 /// A value names one live instance, and is kept in each guard: make it as small as a pointer.
@@ -40,6 +58,11 @@ pub trait Engine: Copy + 'static {
 
     /// Handles alive now, if that can be read.
     fn handles(self) -> Option<u64>;
+
+    /// Where the next handle goes, if that can be read. Asked at each scope, so a load or two.
+    fn cursor(self) -> Option<Cursor> {
+        None
+    }
 
     /// Which instance is entered on this thread.
     fn entered(self) -> Entered {

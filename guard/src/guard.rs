@@ -90,11 +90,9 @@ pub fn scope_at<E: Engine>(engine: E, kind: ScopeKind, place: Place) -> ScopeGua
             let found = stack
                 .agree(outside)
                 .or_else(|| stack.in_gc(Beginning::Scope(kind), place));
-            (
-                found,
-                stack.open_scope(kind, place, seen),
-                stack.engine_is_below(),
-            )
+            let opened = stack.open_scope(kind, place, seen);
+            stack.note_cursor(engine.cursor());
+            (found, opened, stack.engine_is_below())
         })?;
         let guard = ScopeGuard {
             held: Some((engine, id)),
@@ -118,6 +116,7 @@ impl<E: Engine> Drop for ScopeGuard<E> {
         leaving(&mut self.held, |local, engine, id| {
             judge::budget(local, engine, 0);
             let found = local.existing_stack(engine.isolate(), |stack| {
+                judge::usage(engine, stack, id);
                 stack
                     .close_scope(id)
                     .map(|finding| (finding, stack.engine_is_below()))
@@ -231,11 +230,9 @@ pub fn turn_at<E: Engine>(engine: E, place: Place) -> TurnGuard<E> {
             let found = stack
                 .agree(seen.level)
                 .or_else(|| stack.in_gc(Beginning::Turn, place));
-            (
-                found,
-                stack.begin_turn(place, seen),
-                stack.engine_is_below(),
-            )
+            let id = stack.begin_turn(place, seen);
+            stack.note_cursor(engine.cursor());
+            (found, id, stack.engine_is_below())
         })?;
         let guard = TurnGuard {
             held: Some((engine, id)),
@@ -263,7 +260,9 @@ impl<E: Engine> Drop for TurnGuard<E> {
                 engine.unseal(id);
             }
             let ended = local.existing_stack(engine.isolate(), |stack| {
-                (stack.end_turn(id, seen(engine)), stack.engine_is_below())
+                let seen = seen(engine);
+                judge::usage_around(engine, stack, seen);
+                (stack.end_turn(id, seen), stack.engine_is_below())
             });
             if let Some((outcome, below)) = ended {
                 settle(local, engine, outcome, below);
@@ -293,6 +292,7 @@ pub fn end_isolate<E: Engine>(engine: E) {
             swallowed: None,
         };
         settle(local, engine, outcome, below);
+        judge::advise(local, engine, below);
     });
 }
 

@@ -54,6 +54,12 @@ impl fmt::Display for Help<'_> {
                 phase: GcPhase::Teardown,
                 ..
             } => f.write_str("do it before the isolate is torn down"),
+            Finding::InGc {
+                phase: GcPhase::SecondPass,
+                ..
+            } => f.write_str(
+                "the engine forbids it there, and ends the process: call from a task or turn of its own, after the collection",
+            ),
             Finding::InGc { .. } => f.write_str(
                 "only note there what is to be done, and do it in a task or turn of its own, after the collection",
             ),

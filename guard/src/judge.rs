@@ -5,10 +5,10 @@ use crate::checker::Checker;
 use crate::finding::{Beginning, Finding};
 use crate::local::Local;
 use crate::process::checker;
-use crate::stack::{Charge, Outcome, Swallowed};
+use crate::stack::{Charge, FrameId, Outcome, Stack, Swallowed};
 use crate::{
-    Action, Engine, Entered, Place, Seen, Violation, entry, handleguard_on_violation, names,
-    owners, react,
+    Action, Cursor, Engine, Entered, Place, Rule, Seen, Violation, entry, handleguard_on_violation,
+    names, owners, react,
 };
 
 /// Judges `scope-budget` of the innermost recorded scope, with `inside` more scopes opened in the engine already. Tells
@@ -35,6 +35,66 @@ fn set_budget<E: Engine>(local: &Local, engine: E, budget: u64, inside: u32) {
     });
     if let Some(Some((finding, below))) = found {
         violated(local, engine, finding, below, || None);
+    }
+}
+
+/// Handles that a scope holds before it is worth a look.
+const WORTH_A_LOOK: u64 = 64;
+
+/// Notes what the scope `id`, that is about to close, held.
+#[inline]
+pub(crate) fn usage<E: Engine>(engine: E, stack: &Stack, id: FrameId) {
+    let (Some(checker), Some(opened), Some(cursor)) =
+        (checker(), stack.cursor_of(id), engine.cursor())
+    else {
+        return;
+    };
+    let advised = checker.config.action_of(Rule::RedundantScope) != Action::Off;
+    if advised || cursor.since(opened).is_none_or(|held| held >= WORTH_A_LOOK) {
+        note_usage(checker, engine, stack, cursor, advised);
+    }
+}
+
+#[cold]
+fn note_usage<E: Engine>(
+    checker: &Checker,
+    engine: E,
+    stack: &Stack,
+    cursor: Cursor,
+    advised: bool,
+) {
+    if let Some(used) = stack.used(Some(cursor), engine.handles()) {
+        checker.usage.note(&used);
+        if advised {
+            checker.usage.count(&used);
+        }
+    }
+}
+
+/// Notes what the scope around a turn holds at its end: it may never close.
+#[inline]
+pub(crate) fn usage_around<E: Engine>(engine: E, stack: &Stack, seen: Seen) {
+    if let Some(used) = stack.used_around(engine.cursor(), seen.handles)
+        && let Some(checker) = checker()
+        && used.held.is_some_and(|held| held >= WORTH_A_LOOK)
+    {
+        checker.usage.note(&used);
+    }
+}
+
+/// Tells of places whose scopes never held a handle, where an isolate ends.
+pub(crate) fn advise<E: Engine>(local: &Local, engine: E, engine_is_below: bool) {
+    let Some(checker) = checker() else { return };
+    if checker.config.action_of(Rule::RedundantScope) == Action::Off {
+        return;
+    }
+    for row in checker.usage.redundant() {
+        let finding = Finding::RedundantScope {
+            kind: row.kind,
+            place: row.place,
+            uses: row.uses,
+        };
+        violated(local, engine, finding, engine_is_below, || None);
     }
 }
 

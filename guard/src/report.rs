@@ -3,6 +3,7 @@ use crate::capture::MAX_FRAMES;
 use crate::frame::forget_symbols;
 use crate::sentence::Handles;
 use crate::trace::Line;
+use crate::usage::ScopeUse;
 use std::fmt;
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ pub struct Report {
     pub(crate) elapsed: Duration,
     pub(crate) sites: Vec<Site>,
     pub(crate) dropped: u64,
+    pub(crate) scopes: Vec<ScopeUse>,
 }
 
 /// One distinct cause: rule + callback + opener + stack.
@@ -74,6 +76,12 @@ impl Report {
         self.dropped
     }
 
+    /// The places that opened scopes, the one whose scope held most handles at once first: high-water marks, for a choice of
+    /// `scope-budget`. Kept for scopes that held 64 or more, and for all where `redundant-scope` is on.
+    pub fn scopes(&self) -> &[ScopeUse] {
+        &self.scopes
+    }
+
     /// All violations, dropped ones too.
     pub fn violations(&self) -> u64 {
         self.sites.iter().map(|site| site.count).sum::<u64>() + self.dropped
@@ -103,6 +111,7 @@ impl Report {
             elapsed: self.elapsed.saturating_sub(earlier.elapsed),
             sites,
             dropped: self.dropped.saturating_sub(earlier.dropped),
+            scopes: self.scopes.clone(),
         }
     }
 }
@@ -139,6 +148,20 @@ impl fmt::Display for Report {
                 "\n  and {} violations dropped: the site table is full",
                 self.dropped
             )?;
+        }
+        self.high_water(f)
+    }
+}
+
+impl Report {
+    fn high_water(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut marks = self.scopes.iter().filter(|scope| scope.most > 0).peekable();
+        if marks.peek().is_none() {
+            return Ok(());
+        }
+        writeln!(f, "\n  most handles held at once by one scope of")?;
+        for scope in marks.take(SHOWN) {
+            writeln!(f, "  {:>9}  {} {}", scope.most, scope.kind, scope.place)?;
         }
         Ok(())
     }

@@ -23,9 +23,10 @@ mod exit;
 mod gc;
 mod level;
 mod seal;
+pub mod usage;
 
 use crate::finding::{Ended, Finding, GcPhase, Open, Opener, ScopeKind, ScopeRef, TurnRef};
-use crate::{Place, Seen};
+use crate::{Cursor, Place, Seen};
 
 /// Names one entry of a stack; given when it is pushed, never used again.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -80,6 +81,10 @@ struct Frame {
     leaked: bool,
     /// Handles alive when it opened, where there is a budget; `None` too once it was told of.
     handles: Option<u64>,
+    /// Where the engine put the next handle then.
+    cursor: Option<Cursor>,
+    /// A callback ran with it as the innermost frame.
+    served: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -329,6 +334,9 @@ impl Stack {
             opener,
             turn: self.current_turn(),
         });
+        if let Some(frame) = self.frames.last_mut() {
+            frame.served = true;
+        }
         let id = self.push(Kind::Callback, place, seen.level);
         self.callbacks_begun += 1;
         self.callbacks_in_turn += 1;
@@ -678,6 +686,8 @@ impl Stack {
             turns: self.turns_begun,
             leaked: false,
             handles: None,
+            cursor: None,
+            served: false,
         });
         id
     }

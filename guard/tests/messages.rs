@@ -133,7 +133,7 @@ fn missing_scope_with_nothing_open_and_no_turn_marked() {
 
 const OUTER_GROWTH: &str = "\
 handleguard: outer-growth: turn `uv_run` at messages.rs:LL:CC left 2 handles in the HandleScope `main` at messages.rs:LL:CC
-  swallowed by: HandleScope #1 `main` at messages.rs:LL:CC, opened 1 turn ago
+  swallowed by: HandleScope #1 `main` at messages.rs:LL:CC, opened 1 turn ago; 12 handles alive now
           turn: #1 `uv_run` at messages.rs:LL:CC
         thread: <thread>
        isolate: 0x5

@@ -3,7 +3,7 @@ use crate::ffi::{self, RawIsolate};
 use crate::script;
 use crate::seal;
 use handleguard::stack::FrameId;
-use handleguard::{Dialect, Engine, Entered, IsolateId, Layer, ScriptFrame, Sight};
+use handleguard::{Cursor, Dialect, Engine, Entered, IsolateId, Layer, ScriptFrame, Sight};
 use once_cell::race::OnceBox;
 use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -122,6 +122,24 @@ impl Engine for V8 {
         // SAFETY: the isolate is live; the function only reads its handle blocks.
         let handles = unsafe { ffi::number_of_handles(self.isolate) };
         u64::try_from(handles).ok()
+    }
+
+    #[inline]
+    fn cursor(self) -> Option<Cursor> {
+        let level = match LEVEL_OFFSET.load(Ordering::Relaxed) {
+            0 => return None,
+            level => level,
+        };
+        let word = |before: usize| {
+            let offset = level - before * size_of::<usize>();
+            // SAFETY: the isolate is live, and calibration has seen V8's `Address* next` and `Address* limit` in the two words
+            // before `level`. Volatile, as there.
+            unsafe { ptr::read_volatile(self.isolate.byte_add(offset).cast()) }
+        };
+        Some(Cursor {
+            next: word(2),
+            limit: word(1),
+        })
     }
 
     #[inline]

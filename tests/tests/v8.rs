@@ -21,3 +21,5 @@ mod sealed;
 mod stacks;
 #[path = "v8/traps.rs"]
 mod traps;
+#[path = "v8/usage.rs"]
+mod usage;
