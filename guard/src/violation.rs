@@ -91,7 +91,7 @@ impl fmt::Display for Violation {
 mod tests {
     use super::*;
     use crate::Place;
-    use crate::finding::{Beginning, Ended, Opener, ScopeKind, ScopeRef, TurnRef};
+    use crate::finding::{Beginning, Ended, GcPhase, Opener, ScopeKind, ScopeRef, TurnRef};
 
     fn message(finding: Finding, note: Option<&'static str>) -> String {
         let violation = crate::tests::violation(finding, note);
@@ -250,6 +250,223 @@ handleguard: outer-growth: callback `on_close` at FILE left 2 handles in the Han
           note: panic aborts, for the engine's C++ frames are on the stack, and a panic must not unwind through them
           help: open a scope before the first handle is made, and escape none that nobody uses: `let _scope = arena.scope();`
      backtrace: of the end of the callback
+"
+        );
+    }
+
+    fn main_scope() -> Opener {
+        Opener::Known(ScopeRef {
+            number: 1,
+            kind: ScopeKind::HandleScope,
+            place: Place::here("main"),
+            turns_ago: 3,
+        })
+    }
+
+    fn uv_run(gc: Option<GcPhase>) -> TurnRef {
+        TurnRef {
+            number: 3,
+            place: Place::here("uv_run"),
+            gc,
+        }
+    }
+
+    #[test]
+    fn sealed() {
+        let finding = Finding::Sealed {
+            opener: main_scope(),
+            turn: Some(uv_run(None)),
+        };
+        assert_eq!(
+            message(finding, Some("goes on: as the note says")),
+            "\
+handleguard: sealed: a handle is made directly under turn `uv_run` at FILE, with no HandleScope opened since it began; it \
+goes to the HandleScope `main` at FILE
+       goes to: HandleScope #1 `main` at FILE, opened 3 turns ago
+          turn: #3 `uv_run` at FILE
+        thread: worker-3
+       isolate: 0xabc
+          rule: sealed=panic
+          note: panic goes on: as the note says
+          help: open a scope before the handle is made, in the function that the loop calls: `let _scope = arena.scope();`
+     backtrace: of the handle
+"
+        );
+    }
+
+    #[test]
+    fn sealed_with_no_scope_at_all() {
+        let finding = Finding::Sealed {
+            opener: Opener::Nothing,
+            turn: None,
+        };
+        assert_eq!(
+            message(finding, None),
+            "\
+handleguard: sealed: a handle is made with no HandleScope open at all
+       goes to: nothing: no HandleScope is open that handleguard can see
+        thread: worker-3
+       isolate: 0xabc
+          rule: sealed=panic
+          help: open a scope before the handle is made, in the function that the loop calls: `let _scope = arena.scope();`
+     backtrace: of the handle
+"
+        );
+    }
+
+    #[test]
+    fn in_gc_of_a_marked_phase() {
+        let finding = Finding::InGc {
+            beginning: Beginning::Callback,
+            place: Place::here("on_gone"),
+            phase: GcPhase::SecondPass,
+            marked: Some(Place::here("socket")),
+        };
+        assert_eq!(
+            message(finding, None),
+            "\
+handleguard: in-gc: callback `on_gone` at FILE begins inside finalizer `socket` at FILE
+        begins: callback `on_gone` at FILE
+        inside: finalizer `socket` at FILE
+        thread: worker-3
+       isolate: 0xabc
+          rule: in-gc=panic
+          help: the engine forbids it there, and ends the process: call from a task or turn of its own, after the collection
+     backtrace: of the beginning
+"
+        );
+    }
+
+    #[test]
+    fn in_gc_by_the_engines_word() {
+        let finding = Finding::InGc {
+            beginning: Beginning::Scope(ScopeKind::HandleScope),
+            place: Place::here("after_gc"),
+            phase: GcPhase::Callback,
+            marked: None,
+        };
+        assert_eq!(
+            message(finding, None),
+            "\
+handleguard: in-gc: HandleScope `after_gc` at FILE begins inside a garbage collection
+        begins: HandleScope `after_gc` at FILE
+        inside: a garbage collection of the engine
+        thread: worker-3
+       isolate: 0xabc
+          rule: in-gc=panic
+          help: only note there what is to be done, and do it in a task or turn of its own, after the collection
+     backtrace: of the beginning
+"
+        );
+    }
+
+    #[test]
+    fn outer_growth_of_a_finalizer() {
+        let finding = Finding::OuterGrowth {
+            ended: Ended::Turn,
+            opener: main_scope(),
+            turn: uv_run(Some(GcPhase::SecondPass)),
+            grown: 1,
+        };
+        assert_eq!(
+            message(finding, None),
+            "\
+handleguard: outer-growth: finalizer `uv_run` at FILE left 1 handle in the HandleScope `main` at FILE
+  swallowed by: HandleScope #1 `main` at FILE, opened 3 turns ago
+        inside: finalizer `uv_run` at FILE
+        thread: worker-3
+       isolate: 0xabc
+          rule: outer-growth=panic
+          help: open a scope before the first handle is made, and escape none that nobody uses: `let _scope = arena.scope();`
+     backtrace: of its end
+"
+        );
+    }
+
+    #[test]
+    fn never_closed_at_an_exit() {
+        let finding = Finding::NeverClosed {
+            scope: main_scope(),
+            ended: Ended::Exit(Place::here("Isolate::exit")),
+            turn: None,
+        };
+        assert_eq!(
+            message(finding, None),
+            "\
+handleguard: never-closed: exit `Isolate::exit` at FILE leaves the isolate with the HandleScope `main` at FILE still open
+    still open: HandleScope #1 `main` at FILE, opened 3 turns ago
+          exit: `Isolate::exit` at FILE
+        thread: worker-3
+       isolate: 0xabc
+          rule: never-closed=panic
+          help: let the scope end with its block: no `mem::forget`, and no way out that skips its close
+     backtrace: of the exit
+"
+        );
+    }
+
+    #[test]
+    fn an_exit_in_the_wrong_order() {
+        let finding = Finding::WrongIsolate {
+            beginning: Beginning::Exit,
+            place: Place::here("Isolate::exit"),
+            entered: IsolateId(0xdef),
+        };
+        assert_eq!(
+            message(finding, None),
+            "\
+handleguard: wrong-isolate: exit `Isolate::exit` at FILE leaves an isolate that is not the current one of this thread
+        leaves: exit `Isolate::exit` at FILE
+       current: isolate 0xdef
+        thread: worker-3
+       isolate: 0xabc
+          rule: wrong-isolate=panic
+          help: leave isolates in the reverse order of entering them
+     backtrace: of the exit
+"
+        );
+    }
+
+    #[test]
+    fn redundant_scope() {
+        let finding = Finding::RedundantScope {
+            kind: ScopeKind::HandleScope,
+            place: Place::here("getter"),
+            uses: 150,
+        };
+        assert_eq!(
+            message(finding, None),
+            "\
+handleguard: redundant-scope: HandleScope `getter` at FILE held no handle of its own in 150 of 150 uses
+         scope: HandleScope `getter` at FILE
+         saves: 150 opens and closes so far
+        thread: worker-3
+       isolate: 0xabc
+          rule: redundant-scope=panic
+          help: remove the scope, if what runs in it is never meant to make a handle
+     backtrace: of the end of the isolate
+"
+        );
+    }
+
+    #[test]
+    fn desync() {
+        let finding = Finding::Desync {
+            recorded: 3,
+            level: 2,
+            innermost: Place::here("on_read"),
+        };
+        assert_eq!(
+            message(finding, None),
+            "\
+handleguard: desync: the engine counts 2 open scopes where handleguard's record has 3
+      recorded: level 3, inside `on_read` at FILE
+      engine's: level 2
+        thread: worker-3
+       isolate: 0xabc
+          rule: desync=panic
+          help: nobody is accused; a scope was closed that no guard saw close: drop each guard with its scope
+     backtrace: of where it was noticed
 "
         );
     }

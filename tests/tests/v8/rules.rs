@@ -258,6 +258,38 @@ fn a_forgotten_guard_whose_v8_scope_closed_is_our_own_limit_and_accuses_nobody()
 }
 
 #[test]
+fn a_disagreement_with_v8_is_told_of_once_and_the_next_turn_is_judged_again() {
+    host(|scope| {
+        let on_close_js = callback(scope);
+        let undefined: v8::Local<v8::Value> = v8::undefined(scope).into();
+        let function = v8::Local::new(scope, &on_close_js);
+        let violations = testing::run(|| {
+            turn!(scope, "out of step");
+            for _ in 0..2 {
+                v8::scope!(let scope, scope);
+                std::mem::forget(scope_guard(scope, ScopeKind::HandleScope, "forgotten"));
+            }
+            // Its scope is as it should be: nobody is accused.
+            scope!(let scope, scope);
+            function.guarded_call(scope, undefined, &[]);
+        })
+        .violations;
+        assert_eq!(rules(&violations), [Rule::Desync]);
+        assert!(matches!(
+            violations[0].finding(),
+            Finding::Desync { recorded, level, innermost }
+                if innermost.name == Some("forgotten") && *recorded == level + 1
+        ));
+        let violations = testing::run(|| {
+            turn!(scope, "in step again");
+            on_close(scope, &on_close_js);
+        })
+        .violations;
+        assert_eq!(rules(&violations), [Rule::MissingScope]);
+    });
+}
+
+#[test]
 fn a_scope_open_when_its_isolate_is_disposed_is_named() {
     start_v8();
     let violations = testing::run(|| {
