@@ -89,10 +89,17 @@
 //! | `off`, `count`, `log`, `panic`, `abort` | the [`Action`] of every rule |
 //! | `missing-scope=log` and so on | the action of one [`Rule`] |
 //! | `scope-budget=10000` | how many handles a scope may hold; see [`Config::scope_budget`] |
+//! | `sealed=abort` | has the engine refuse each handle made directly under a turn; see [`Rule::Sealed`] |
 //! | `tick=10s` | time between periodic reports; `off` for none |
 //! | `strict` | judges each callback as if it had come straight from the loop; see [`Config::strict`] |
 //! | `full-stack` | shows every frame of a stack, the checker's own and the engine's too |
 //! | `help` | prints all directives with their current values |
+//!
+//! # Garbage collection
+//!
+//! A collection interrupts anything, so what it runs is judged by itself: put [`gc`] round weak callbacks, finalizers and
+//! teardown. No callback may begin in them, and in most no scope; the scopes of the code that was interrupted enclose nothing
+//! there.
 //!
 //! # In a debugger
 //!

@@ -41,6 +41,13 @@
 //! calls. The record of this crate says who opened what. How V8's state is read, without a private header, is in `engine.rs`
 //! and `calibrate.rs`; each fact that this relies on has a test.
 //!
+//! # Handles that V8 refuses
+//!
+//! V8 aborts where a handle is made with no scope at all, with three lines and no stack. handleguard's report comes before:
+//! it is V8's fatal-error handler of each isolate in which a guard was used. `HANDLEGUARD=sealed=abort` seals each turn by V8's
+//! own `SealHandleScope`, so that a handle made directly under it is refused too, whoever makes it: C++, generated bindings,
+//! `Local::new`.
+//!
 //! # What it cannot see
 //!
 //! Beside what [handleguard](handleguard#what-it-cannot-see) says:
