@@ -8,7 +8,7 @@ use crate::stack::FrameId;
 use crate::{Engine, Place};
 use std::marker::PhantomData;
 
-/// Marks native code that garbage collection started, as long as it lives. Made by [`gc`].
+/// Marks native code that garbage collection started, as long as it lives. Made by [`gc`](gc()).
 ///
 /// Not `Send`, as that code runs on one thread:
 ///

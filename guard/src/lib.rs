@@ -97,7 +97,7 @@
 //!
 //! # Garbage collection
 //!
-//! A collection interrupts anything, so what it runs is judged by itself: put [`gc`] round weak callbacks, finalizers and
+//! A collection interrupts anything, so what it runs is judged by itself: put [`gc`](gc()) round weak callbacks, finalizers and
 //! teardown. No callback may begin in them, and in most no scope; the scopes of the code that was interrupted enclose nothing
 //! there.
 //!

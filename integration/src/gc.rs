@@ -8,7 +8,7 @@ use std::ffi::c_void;
 use std::ptr;
 
 /// Marks native code that V8's garbage collector started, as long as the guard lives: put it round what a weak callback, a
-/// finalizer, a GC callback or the teardown of an isolate runs. See [`handleguard::gc`].
+/// finalizer, a GC callback or the teardown of an isolate runs. See [`handleguard::gc()`].
 ///
 /// Between V8's GC prologue and epilogue callbacks handleguard knows by itself; a finalizer of the v8 crate
 /// (`Weak::with_finalizer`) runs after that, in V8's second pass.
