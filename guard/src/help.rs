@@ -21,7 +21,7 @@ impl fmt::Display for Help<'_> {
             ),
             Finding::ScopeBudget { .. } => write!(
                 f,
-                "open a scope for each round of the loop that makes them: `{open_scope}`"
+                "open a scope for each round of the loop that makes them, an escapable one where a value must come out of it: `{open_scope}`"
             ),
             Finding::Sealed { .. } => write!(
                 f,

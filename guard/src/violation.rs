@@ -147,7 +147,7 @@ handleguard: scope-budget: HandleScope `worker` at FILE holds 10001 handles whil
         thread: worker-3
        isolate: 0xabc
           rule: scope-budget=panic
-          help: open a scope for each round of the loop that makes them: `let _scope = arena.scope();`
+          help: open a scope for each round of the loop that makes them, an escapable one where a value must come out of it: `let _scope = arena.scope();`
      backtrace: of where it was found over
 "
         );

@@ -28,7 +28,7 @@ use std::ptr;
 ///     Box::new(|isolate| {
 ///         let _gc = gc_guard(isolate, GcPhase::SecondPass, "socket finalizer");
 ///         scope!(let scope, isolate); // without it, its handles would go to whatever was interrupted
-///         let _ = v8::Object::new(scope);
+///         let _ = v8::Number::new(scope, 0.5);
 ///     }),
 /// );
 /// ```
