@@ -92,6 +92,10 @@ impl fmt::Display for Details<'_> {
                 }
             }
             Finding::ClosedTwice { .. } => {}
+            Finding::StorageReused { first, again } => {
+                line("constructed", format_args!("{again}"))?;
+                line("still open", format_args!("{}", Numbered(first)))?;
+            }
             Finding::ScopeBudget { scope, .. } => {
                 line("scope", format_args!("{}", Numbered(scope)))?;
             }
@@ -198,6 +202,7 @@ fn of_what(finding: &Finding) -> &'static str {
             ..
         } => "of the end of the callback",
         Finding::OutOfOrder { .. } | Finding::ClosedTwice { .. } => "of the close",
+        Finding::StorageReused { .. } => "of the second construction",
         Finding::ScopeBudget { .. } => "of where it was found over",
         Finding::Sealed { .. } => "of the handle",
         Finding::WrongThread {

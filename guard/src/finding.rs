@@ -205,6 +205,13 @@ pub enum Finding {
         /// The scope's number.
         number: u64,
     },
+    /// [`Rule::OutOfOrder`]: a scope is constructed where one lies that is still open.
+    StorageReused {
+        /// The scope that lies there.
+        first: ScopeRef,
+        /// Who constructs another.
+        again: Place,
+    },
     /// [`Rule::NeverClosed`].
     NeverClosed {
         /// The scope that is still open; [`Opener::Unseen`] where only the engine knows of it.
@@ -283,7 +290,9 @@ impl Finding {
         match self {
             Self::MissingScope { .. } => Rule::MissingScope,
             Self::OuterGrowth { .. } => Rule::OuterGrowth,
-            Self::OutOfOrder { .. } | Self::ClosedTwice { .. } => Rule::OutOfOrder,
+            Self::OutOfOrder { .. } | Self::ClosedTwice { .. } | Self::StorageReused { .. } => {
+                Rule::OutOfOrder
+            }
             Self::NeverClosed { .. } => Rule::NeverClosed,
             Self::ScopeBudget { .. } => Rule::ScopeBudget,
             Self::WrongThread { .. } => Rule::WrongThread,
@@ -332,6 +341,7 @@ impl Finding {
                 Opener::Unseen | Opener::Nothing | Opener::Caller(_) => None,
             },
             Self::OutOfOrder { closing, .. } => Some(closing),
+            Self::StorageReused { first, .. } => Some(first),
             Self::ScopeBudget { scope, .. } => Some(scope),
             Self::ClosedTwice { .. }
             | Self::WrongThread { .. }
@@ -355,6 +365,7 @@ impl Finding {
             } => Some(turn),
             Self::OutOfOrder { .. }
             | Self::ClosedTwice { .. }
+            | Self::StorageReused { .. }
             | Self::ScopeBudget { .. }
             | Self::WrongThread { .. }
             | Self::WrongIsolate { .. }
@@ -375,6 +386,7 @@ impl Finding {
             Self::WrongThread { place, .. }
             | Self::WrongIsolate { place, .. }
             | Self::InGc { place, .. }
+            | Self::StorageReused { again: place, .. }
             | Self::RedundantScope { place, .. }
             | Self::Desync {
                 innermost: place, ..
@@ -434,6 +446,10 @@ impl Finding {
                 }
             }
             Self::ClosedTwice { .. } => {}
+            Self::StorageReused { first, again } => {
+                change(&mut first.place);
+                change(again);
+            }
             Self::Sealed { opener, turn } => {
                 opener.each_place(&mut change);
                 if let Some(turn) = turn {

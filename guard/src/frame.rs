@@ -76,6 +76,11 @@ impl Frame {
         Some((file, self.line.unwrap_or(0), self.column.unwrap_or(0)))
     }
 
+    /// Whether there is a symbol at its address.
+    pub(crate) fn has_name(&self) -> bool {
+        !self.function.starts_with("0x")
+    }
+
     /// `file:line`, with the column where it is known; the file relative to the working directory where it lies below it.
     pub fn source(&self) -> Option<String> {
         let mut source = relative(self.file.as_ref()?).display().to_string();

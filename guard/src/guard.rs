@@ -1,6 +1,7 @@
 //! The guards: what a host holds while a scope is open, a call into JavaScript is under way, or a turn goes on.
 
 use crate::finding::{Beginning, ScopeKind};
+use crate::hooked;
 use crate::judge::{self, add, settle, violated};
 use crate::local::Local;
 use crate::process;
@@ -78,6 +79,9 @@ pub fn scope<E: Engine>(engine: E, name: impl Into<Option<&'static str>>) -> Sco
 #[inline]
 pub fn scope_at<E: Engine>(engine: E, kind: ScopeKind, place: Place) -> ScopeGuard<E> {
     let held = entering(engine, |local| {
+        if hooked::adopted(local, engine, kind, place) {
+            return None;
+        }
         judge::entered(local, engine, Beginning::Scope(kind), place);
         let budgeted = judge::budget(local, engine, u32::from(kind.holds_handles()));
         let (found, (id, swallowed), below) = local.stack(engine.isolate(), place, |stack| {

@@ -33,6 +33,9 @@ impl fmt::Display for Help<'_> {
             Finding::ClosedTwice { .. } => {
                 f.write_str("close each scope once: do not copy what owns it")
             }
+            Finding::StorageReused { .. } => {
+                f.write_str("give each scope memory of its own, or close the first before")
+            }
             Finding::NeverClosed { .. } => f.write_str(
                 "let the scope end with its block: no `mem::forget`, and no way out that skips its close",
             ),

@@ -160,7 +160,11 @@ pub(crate) fn violated<E: Engine>(
             let stack = Captured::here();
             let (action, note) = match configured {
                 // A test takes no action, and a thread that panics already only prints.
-                Action::Panic if engine_is_below && !collecting && !std::thread::panicking() => {
+                Action::Panic
+                    if (engine_is_below || local.is_in_hook())
+                        && !collecting
+                        && !std::thread::panicking() =>
+                {
                     (Action::Abort, Some(react::NO_UNWIND))
                 }
                 action => (action, None),

@@ -152,6 +152,7 @@ pub mod compiled_in;
 #[doc(hidden)]
 pub mod compiled_out;
 pub mod finding;
+pub mod hooked;
 pub mod stack;
 #[cfg(feature = "testing")]
 pub mod testing;

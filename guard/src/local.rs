@@ -23,6 +23,8 @@ pub(crate) struct Local {
     strict: Cell<bool>,
     /// Isolates entered.
     pub(crate) entries: Entries,
+    /// A hook is being served.
+    in_hook: Cell<bool>,
 }
 
 /// The stacks of one thread. There are one or two isolates on a thread, so a search is cheaper than a map.
@@ -43,6 +45,7 @@ impl Local {
             collected: RefCell::new(None),
             strict: Cell::new(false),
             entries: Entries::new(),
+            in_hook: Cell::new(false),
         }
     }
 
@@ -119,6 +122,26 @@ impl Local {
         }
         let _reset = Reset(&self.reporting);
         Some(f())
+    }
+
+    /// Whether a violation is being told on this thread.
+    #[inline]
+    pub(crate) fn is_reporting(&self) -> bool {
+        self.reporting.get()
+    }
+
+    /// Runs `f` for a hook: it is called by functions that no panic may unwind.
+    #[inline]
+    pub(crate) fn in_hook<R>(&self, f: impl FnOnce() -> R) -> R {
+        let outer = self.in_hook.replace(true);
+        let result = f();
+        self.in_hook.set(outer);
+        result
+    }
+
+    /// Whether a hook is being served.
+    pub(crate) fn is_in_hook(&self) -> bool {
+        self.in_hook.get()
     }
 
     /// Whether a test collects the violations of this thread.

@@ -4,14 +4,20 @@
 use crate::engine::Layer;
 use crate::frame::{Frame, FrameKind};
 use crate::place::{Code, Place, SourceLine, Spot};
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+use crate::walk;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 /// Places remembered. A program has so many lines that open a scope; what is beyond goes unnamed, by its address.
 const MAX_NAMES: usize = 4096;
 
-/// By address. Two functions that share one are told apart by the frame that was found on the stack.
-static NAMES: Mutex<Option<HashMap<usize, Place>>> = Mutex::new(None);
+/// By address.
+static NAMES: Mutex<Option<HashMap<usize, Resolved>>> = Mutex::new(None);
+
+/// Frames looked at to find a place in the user's code. In a debug build those of the checker and of what binds the engine
+/// are many.
+const MAX_DEPTH: usize = 64;
 
 /// The place with its function, file and line, if it was known by code only and symbols name it.
 ///
@@ -20,42 +26,98 @@ pub(crate) fn named(place: Place, layer: &Layer) -> Place {
     let Spot::Code(Code { ip, stack }) = place.location else {
         return place;
     };
-    let ip = frame_around(stack).unwrap_or(ip);
+    resolved(user_around(stack, layer).unwrap_or(ip), layer)
+        .named
+        .unwrap_or(place)
+}
+
+/// The return address into the innermost function on this stack that is neither the engine's nor the checker's.
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#[cold]
+pub(crate) fn user_of_stack(layer: &Layer) -> Option<usize> {
+    user_around(std::ptr::from_ref(&layer).addr(), layer)
+}
+
+/// The same, from the frame outwards that holds the address `stack`: a function still running, or the function in whose
+/// frame a scope lies.
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+fn user_around(stack: usize, layer: &Layer) -> Option<usize> {
+    let mut frames = Vec::new();
+    let registers = walk::Registers::here();
+    if stack < registers.sp() {
+        // That function has returned.
+        return None;
+    }
+    walk::frames(registers, |ip, end| {
+        if end > stack {
+            frames.push(ip);
+        }
+        frames.len() < MAX_DEPTH
+    });
+    frames.into_iter().find(|&ip| resolved(ip, layer).is_users)
+}
+
+/// Elsewhere the machine stack is not walked by its addresses.
+#[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
+pub(crate) fn user_of_stack(_: &Layer) -> Option<usize> {
+    None
+}
+
+#[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
+fn user_around(_: usize, _: &Layer) -> Option<usize> {
+    None
+}
+
+/// The code that a return address belongs to.
+#[derive(Clone, Copy)]
+struct Resolved {
+    named: Option<Place>,
+    /// One of the functions inlined there is neither the engine's nor the checker's.
+    is_users: bool,
+}
+
+fn resolved(ip: usize, layer: &Layer) -> Resolved {
     let mut names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
     let names = names.get_or_insert_default();
     if let Some(known) = names.get(&ip) {
         return *known;
     }
-    if names.len() == MAX_NAMES {
-        return place;
+    let resolved = resolve(ip, layer);
+    if names.len() < MAX_NAMES {
+        names.insert(ip, resolved);
     }
-    let resolved = resolve(ip, layer).unwrap_or(place);
-    names.insert(ip, resolved);
     resolved
 }
 
-/// The return address in the frame that holds the address `stack`: the function that is meant, where it is still on the
-/// stack.
-fn frame_around(stack: usize) -> Option<usize> {
-    let _ = stack;
-    None
-}
-
-/// The innermost function at `ip` that is neither the engine's nor the checker's.
-fn resolve(ip: usize, layer: &Layer) -> Option<Place> {
+fn resolve(ip: usize, layer: &Layer) -> Resolved {
     let mut frames = Vec::new();
     // The call, and not what it returns to.
-    Frame::resolve(ip.checked_sub(1)?, layer, &mut frames);
-    let frame = frames
-        .iter()
-        .find(|frame| {
-            frame.kind != FrameKind::Engine && !frame.is_checker(layer) && !frame.is_std()
-        })
-        .or(frames.first())?;
-    let (file, line, column) = frame.line()?;
+    Frame::resolve(ip.saturating_sub(1), layer, &mut frames);
+    let users = frames.iter().find(|frame| {
+        frame.kind != FrameKind::Engine
+            && frame.has_name()
+            && !frame.is_checker(layer)
+            && !frame.is_std()
+    });
+    Resolved {
+        named: users.or(frames.first()).and_then(|frame| name(frame, ip)),
+        is_users: users.is_some(),
+    }
+}
+
+fn name(frame: &Frame, ip: usize) -> Option<Place> {
+    if !frame.has_name() {
+        return None;
+    }
+    let location = match frame.line() {
+        Some((file, line, column)) => {
+            Spot::Line(Box::leak(Box::new(SourceLine { file, line, column })))
+        }
+        None => Spot::Code(Code { ip, stack: 0 }),
+    };
     Some(Place {
         name: Some(frame.function.clone().leak()),
-        location: Spot::Line(Box::leak(Box::new(SourceLine { file, line, column }))),
+        location,
     })
 }
 

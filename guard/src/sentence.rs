@@ -65,6 +65,11 @@ impl fmt::Display for Sentence<'_> {
                     "scope #{number} closed, which is not open: closed twice, or after the scope around it"
                 )
             }
+            Finding::StorageReused { first, again } => write!(
+                f,
+                "a scope is constructed {again} in the memory of {}, which is still open",
+                Opened(first)
+            ),
             Finding::NeverClosed { scope, ended, turn } => {
                 match (ended, turn) {
                     (Ended::Turn, Some(turn)) => write!(f, "{} ended", Span(turn))?,

@@ -21,6 +21,7 @@
 
 mod exit;
 mod gc;
+mod hooked;
 mod level;
 mod seal;
 pub mod usage;
@@ -85,6 +86,10 @@ struct Frame {
     cursor: Option<Cursor>,
     /// A callback ran with it as the innermost frame.
     served: bool,
+    /// Where the engine's own scope lies, if a hook saw it constructed; else 0.
+    storage: usize,
+    /// The lowest of those from here down.
+    lowest: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -678,6 +683,7 @@ impl Stack {
     fn push(&mut self, kind: Kind, place: Place, level: Option<u32>) -> FrameId {
         self.pushed += 1;
         let id = FrameId(self.pushed);
+        let lowest = self.frames.last().map_or(usize::MAX, |below| below.lowest);
         self.frames.push(Frame {
             id,
             kind,
@@ -688,6 +694,8 @@ impl Stack {
             handles: None,
             cursor: None,
             served: false,
+            storage: 0,
+            lowest,
         });
         id
     }

@@ -7,7 +7,9 @@
 //! Each thread keeps what it needs, made at its first walk. After that a walk takes no lock and does not allocate.
 #![expect(unsafe_code, reason = "reads the machine stack and the loaded modules")]
 
-use framehop::{CacheNative, ExplicitModuleSectionInfo, Module, MustNotAllocateDuringUnwind};
+use framehop::{
+    CacheNative, ExplicitModuleSectionInfo, FrameAddress, Module, MustNotAllocateDuringUnwind,
+};
 use framehop::{Unwinder, UnwinderNative};
 use std::arch::asm;
 use std::cell::RefCell;
@@ -58,11 +60,26 @@ impl Registers {
         }
         Self { ip, sp, fp }
     }
+
+    /// The stack pointer.
+    pub(crate) fn sp(self) -> usize {
+        self.sp
+    }
 }
 
 /// Gives `frame` each instruction pointer from `registers` outwards, until it wants no more. False if the stack could not
 /// be walked at all: the thread is ending, or runs on a stack that is not its own.
-pub(crate) fn walk(registers: Registers, mut frame: impl FnMut(usize) -> bool) -> bool {
+pub(crate) fn walk(registers: Registers, frame: impl FnMut(usize) -> bool) -> bool {
+    with_walker(|walker| walker.walk(registers, frame))
+}
+
+/// As [`walk`], with the address at which each frame ends: below it, and above the end of the frame before, lies what the
+/// function holds on the stack.
+pub(crate) fn frames(registers: Registers, frame: impl FnMut(usize, usize) -> bool) -> bool {
+    with_walker(|walker| walker.frames(registers, frame))
+}
+
+fn with_walker(walk: impl FnOnce(&mut Walker) -> bool) -> bool {
     WALKER
         .try_with(|walker| {
             let Ok(mut walker) = walker.try_borrow_mut() else {
@@ -78,7 +95,7 @@ pub(crate) fn walk(registers: Registers, mut frame: impl FnMut(usize) -> bool) -
                     stale.insert(Box::new(fresh))
                 }
             };
-            walker.walk(registers, &mut frame)
+            walk(walker)
         })
         .unwrap_or(false)
 }
@@ -95,7 +112,15 @@ impl Walker {
         })
     }
 
-    fn walk(&mut self, registers: Registers, frame: &mut impl FnMut(usize) -> bool) -> bool {
+    fn walk(&mut self, registers: Registers, mut frame: impl FnMut(usize) -> bool) -> bool {
+        self.frames(registers, |ip, _| frame(ip))
+    }
+
+    fn frames(
+        &mut self,
+        registers: Registers,
+        mut frame: impl FnMut(usize, usize) -> bool,
+    ) -> bool {
         if !self.stack.contains(&registers.sp) {
             return false;
         }
@@ -113,18 +138,28 @@ impl Walker {
             // initialised: only this thread writes it, and it is here. Volatile, for no Rust object is meant.
             Ok(unsafe { ptr::read_volatile(ptr::with_exposed_provenance(address)) })
         };
-        let start = framehop::UnwindRegsNative::new(
+        let mut registers_of = framehop::UnwindRegsNative::new(
             registers.ip as u64,
             registers.sp as u64,
             registers.fp as u64,
         );
-        let mut frames =
-            self.unwinder
-                .iter_frames(registers.ip as u64, start, &mut self.cache, &mut read);
-        // An error is the end of what can be walked; framehop gives one at many a proper end too.
-        while let Ok(Some(address)) = frames.next() {
-            if !frame(address.address() as usize) {
+        let mut address = FrameAddress::from_instruction_pointer(registers.ip as u64);
+        loop {
+            // An error is the end of what can be walked; framehop gives one at many a proper end too.
+            let caller =
+                self.unwinder
+                    .unwind_frame(address, &mut registers_of, &mut self.cache, &mut read);
+            let caller = caller.ok().flatten();
+            let end = match caller {
+                Some(_) => registers_of.sp() as usize,
+                None => self.stack.end,
+            };
+            if !frame(address.address() as usize, end) {
                 break;
+            }
+            match caller.and_then(FrameAddress::from_return_address) {
+                Some(next) => address = next,
+                None => break,
             }
         }
         true

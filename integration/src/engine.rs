@@ -178,9 +178,18 @@ impl Engine for V8 {
                 Err(why) => Err(why.to_string()),
             },
             handles: Ok("exact, by HandleScope::NumberOfHandles".to_owned()),
-            hooks: Err(
-                "only what uses handleguard's own macros and calls is named; V8's level covers the rest".to_owned(),
-            ),
+            hooks: hooks(),
         }
     }
+}
+
+#[cfg(all(feature = "interpose", target_os = "linux", target_arch = "x86_64"))]
+use crate::interpose::sight as hooks;
+
+#[cfg(not(all(feature = "interpose", target_os = "linux", target_arch = "x86_64")))]
+fn hooks() -> Result<String, String> {
+    Err(
+        "only what uses handleguard's own macros and calls is named; V8's level covers the rest"
+            .to_owned(),
+    )
 }

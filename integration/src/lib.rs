@@ -65,6 +65,8 @@ mod engine;
 mod ffi;
 mod gc;
 mod guards;
+#[cfg(all(feature = "interpose", target_os = "linux", target_arch = "x86_64"))]
+mod interpose;
 mod macros;
 mod make_callback;
 mod script;

@@ -1,0 +1,136 @@
+//! For what interposes the engine's own functions, so that code is seen that uses no guard: the same record, and the same
+//! rules.
+//!
+//! A hook tells by which address it is called, and where the scope lies. Both are only stored; the names are looked up where
+//! a violation is described. Where a guard tells of the same scope or call, it is counted once.
+//!
+//! What runs while a violation is told, of the checker itself or of a subscriber to its events, is not recorded.
+
+use crate::finding::{Beginning, ScopeKind};
+use crate::judge::{self, add, violated};
+use crate::local::Local;
+use crate::{CallbackGuard, Engine, Place, Seen, guard, names, process};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Whether a scope was ever told by a hook: where not, a guard has nothing to adopt.
+static SEEN: AtomicBool = AtomicBool::new(false);
+
+/// How far above the stack pointer a scope lies that is held by a function still running. What is farther away is in a box,
+/// or on another stack, and is looked into at once, for later its opener may be gone.
+const NEAR: usize = 1 << 16;
+
+/// A scope of `engine` was constructed at the address `storage`, by a function that returns to `ip`.
+///
+/// Call it right after the construction.
+///
+/// # Aborts
+///
+/// By the actions of `out-of-order`, `wrong-thread`, `wrong-isolate` and `scope-budget`; `panic` aborts too, for the caller
+/// cannot be unwound.
+#[inline]
+pub fn scope_constructed<E: Engine>(engine: E, kind: ScopeKind, ip: usize, storage: usize) {
+    serving(engine, |local| {
+        if !SEEN.load(Ordering::Relaxed) {
+            SEEN.store(true, Ordering::Relaxed);
+        }
+        let here = std::ptr::from_ref(&ip).addr();
+        let place = if storage.wrapping_sub(here) < NEAR {
+            Place::code(ip, storage)
+        } else {
+            Place::code(names::user_of_stack(E::DIALECT.layer).unwrap_or(ip), 0)
+        };
+        judge::entered(local, engine, Beginning::Scope(kind), place);
+        let budgeted = judge::budget(local, engine, u32::from(kind.holds_handles()));
+        let (found, swallowed, below) = local.stack(engine.isolate(), place, |stack| {
+            let wanted = budgeted || stack.wants_handles();
+            let seen = Seen {
+                level: engine.level(),
+                handles: wanted.then(|| engine.handles()).flatten(),
+            };
+            let outside = seen.level.map(|level| level.saturating_sub(kind.levels()));
+            let found = stack
+                .agree(outside)
+                .or_else(|| stack.in_gc(Beginning::Scope(kind), place))
+                .or_else(|| stack.reused(kind, place, storage, seen));
+            let swallowed = stack.construct_scope(kind, place, storage, seen);
+            stack.note_cursor(engine.cursor());
+            (found, swallowed, stack.engine_is_below())
+        })?;
+        add(local, swallowed);
+        if let Some(found) = found {
+            violated(local, engine, found, below, || None);
+        }
+        Some(())
+    });
+}
+
+/// The scope at the address `storage` is about to be destroyed.
+///
+/// # Aborts
+///
+/// By the action of `out-of-order`, as [`scope_constructed`].
+#[inline]
+pub fn scope_destructs<E: Engine>(engine: E, storage: usize) {
+    serving(engine, |local| {
+        judge::budget(local, engine, 0);
+        let (finding, below) = local.existing_stack(engine.isolate(), |stack| {
+            if let Some(id) = stack.innermost() {
+                judge::usage(engine, stack, id);
+            }
+            (stack.destruct_scope(storage), stack.engine_is_below())
+        })?;
+        if let Some(finding) = finding {
+            violated(local, engine, finding, below, || None);
+        }
+        Some(())
+    });
+}
+
+/// As [`callback_at`](crate::callback_at), of a call by a function that returns to `ip`. Nothing where a guard has told of
+/// this call already. To be ended by [`callback_ends`].
+#[inline]
+pub fn callback<E: Engine>(
+    engine: E,
+    ip: usize,
+    callee: impl FnOnce() -> Option<String>,
+) -> Option<CallbackGuard<E>> {
+    serving(engine, |local| {
+        let told = local.existing_stack(engine.isolate(), |stack| {
+            stack.is_on_the_way(engine.level())
+        });
+        if told == Some(true) {
+            return None;
+        }
+        let place = Place::code(ip, std::ptr::from_ref(&ip).addr());
+        Some(guard::callback_at(engine, place, callee))
+    })
+}
+
+/// Ends a [`callback`].
+#[inline]
+pub fn callback_ends<E: Engine>(callback: Option<CallbackGuard<E>>) {
+    if let Some(callback) = callback {
+        let _ = Local::with(|local| local.in_hook(|| drop(callback)));
+    }
+}
+
+/// Whether the guard of a scope that was just opened tells of one that a hook has told of.
+#[inline]
+pub(crate) fn adopted<E: Engine>(local: &Local, engine: E, kind: ScopeKind, place: Place) -> bool {
+    SEEN.load(Ordering::Relaxed)
+        && local.existing_stack(engine.isolate(), |stack| stack.adopt(kind, place)) == Some(true)
+}
+
+/// Runs `f` for a hook, unless a violation is being told.
+#[inline]
+fn serving<E: Engine, R>(engine: E, f: impl FnOnce(&Local) -> Option<R>) -> Option<R> {
+    if process::start().is_off() {
+        return None;
+    }
+    guard::entering(engine, |local| {
+        if local.is_reporting() {
+            return None;
+        }
+        local.in_hook(|| f(local))
+    })
+}

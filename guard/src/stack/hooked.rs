@@ -1,0 +1,129 @@
+//! What hooks tell the stack: scopes known by the memory that the engine's own object takes, and not by a guard.
+
+use super::{Frame, FrameId, Kind, Stack, Swallowed};
+use crate::finding::{Finding, ScopeKind};
+use crate::{Place, Seen, Spot};
+
+impl Stack {
+    /// As [`open_scope`](Self::open_scope), of a scope that was constructed at the address `storage`.
+    #[inline]
+    pub fn construct_scope(
+        &mut self,
+        kind: ScopeKind,
+        place: Place,
+        storage: usize,
+        seen: Seen,
+    ) -> Option<Swallowed> {
+        let (_, swallowed) = self.open_scope(kind, place, seen);
+        if let Some(frame) = self.frames.last_mut() {
+            frame.storage = storage;
+            frame.lowest = frame.lowest.min(storage);
+        }
+        swallowed
+    }
+
+    /// The scope that lies at `storage` closes. One that is not known was opened before there was a record: nobody is
+    /// accused.
+    #[inline]
+    pub fn destruct_scope(&mut self, storage: usize) -> Option<Finding> {
+        if let Some(&Frame {
+            storage: top,
+            kind: Kind::Scope(kind),
+            ..
+        }) = self.frames.last()
+            && top == storage
+        {
+            self.frames.pop();
+            self.depth -= u32::from(kind.holds_handles());
+            return None;
+        }
+        self.destruct_below(storage)
+    }
+
+    #[cold]
+    fn destruct_below(&mut self, storage: usize) -> Option<Finding> {
+        let known = |frame: &&Frame| frame.storage == storage;
+        let frame = self.frames.iter().rev().find(known);
+        let id = frame.or(self.orphans.iter().rev().find(known))?.id;
+        self.close_scope(id)
+    }
+
+    /// A guard tells more of the scope that a hook has just seen open. False if there is none: the guard's scope is one that
+    /// no hook saw.
+    #[inline]
+    pub fn adopt(&mut self, kind: ScopeKind, place: Place) -> bool {
+        let Some(frame) = self.frames.last_mut() else {
+            return false;
+        };
+        let Kind::Scope(hooked) = frame.kind else {
+            return false;
+        };
+        let fits = match kind {
+            ScopeKind::HandleScope | ScopeKind::EscapableHandleScope => {
+                hooked == ScopeKind::HandleScope
+            }
+            ScopeKind::TryCatch => hooked == ScopeKind::TryCatch,
+            // The engine opened its scope, and no hook sees that.
+            ScopeKind::CallbackScope => false,
+        };
+        let unnamed = matches!(frame.place.location, Spot::Code(_));
+        if frame.storage == 0 || !unnamed || !fits {
+            return false;
+        }
+        frame.kind = Kind::Scope(kind);
+        frame.place = place;
+        true
+    }
+
+    /// Whether a hook that sees a call is told nothing new: a guard's callback is under way to it. JavaScript that was
+    /// entered in between has raised the engine's level.
+    #[inline]
+    pub fn is_on_the_way(&self, level: Option<u32>) -> bool {
+        self.frames.last().is_some_and(|frame| {
+            matches!(frame.kind, Kind::Callback)
+                && !matches!(frame.place.location, Spot::Code(_))
+                && (frame.level.is_none() || level.is_none() || frame.level == level)
+        })
+    }
+
+    /// The innermost of what is open.
+    #[inline]
+    pub fn innermost(&self) -> Option<FrameId> {
+        self.frames.last().map(|frame| frame.id)
+    }
+
+    /// The finding, if a scope is constructed at `storage` where one lies that is still open; `seen` is from just inside it.
+    #[inline]
+    pub fn reused(
+        &self,
+        kind: ScopeKind,
+        place: Place,
+        storage: usize,
+        seen: Seen,
+    ) -> Option<Finding> {
+        // The machine stack grows down, so a scope that lies below the last one lies below all, unless one is elsewhere.
+        match self.frames.last() {
+            Some(top) if storage >= top.lowest => self.lies_at(kind, place, storage, seen),
+            _ => None,
+        }
+    }
+
+    #[cold]
+    fn lies_at(
+        &self,
+        kind: ScopeKind,
+        place: Place,
+        storage: usize,
+        seen: Seen,
+    ) -> Option<Finding> {
+        let frame = self.frames.iter().rev().find(|it| it.storage == storage)?;
+        // Else it closed behind our back: the new one stands no higher.
+        if kind.holds_handles() && seen.level.is_some() && frame.level >= seen.level {
+            return None;
+        }
+        Some(Finding::StorageReused {
+            first: self.scope_ref(frame)?,
+            again: place,
+        })
+    }
+}

@@ -1,0 +1,119 @@
+//! Links the hooks of `handleguard-v8` (its feature `interpose`) into a program: every handle scope that any crate of it
+//! opens is then seen, and every call into JavaScript, with no change to the source.
+//!
+//! ```toml
+//! [dependencies]
+//! handleguard-v8 = { version = "0.1", features = ["interpose"] }
+//! [build-dependencies]
+//! handleguard-build = "0.1"
+//! ```
+//! ```no_run
+//! // build.rs
+//! fn main() {
+//!     handleguard_build::link_hooks();
+//! }
+//! ```
+//! ```ignore
+//! // main.rs: a crate that nothing names is not linked
+//! use handleguard_v8 as _;
+//! ```
+//!
+//! It must be the program's own build script: cargo drops the link arguments of a dependency's without a word
+//! (cargo#9554). Where there is none, `handleguard-build` as a command prints the same as `rustflags` for
+//! `.cargo/config.toml`. Either way the checker proves each hook at the start of the program, and names those that did not
+//! take effect.
+//!
+//! # How
+//!
+//! By the linker's `--wrap=symbol`: whoever calls the symbol calls `__wrap_symbol` instead, which is in `handleguard-v8`, and
+//! calls `__real_symbol`. rust-lld, lld, GNU ld and mold have it; the linkers of macOS and Windows have not.
+
+/// What is wrapped: the functions by which the v8 crate opens and closes scopes, enters JavaScript, lets V8 work, makes,
+/// enters and leaves isolates; and the one of V8 itself that gets more room for handles.
+pub const WRAPPED: [&str; 16] = [
+    "v8__HandleScope__CONSTRUCT",
+    "v8__HandleScope__DESTRUCT",
+    "v8__TryCatch__CONSTRUCT",
+    "v8__TryCatch__DESTRUCT",
+    "v8__Function__Call",
+    "v8__Function__NewInstance",
+    "v8__Script__Run",
+    "v8__Module__Evaluate",
+    "v8__Isolate__PerformMicrotaskCheckpoint",
+    "v8__MicrotaskQueue__PerformCheckpoint",
+    "v8__Platform__PumpMessageLoop",
+    "v8__Isolate__New",
+    "v8__Isolate__Enter",
+    "v8__Isolate__Exit",
+    "v8__Isolate__Dispose",
+    // `v8::internal::HandleScope::Extend(v8::internal::Isolate*)`
+    "_ZN2v88internal11HandleScope6ExtendEPNS0_7IsolateE",
+];
+
+/// Prints what cargo hands to the linker, for the binaries, examples, tests and benches of the package whose build script
+/// calls this.
+///
+/// Does nothing but for x86-64 Linux, where the hooks are: a program built for another system starts without them, and says
+/// so.
+pub fn link_hooks() {
+    if let Some(arguments) = arguments(&std::env::var("TARGET").unwrap_or_default()) {
+        for argument in arguments {
+            println!("cargo:rustc-link-arg={argument}");
+        }
+    }
+    println!("cargo:rerun-if-changed=build.rs");
+}
+
+/// The same for `.cargo/config.toml`.
+pub fn config_toml() -> String {
+    let flags: Vec<String> = WRAPPED
+        .iter()
+        .map(|symbol| format!("    \"-Clink-arg={}\",\n", argument(symbol)))
+        .collect();
+    format!(
+        "[target.x86_64-unknown-linux-gnu]\nrustflags = [\n{}]\n",
+        flags.concat()
+    )
+}
+
+/// What the linker is to be told for `target`, if there are hooks for it.
+fn arguments(target: &str) -> Option<impl Iterator<Item = String>> {
+    (target.starts_with("x86_64-") && target.contains("-linux-"))
+        .then(|| WRAPPED.iter().map(|symbol| argument(symbol)))
+}
+
+fn argument(symbol: &str) -> String {
+    format!("-Wl,--wrap={symbol}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_symbol_is_wrapped_where_there_are_hooks() {
+        let arguments: Vec<String> = arguments("x86_64-unknown-linux-gnu").unwrap().collect();
+        assert_eq!(arguments.len(), WRAPPED.len());
+        assert_eq!(arguments[0], "-Wl,--wrap=v8__HandleScope__CONSTRUCT");
+    }
+
+    #[test]
+    fn nothing_is_linked_where_there_are_none() {
+        for target in [
+            "x86_64-apple-darwin",
+            "aarch64-unknown-linux-gnu",
+            "x86_64-pc-windows-msvc",
+        ] {
+            assert!(arguments(target).is_none(), "{target}");
+        }
+    }
+
+    #[test]
+    fn the_config_holds_the_same() {
+        let config = config_toml();
+        assert!(config.starts_with(
+            "[target.x86_64-unknown-linux-gnu]\nrustflags = [\n    \"-Clink-arg=-Wl,--wrap=v8__HandleScope__CONSTRUCT\",\n"
+        ));
+        assert_eq!(config.matches("--wrap=").count(), WRAPPED.len());
+    }
+}

@@ -1,0 +1,89 @@
+//! The hook in `v8::internal::HandleScope::Extend` (`handles.cc`), by which V8 gets room for a handle where the innermost scope
+//! has none left: once for each 1,022 handles, for the first handle after a seal, and for each handle under a seal or in no
+//! scope at all, before it ends the process.
+//!
+//! V8 declares it `V8_PRESERVE_MOST` (`handles.h`): the caller keeps what it likes in nearly all registers. A function of Rust
+//! in its place would destroy them.
+
+use super::link::Hook;
+use super::proof;
+use crate::ffi::RawIsolate;
+use std::arch::naked_asm;
+
+/// `v8::internal::HandleScope::Extend(v8::internal::Isolate*)`.
+pub(super) const EXTEND: Hook = Hook {
+    symbol: "_ZN2v88internal11HandleScope6ExtendEPNS0_7IsolateE",
+    wrapped: || {
+        unsafe extern "C" {
+            #[link_name = "_ZN2v88internal11HandleScope6ExtendEPNS0_7IsolateE"]
+            fn wrapped();
+        }
+        wrapped as *const ()
+    },
+    twin: wrap_extend as *const (),
+};
+
+/// What the linker puts in the place of `Extend`: keeps the registers that a function of Rust may change and `Extend` may not,
+/// calls [`extends`], and jumps to the real one, unless nothing but this call was to be proved. `rax` is the result, and `r11` is
+/// anybody's.
+///
+/// Unwound by its own directives, for a report shows the stack from here.
+///
+/// # Safety
+///
+/// As `Extend`'s.
+#[unsafe(naked)]
+#[unsafe(export_name = "__wrap__ZN2v88internal11HandleScope6ExtendEPNS0_7IsolateE")]
+unsafe extern "C" fn wrap_extend() {
+    naked_asm!(
+        ".cfi_startproc",
+        "push rdi",
+        ".cfi_adjust_cfa_offset 8",
+        "push rsi",
+        ".cfi_adjust_cfa_offset 8",
+        "push rdx",
+        ".cfi_adjust_cfa_offset 8",
+        "push rcx",
+        ".cfi_adjust_cfa_offset 8",
+        "push r8",
+        ".cfi_adjust_cfa_offset 8",
+        "push r9",
+        ".cfi_adjust_cfa_offset 8",
+        // Seven and the return address: the stack is aligned for the call.
+        "push r10",
+        ".cfi_adjust_cfa_offset 8",
+        "call {extends}",
+        "pop r10",
+        ".cfi_adjust_cfa_offset -8",
+        "pop r9",
+        ".cfi_adjust_cfa_offset -8",
+        "pop r8",
+        ".cfi_adjust_cfa_offset -8",
+        "pop rcx",
+        ".cfi_adjust_cfa_offset -8",
+        "pop rdx",
+        ".cfi_adjust_cfa_offset -8",
+        "pop rsi",
+        ".cfi_adjust_cfa_offset -8",
+        "pop rdi",
+        ".cfi_adjust_cfa_offset -8",
+        "test al, al",
+        "jne 2f",
+        ".weak __real__ZN2v88internal11HandleScope6ExtendEPNS0_7IsolateE",
+        "jmp qword ptr [rip + __real__ZN2v88internal11HandleScope6ExtendEPNS0_7IsolateE@GOTPCREL]",
+        "2:",
+        "xor eax, eax",
+        "ret",
+        ".cfi_endproc",
+        extends = sym extends,
+    )
+}
+
+/// Whether this call is only to prove the hook.
+///
+/// # Safety
+///
+/// As `Extend`'s: `isolate` is live, and this thread's.
+unsafe extern "C" fn extends(_isolate: *mut RawIsolate) -> bool {
+    proof::is_probing()
+}
