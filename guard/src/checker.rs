@@ -1,10 +1,12 @@
-use crate::Config;
 use crate::capture::Captured;
+use crate::engine::Layer;
 use crate::finding::Finding;
 use crate::report::{self, Report, Site};
 use crate::sites::{MAX_SITES, Recorded, Sites};
-use crate::usage::Usage;
+use crate::usage::{ScopeUse, Usage};
 use crate::violation::Violation;
+use crate::{Config, names};
+use once_cell::race::OnceBox;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::num::NonZeroU64;
 use std::sync::{Mutex, PoisonError};
@@ -15,6 +17,8 @@ pub(crate) struct Checker {
     pub(crate) config: Config,
     sites: Sites,
     pub(crate) usage: Usage,
+    /// How the frames of the engine are told from the user's, once one was announced.
+    layer: OnceBox<&'static Layer>,
     started: Instant,
     /// What was there at the last tick.
     ticked: Mutex<Report>,
@@ -26,6 +30,7 @@ impl Checker {
             config,
             sites: Sites::with_capacity(MAX_SITES),
             usage: Usage::new(),
+            layer: OnceBox::new(),
             started: Instant::now(),
             ticked: Mutex::new(Report::default()),
         }
@@ -71,8 +76,23 @@ impl Checker {
             elapsed: self.started.elapsed(),
             sites,
             dropped: self.sites.dropped(),
-            scopes: self.usage.rows(),
+            scopes: self.scopes(),
         }
+    }
+
+    /// The engine that the guards are of.
+    pub(crate) fn announce(&self, layer: &'static Layer) {
+        // Another one was first: then that is how stacks are told apart.
+        let _ = self.layer.set(Box::new(layer));
+    }
+
+    fn scopes(&self) -> Vec<ScopeUse> {
+        let layer = self.layer.get().copied().unwrap_or(Layer::NONE);
+        let mut scopes = self.usage.rows();
+        for scope in &mut scopes {
+            scope.place = names::named(scope.place.without_stack(), layer);
+        }
+        scopes
     }
 
     /// What came since the last call, and all.

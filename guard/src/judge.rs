@@ -63,7 +63,12 @@ fn note_usage<E: Engine>(
     cursor: Cursor,
     advised: bool,
 ) {
-    if let Some(used) = stack.used(Some(cursor), engine.handles()) {
+    if let Some(mut used) = stack.used(Some(cursor), engine.handles()) {
+        if cfg!(debug_assertions) {
+            // Nothing is inlined, so the address that a hook noted is of what binds the engine; who called that is on the stack
+            // as long as the scope is open.
+            used.place = names::named(used.place, E::DIALECT.layer);
+        }
         checker.usage.note(&used);
         if advised {
             checker.usage.count(&used);

@@ -85,6 +85,19 @@ impl Place {
     }
 }
 
+impl Place {
+    /// The same, for a later moment: what was on the stack then is gone.
+    pub(crate) fn without_stack(self) -> Self {
+        match self.location {
+            Spot::Code(code) => Self {
+                location: Spot::Code(Code { stack: 0, ..code }),
+                ..self
+            },
+            _ => self,
+        }
+    }
+}
+
 impl Spot {
     /// The file's name; empty for code that was not named.
     pub fn file(&self) -> &'static str {

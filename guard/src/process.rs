@@ -89,6 +89,7 @@ fn started(config: &Config, help: bool) {
 #[cold]
 pub(crate) fn announce<E: Engine>(engine: E) {
     let Some(checker) = checker() else { return };
+    checker.announce(E::DIALECT.layer);
     if checker.config.is_on() && start().announce() {
         let _ = Local::with(|local| {
             local.report(|| {
