@@ -114,6 +114,16 @@ pub fn callback_ends<E: Engine>(callback: Option<CallbackGuard<E>>) {
     }
 }
 
+/// Runs `f`, which tells of something else than a scope or a call, for a hook: `panic` aborts then.
+#[inline]
+pub fn serve(f: impl FnOnce()) {
+    let _ = Local::with(|local| {
+        if !local.is_reporting() {
+            local.in_hook(f);
+        }
+    });
+}
+
 /// Whether the guard of a scope that was just opened tells of one that a hook has told of.
 #[inline]
 pub(crate) fn adopted<E: Engine>(local: &Local, engine: E, kind: ScopeKind, place: Place) -> bool {

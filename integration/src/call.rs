@@ -143,13 +143,17 @@ impl GuardedIsolate for v8::Isolate {
     unsafe fn guarded_enter(&self) {
         // SAFETY: the caller's promise.
         unsafe { self.enter() };
-        handleguard::enter(V8::of(self), Place::here("Isolate::enter"));
+        if !hooks_tell(self) {
+            handleguard::enter(V8::of(self), Place::here("Isolate::enter"));
+        }
     }
 
     #[inline]
     #[track_caller]
     unsafe fn guarded_exit(&self) {
-        handleguard::exit(V8::of(self), Place::here("Isolate::exit"));
+        if !hooks_tell(self) {
+            handleguard::exit(V8::of(self), Place::here("Isolate::exit"));
+        }
         // SAFETY: the caller's promise.
         unsafe { self.exit() };
     }
@@ -181,4 +185,9 @@ pub(crate) fn enter(
 ) -> CallbackGuard<V8> {
     let engine = V8::of(isolate);
     callback_at(engine, place, || Some(engine.callee(function)))
+}
+
+/// Whether a hook tells of each time that the isolate is entered and left.
+fn hooks_tell(isolate: &v8::Isolate) -> bool {
+    crate::watch::is_followed(V8::of(isolate))
 }

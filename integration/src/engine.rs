@@ -62,6 +62,21 @@ impl V8 {
         self.isolate
     }
 
+    /// Whether V8 would refuse a handle that is made now: the innermost scope is a seal, or there is none (`handles.cc`,
+    /// `HandleScope::Extend`). False where the level could not be found.
+    #[cfg(all(feature = "interpose", target_os = "linux", target_arch = "x86_64"))]
+    pub(crate) fn refuses_handles(self) -> bool {
+        let level = match LEVEL_OFFSET.load(Ordering::Relaxed) {
+            0 => return false,
+            level => level,
+        };
+        // SAFETY: the isolate is live, and calibration has seen V8's `int level` at this offset of it; `int sealed_level` is the
+        // next (`v8-internal.h`, `HandleScopeData`).
+        let [level, sealed]: [i32; 2] =
+            unsafe { ptr::read_volatile(self.isolate.byte_add(level).cast()) };
+        level == sealed
+    }
+
     /// The function that is called, as a stack trace of JavaScript would have it.
     pub(crate) fn callee(self, function: &v8::Function) -> String {
         // SAFETY: a value of this type names a live isolate of this thread, and the function is called in it.
@@ -156,6 +171,11 @@ impl Engine for V8 {
     fn seal(self, turn: FrameId) -> bool {
         // SAFETY: a value of this type names a live isolate of this thread.
         unsafe { seal::seal(self.isolate, turn) }
+    }
+
+    #[cfg(all(feature = "interpose", target_os = "linux", target_arch = "x86_64"))]
+    fn can_rescue(self) -> bool {
+        self.calibrated().is_ok() && crate::interpose::sees_refused_handles()
     }
 
     fn unseal(self, turn: FrameId) {

@@ -16,6 +16,11 @@ pub(crate) type FatalErrorCallback = unsafe extern "C" fn(*const c_char, *const 
 /// (`v8-local-handle.h`, `class HandleScope`). Words 1 and 2 are V8's `next` and `limit` of the moment before.
 pub(crate) type ScopeBuffer = [usize; 4];
 
+/// What V8 calls round a garbage collection (`v8-callbacks.h`, `Isolate::GCCallbackWithData`).
+#[cfg(all(feature = "interpose", target_os = "linux", target_arch = "x86_64"))]
+pub(crate) type GcCallback =
+    unsafe extern "C" fn(v8::UnsafeRawIsolatePtr, v8::GCType, v8::GCCallbackFlags, *mut c_void);
+
 unsafe extern "C" {
     /// `HandleScope::NumberOfHandles(Isolate*)`, a public static function (`v8-local-handle.h`): the handles of all open
     /// scopes of the isolate, in O(1) (`handles.cc`, `HandleScope::NumberOfHandles`).
@@ -59,6 +64,24 @@ unsafe extern "C" {
 
     /// The isolate entered last on this thread, or null (`Isolate::TryGetCurrent` in spirit: it does not check).
     pub(crate) fn v8__Isolate__GetCurrent() -> *mut RawIsolate;
+
+    /// `Isolate::AddGCPrologueCallback(GCCallbackWithData, void*, GCType)`.
+    #[cfg(all(feature = "interpose", target_os = "linux", target_arch = "x86_64"))]
+    pub(crate) fn v8__Isolate__AddGCPrologueCallback(
+        isolate: *mut RawIsolate,
+        callback: GcCallback,
+        data: *mut c_void,
+        kinds: v8::GCType,
+    );
+
+    /// `Isolate::AddGCEpilogueCallback(GCCallbackWithData, void*, GCType)`.
+    #[cfg(all(feature = "interpose", target_os = "linux", target_arch = "x86_64"))]
+    pub(crate) fn v8__Isolate__AddGCEpilogueCallback(
+        isolate: *mut RawIsolate,
+        callback: GcCallback,
+        data: *mut c_void,
+        kinds: v8::GCType,
+    );
 
     /// The root slot of `undefined`; makes no handle.
     pub(crate) fn v8__Undefined(isolate: *mut RawIsolate) -> *const c_void;

@@ -49,6 +49,21 @@ pub(crate) fn listen(isolate: &mut v8::Isolate) {
     isolate.add_gc_epilogue_callback(ends, ptr::null_mut(), v8::GCType::kGCTypeAll);
 }
 
+/// As [`listen`], of an isolate that the v8 crate has not seen yet.
+///
+/// # Safety
+///
+/// `isolate` is live, and this thread's.
+#[cfg(all(feature = "interpose", target_os = "linux", target_arch = "x86_64"))]
+pub(crate) unsafe fn listen_raw(isolate: *mut RawIsolate) {
+    // SAFETY: the caller's promise; the callbacks live for ever.
+    unsafe {
+        let all = v8::GCType::kGCTypeAll;
+        crate::ffi::v8__Isolate__AddGCPrologueCallback(isolate, begins, ptr::null_mut(), all);
+        crate::ffi::v8__Isolate__AddGCEpilogueCallback(isolate, ends, ptr::null_mut(), all);
+    }
+}
+
 unsafe extern "C" fn begins(
     isolate: v8::UnsafeRawIsolatePtr,
     _: v8::GCType,

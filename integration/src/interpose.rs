@@ -21,4 +21,5 @@ mod link;
 mod proof;
 mod scopes;
 
-pub(crate) use proof::sight;
+pub(crate) use isolates::is_followed;
+pub(crate) use proof::{sees_refused_handles, sight};

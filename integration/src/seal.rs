@@ -5,6 +5,7 @@
 
 use crate::V8;
 use crate::ffi::{self, RawIsolate, SealBuffer};
+use handleguard::Engine;
 use handleguard::stack::FrameId;
 use std::cell::RefCell;
 use std::ffi::{CStr, c_char};
@@ -18,6 +19,8 @@ thread_local! {
 struct Seal {
     isolate: *mut RawIsolate,
     turn: FrameId,
+    /// V8's level when it was made: handles are refused at this level.
+    level: Option<u32>,
     buffer: SealBuffer,
 }
 
@@ -38,6 +41,8 @@ pub(crate) unsafe fn seal(isolate: *mut RawIsolate, turn: FrameId) -> bool {
             seals.push(Seal {
                 isolate,
                 turn,
+                // SAFETY: the caller's promise.
+                level: unsafe { V8::from_raw(isolate) }.level(),
                 buffer,
             });
             true
@@ -53,6 +58,27 @@ pub(crate) unsafe fn seal(isolate: *mut RawIsolate, turn: FrameId) -> bool {
 pub(crate) unsafe fn unseal(isolate: *mut RawIsolate, turn: FrameId) {
     // SAFETY: the caller's promise.
     unsafe { lift(|seal| seal.isolate == isolate && seal.turn >= turn) }
+}
+
+/// Has a handle reported that V8 is about to refuse, and lifts the seals that keep it from being made. V8 ends the process where
+/// they are not ours, or the action says so.
+///
+/// # Safety
+///
+/// `engine` is a live isolate of this thread.
+#[cfg(all(feature = "interpose", target_os = "linux", target_arch = "x86_64"))]
+pub(crate) unsafe fn rescue(engine: V8) {
+    let level = engine.level();
+    let ours = |seal: &Seal| seal.isolate == engine.as_raw() && seal.level == level;
+    let can_rescue = SEALS.try_with(|seals| {
+        let seals = seals.try_borrow();
+        seals.is_ok_and(|seals| seals.iter().any(ours))
+    });
+    match handleguard::handle_refused(engine, can_rescue.unwrap_or(false)) {
+        handleguard::Refused::Die => {}
+        // SAFETY: the caller's promise.
+        handleguard::Refused::Rescue => unsafe { lift(ours) },
+    }
 }
 
 /// Lifts the seals that `which` holds for, innermost first.
@@ -83,6 +109,15 @@ pub(crate) unsafe fn report_before_v8_ends(isolate: *mut RawIsolate) {
     unsafe { ffi::set_fatal_error_handler(isolate, on_fatal_error) }
 }
 
+/// Whether the hook in `HandleScope::Extend` has told of it before.
+fn reported() -> bool {
+    #[cfg(all(feature = "interpose", target_os = "linux", target_arch = "x86_64"))]
+    if crate::interpose::sees_refused_handles() {
+        return true;
+    }
+    false
+}
+
 /// V8's own behaviour, after the report of a handle that it refused: it prints the same lines and aborts (`api.cc`,
 /// `Utils::ReportApiFailure`).
 unsafe extern "C" fn on_fatal_error(location: *const c_char, message: *const c_char) {
@@ -97,7 +132,7 @@ unsafe extern "C" fn on_fatal_error(location: *const c_char, message: *const c_c
     let (location, message) = (text(location), text(message));
     // SAFETY: reads a thread-local of V8.
     let current = unsafe { ffi::v8__Isolate__GetCurrent() };
-    if location == c"v8::HandleScope::CreateHandle()" && !current.is_null() {
+    if location == c"v8::HandleScope::CreateHandle()" && !current.is_null() && !reported() {
         // SAFETY: the current isolate of this thread is live, and V8 stands still below this call.
         let engine = unsafe { V8::from_raw(current) };
         let _dies = handleguard::handle_refused(engine, false);

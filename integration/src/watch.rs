@@ -39,10 +39,21 @@ pub(crate) fn watch(isolate: &mut v8::Isolate) -> V8 {
 fn keep(isolate: &mut v8::Isolate, engine: V8) {
     if isolate.get_slot::<Watch>().is_none() {
         isolate.set_slot(Watch(engine));
-        gc::listen(isolate);
+        if !is_followed(engine) {
+            gc::listen(isolate);
+        }
         if handleguard::action_of_sealed() != Action::Off {
             // SAFETY: of a live isolate that this thread has in its hands.
             unsafe { seal::report_before_v8_ends(engine.as_raw()) };
         }
     }
+}
+
+#[cfg(all(feature = "interpose", target_os = "linux", target_arch = "x86_64"))]
+pub(crate) use crate::interpose::is_followed;
+
+/// Whether a hook has seen it made, and sees it go.
+#[cfg(not(all(feature = "interpose", target_os = "linux", target_arch = "x86_64")))]
+pub(crate) fn is_followed(_: V8) -> bool {
+    false
 }

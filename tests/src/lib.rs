@@ -1,5 +1,8 @@
 //! What the tests on real V8 share.
 
+// Holds the hooks, which a crate that nothing names is not linked for.
+#[cfg(feature = "interpose")]
+use handleguard_v8 as _;
 use std::process::{Command, Output};
 use std::sync::Once;
 

@@ -14,7 +14,7 @@ impl Stack {
     /// is from just before. Scopes opened since must be closed by now: their close would come in an isolate that is not
     /// entered.
     pub fn leave(
-        &self,
+        &mut self,
         entered: FrameId,
         then: Option<u32>,
         place: Place,
@@ -25,10 +25,16 @@ impl Stack {
             (Some(now), Some(then)) => Some(now.saturating_sub(then)),
             _ => None,
         };
-        self.never_closed(from, seen.level, leaked, |scope| Finding::NeverClosed {
+        let findings = self.never_closed(from, seen.level, leaked, |scope| Finding::NeverClosed {
             scope,
             ended: Ended::Exit(place),
             turn: None,
-        })
+        });
+        if !findings.is_empty() {
+            // Told of; the end of the isolate tells no more of them.
+            self.leaked_levels += leaked.unwrap_or(0);
+            self.cut(from);
+        }
+        findings
     }
 }

@@ -8,10 +8,11 @@
 use super::link::Hook;
 use super::proof;
 use crate::ffi::RawIsolate;
+use crate::{V8, seal};
 use std::arch::naked_asm;
 
 /// `v8::internal::HandleScope::Extend(v8::internal::Isolate*)`.
-pub(super) const EXTEND: Hook = Hook {
+pub(super) static EXTEND: Hook = Hook {
     symbol: "_ZN2v88internal11HandleScope6ExtendEPNS0_7IsolateE",
     wrapped: || {
         unsafe extern "C" {
@@ -24,7 +25,7 @@ pub(super) const EXTEND: Hook = Hook {
 };
 
 /// What the linker puts in the place of `Extend`: keeps the registers that a function of Rust may change and `Extend` may not,
-/// calls [`extends`], and jumps to the real one, unless nothing but this call was to be proved. `rax` is the result, and `r11` is
+/// calls [`extends`], and jumps to the real one, unless only the hook was to be proved. `rax` is the result, and `r11` is
 /// anybody's.
 ///
 /// Unwound by its own directives, for a report shows the stack from here.
@@ -79,11 +80,20 @@ unsafe extern "C" fn wrap_extend() {
     )
 }
 
-/// Whether this call is only to prove the hook.
+/// Has a handle that V8 is about to refuse reported, and rescued where it can be. True if this call is only to prove the hook.
 ///
 /// # Safety
 ///
 /// As `Extend`'s: `isolate` is live, and this thread's.
-unsafe extern "C" fn extends(_isolate: *mut RawIsolate) -> bool {
-    proof::is_probing()
+unsafe extern "C" fn extends(isolate: *mut RawIsolate) -> bool {
+    if proof::is_probing() {
+        return true;
+    }
+    // SAFETY: the caller's promise.
+    let engine = unsafe { V8::from_raw(isolate) };
+    if engine.refuses_handles() {
+        // SAFETY: the caller's promise.
+        unsafe { seal::rescue(engine) };
+    }
+    false
 }

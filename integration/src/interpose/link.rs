@@ -16,7 +16,7 @@ macro_rules! hooks {
             $wrap:ident, $real:ident($($name:ident: $type:ty),*) $(-> $result:ty)?;
     )*) => {
         /// Each function that has a hook, and its twin.
-        pub(super) const HOOKS: [Hook; [$($symbol),*].len()] = [$(Hook {
+        pub(super) static HOOKS: [Hook; [$($symbol),*].len()] = [$(Hook {
             symbol: $symbol,
             wrapped: || {
                 #[allow(

@@ -39,20 +39,29 @@ fn hooked() -> bool {
 
 /// Which hooks took effect, for the start-up line.
 pub(crate) fn sight() -> Result<String, String> {
-    static SIGHT: OnceLock<Result<String, String>> = OnceLock::new();
-    SIGHT.get_or_init(prove).clone()
-}
-
-fn prove() -> Result<String, String> {
-    let hooks = || HOOKS.iter().chain([&EXTEND]);
-    let missing: Vec<&str> = hooks()
-        .filter(|hook| !runs(hook))
-        .map(|hook| hook.symbol)
-        .collect();
+    let missing = missing();
     if missing.is_empty() {
         return Ok(format!("all {} proved", hooks().count()));
     }
     Err(missing.join(", "))
+}
+
+/// Whether V8 asks handleguard before it ends the process for a handle.
+pub(crate) fn sees_refused_handles() -> bool {
+    !missing().contains(&EXTEND.symbol)
+}
+
+/// The functions whose hooks did not take effect. Proved once.
+pub(super) fn missing() -> &'static [&'static str] {
+    static MISSING: OnceLock<Vec<&str>> = OnceLock::new();
+    MISSING.get_or_init(|| {
+        let missing = hooks().filter(|hook| !runs(hook));
+        missing.map(|hook| hook.symbol).collect()
+    })
+}
+
+fn hooks() -> impl Iterator<Item = &'static Hook> {
+    HOOKS.iter().chain([&EXTEND])
 }
 
 /// Whether a call of the function runs its hook.

@@ -137,14 +137,19 @@ fn the_start_up_line_says_what_is_seen_and_what_is_not() {
     let (before, after) = line.split_once(", byte ").unwrap();
     let (byte, after) = after.split_once(' ').unwrap();
     assert!(byte.parse::<usize>().is_ok(), "{byte}");
+    let hooks = match cfg!(feature = "interpose") {
+        true => ", hooks (16 of 16 proved)",
+        false => {
+            "; does not see hooks (only what uses handleguard's own macros and calls is named; V8's level covers the rest)"
+        }
+    };
     assert_eq!(
         format!("{before}, byte <offset> {after}"),
         format!(
             "handleguard: on: missing-scope=abort outer-growth=log scope-budget=log sealed=log out-of-order=log \
              never-closed=log wrong-thread=log wrong-isolate=log in-gc=log redundant-scope=off desync=log; sees stacks (by \
              unwind tables, and by frame pointers across JavaScript), level (V8 {version}, byte <offset> of the isolate), handles \
-             (exact, by HandleScope::NumberOfHandles); does not see hooks (only what uses handleguard's own macros and \
-             calls is named; V8's level covers the rest)"
+             (exact, by HandleScope::NumberOfHandles){hooks}"
         )
     );
 }
