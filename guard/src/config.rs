@@ -23,6 +23,7 @@ pub struct Config {
     tick: Duration,
     full_stack: bool,
     strict: bool,
+    require_hooks: bool,
     scope_budget: Option<u64>,
     seal: bool,
 }
@@ -41,6 +42,7 @@ impl Config {
             tick: Duration::from_secs(10),
             full_stack: false,
             strict: false,
+            require_hooks: false,
             scope_budget: None,
             seal: false,
         }
@@ -81,6 +83,12 @@ impl Config {
         self
     }
 
+    /// Ends the process at its start, with status 2, unless every hook took effect: then code that uses no guard is seen too.
+    pub fn require_hooks(mut self, require: bool) -> Self {
+        self.require_hooks = require;
+        self
+    }
+
     /// Sets how many handles a scope may hold; `None` for any number. A scope that holds more violates
     /// [`Rule::ScopeBudget`] while it is still open.
     ///
@@ -107,6 +115,11 @@ impl Config {
     #[inline]
     pub fn is_strict(&self) -> bool {
         self.strict
+    }
+
+    /// Whether the process is to end unless every hook took effect.
+    pub fn requires_hooks(&self) -> bool {
+        self.require_hooks
     }
 
     /// Whether every frame of a stack is shown.

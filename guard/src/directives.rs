@@ -6,6 +6,7 @@ use std::time::Duration;
 
 const FULL_STACK: &str = "full-stack";
 const STRICT: &str = "strict";
+const REQUIRE_HOOKS: &str = "require-hooks";
 
 /// A directive that was not understood. Nothing of the list it stands in was applied.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -74,7 +75,7 @@ impl fmt::Display for ConfigError {
                 hint(f, near)?;
                 write!(
                     f,
-                    "; accepted: {}, <rule>=<action>, scope-budget=<number>, tick=<duration>, {STRICT}, {FULL_STACK}, help",
+                    "; accepted: {}, <rule>=<action>, scope-budget=<number>, tick=<duration>, {STRICT}, {REQUIRE_HOOKS}, {FULL_STACK}, help",
                     list(Action::ALL.map(Action::name))
                 )
             }
@@ -151,6 +152,7 @@ fn one_word(config: Config, word: &str) -> Result<Config, Problem> {
     match word {
         FULL_STACK => return Ok(config.full_stack(true)),
         STRICT => return Ok(config.strict(true)),
+        REQUIRE_HOOKS => return Ok(config.require_hooks(true)),
         _ => {}
     }
     if word == "tick" || Rule::named(word).is_some() {
@@ -160,10 +162,12 @@ fn one_word(config: Config, word: &str) -> Result<Config, Problem> {
         word: word.to_owned(),
         near: near(
             word,
-            Action::ALL
-                .map(Action::name)
-                .into_iter()
-                .chain([STRICT, FULL_STACK, "help"]),
+            Action::ALL.map(Action::name).into_iter().chain([
+                STRICT,
+                REQUIRE_HOOKS,
+                FULL_STACK,
+                "help",
+            ]),
         ),
     })
 }
@@ -264,6 +268,11 @@ impl fmt::Display for Help<'_> {
         )?;
         writeln!(
             f,
+            "  {REQUIRE_HOOKS:<34} now {:<7} ends the process with status 2 at its start, unless every hook took effect",
+            on(self.0.requires_hooks())
+        )?;
+        writeln!(
+            f,
             "  {FULL_STACK:<34} now {:<7} shows every frame of a stack, the checker's and the engine's too",
             on(self.0.is_full_stack())
         )?;
@@ -317,7 +326,8 @@ mod tests {
         assert_eq!(
             error("aboort"),
             "directive 1 (byte 0) `aboort`: unknown directive `aboort` (did you mean `abort`?); accepted: off, count, \
-             log, panic, abort, <rule>=<action>, scope-budget=<number>, tick=<duration>, strict, full-stack, help"
+             log, panic, abort, <rule>=<action>, scope-budget=<number>, tick=<duration>, strict, require-hooks, full-stack, \
+             help"
         );
         assert_eq!(
             error("log, missing-scop=abort"),
@@ -391,6 +401,7 @@ handleguard: HANDLEGUARD=<directive>,<directive>,... (later ones win, and all wi
   scope-budget=<number>              now none    handles that a scope may hold
   tick=<duration>                    now 10s     time between reports, as in 10s or 500ms, or off
   strict                             now off     judges each callback as if it had come straight from the loop
+  require-hooks                      now off     ends the process with status 2 at its start, unless every hook took effect
   full-stack                         now off     shows every frame of a stack, the checker's and the engine's too
   help                               prints this
 "

@@ -131,6 +131,15 @@ pub(crate) fn adopted<E: Engine>(local: &Local, engine: E, kind: ScopeKind, plac
         && local.existing_stack(engine.isolate(), |stack| stack.adopt(kind, place)) == Some(true)
 }
 
+/// To be called before `main` where none of the hooks took effect: says `why`.
+///
+/// # Exits
+///
+/// With status 2, if `require-hooks` is set in the variable `HANDLEGUARD`.
+pub fn none_took_effect(why: &str) {
+    process::announce_no_hook(why);
+}
+
 /// Runs `f` for a hook, unless a violation is being told.
 #[inline]
 fn serving<E: Engine, R>(engine: E, f: impl FnOnce(&Local) -> Option<R>) -> Option<R> {

@@ -92,6 +92,7 @@
 //! | `sealed=abort` | has the engine refuse each handle made directly under a turn; see [`Rule::Sealed`] |
 //! | `tick=10s` | time between periodic reports; `off` for none |
 //! | `strict` | judges each callback as if it had come straight from the loop; see [`Config::strict`] |
+//! | `require-hooks` | ends the process at its start unless every hook took effect; see [`Config::require_hooks`] |
 //! | `full-stack` | shows every frame of a stack, the checker's own and the engine's too |
 //! | `help` | prints all directives with their current values |
 //!

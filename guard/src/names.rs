@@ -26,9 +26,14 @@ pub(crate) fn named(place: Place, layer: &Layer) -> Place {
     let Spot::Code(Code { ip, stack }) = place.location else {
         return place;
     };
-    resolved(user_around(stack, layer).unwrap_or(ip), layer)
-        .named
-        .unwrap_or(place)
+    let code = resolved(ip, layer);
+    let code = if code.is_users {
+        code
+    } else {
+        // A function of what binds the engine, that was not inlined into its caller.
+        user_around(stack, layer).map_or(code, |ip| resolved(ip, layer))
+    };
+    code.named.unwrap_or(place)
 }
 
 /// The return address into the innermost function on this stack that is neither the engine's nor the checker's.

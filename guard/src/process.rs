@@ -93,19 +93,35 @@ pub(crate) fn announce<E: Engine>(engine: E) {
     if checker.config.is_on() && start().announce() {
         let _ = Local::with(|local| {
             local.report(|| {
-                react::say(
-                    tracing::Level::INFO,
-                    sight::Line {
-                        config: &checker.config,
-                        sight: &engine.sight(),
-                    },
-                );
+                let sight = &engine.sight();
+                let config = &checker.config;
+                react::say(tracing::Level::INFO, sight::Line { config, sight });
+                if config.requires_hooks()
+                    && let Err(why) = &sight.hooks
+                {
+                    react::refuse_to_run(why);
+                }
                 if checker.config.seals_turns() && seal::is_refused(checker, engine) {
                     let action = checker.config.action_of(Rule::Sealed);
                     react::say(tracing::Level::WARN, seal::Refusal(action));
                 }
             })
         });
+    }
+}
+
+/// Says at the load of a program that was built to be seen by hooks, and in which none took effect, that it is not: nothing
+/// may ever come by to announce the checker. Does not start it, for the program may yet configure it.
+pub(crate) fn announce_no_hook(why: &str) {
+    // A wrong directive is told of where the checker starts.
+    let Ok((config, _)) = from_environment(&Config::new()) else {
+        return;
+    };
+    if config.requires_hooks() {
+        react::refuse_to_run(why);
+    }
+    if config.is_on() {
+        crate::stderr::print(format_args!("handleguard: no hook took effect: {why}\n"));
     }
 }
 

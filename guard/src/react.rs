@@ -77,6 +77,12 @@ pub(crate) fn print(violation: &Violation) {
     stderr.print(violation.trace());
 }
 
+/// Ends a process that was told to run only with every hook.
+pub(crate) fn refuse_to_run(why: &str) -> ! {
+    stderr::print(format_args!("handleguard: require-hooks: {why}\n"));
+    std::process::exit(2)
+}
+
 /// A line to the operator that is no violation: the start, a hint, a wrong configuration.
 pub(crate) fn say(level: Level, text: impl fmt::Display) {
     if !tracing::dispatcher::has_been_set() {

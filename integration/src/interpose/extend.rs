@@ -5,7 +5,7 @@
 //! V8 declares it `V8_PRESERVE_MOST` (`handles.h`): the caller keeps what it likes in nearly all registers. A function of Rust
 //! in its place would destroy them.
 
-use super::link::Hook;
+use super::link::{Hook, Use};
 use super::proof;
 use crate::ffi::RawIsolate;
 use crate::{V8, seal};
@@ -14,6 +14,7 @@ use std::arch::naked_asm;
 /// `v8::internal::HandleScope::Extend(v8::internal::Isolate*)`.
 pub(super) static EXTEND: Hook = Hook {
     symbol: "_ZN2v88internal11HandleScope6ExtendEPNS0_7IsolateE",
+    serves: Use::Refused,
     wrapped: || {
         unsafe extern "C" {
             #[link_name = "_ZN2v88internal11HandleScope6ExtendEPNS0_7IsolateE"]

@@ -6,7 +6,8 @@
 //! is looked at before: where the linker has wrapped it, that is its twin's.
 
 use super::extend::EXTEND;
-use super::link::{HOOKS, Hook};
+use super::link::{HOOKS, Hook, Use};
+use handleguard::hooked;
 use std::cell::Cell;
 use std::hint::black_box;
 use std::sync::OnceLock;
@@ -28,41 +29,77 @@ enum Probe {
 /// Asked by each hook first: if so, this call only proves that the hook runs, and its arguments mean nothing.
 #[inline]
 pub(super) fn is_probing() -> bool {
-    PROBE.get() != Probe::None && hooked()
+    PROBE.get() != Probe::None && is_hooked()
 }
 
 #[cold]
-fn hooked() -> bool {
+fn is_hooked() -> bool {
     PROBE.set(Probe::Hooked);
     true
 }
 
 /// Which hooks took effect, for the start-up line.
 pub(crate) fn sight() -> Result<String, String> {
-    let missing = missing();
-    if missing.is_empty() {
-        return Ok(format!("all {} proved", hooks().count()));
+    let all = hooks().count();
+    match missing() {
+        [] => Ok(format!("{all} of {all} proved")),
+        missing if missing.len() == all => Err(format!(
+            "none of {all} was put in by the linker: call `handleguard_build::link_hooks()` in the build script of the program \
+             itself, for cargo drops the link arguments of a dependency's, or put the flags that the command `handleguard-build` \
+             prints into `.cargo/config.toml`; until then, {}",
+            blind(missing)
+        )),
+        missing => Err(format!(
+            "{} of {all} took effect, and not {}: the list in `handleguard-build` is of another version, or this linker left \
+             them out; so {}",
+            all - missing.len(),
+            missing
+                .iter()
+                .map(|hook| hook.symbol)
+                .collect::<Vec<_>>()
+                .join(", "),
+            blind(missing)
+        )),
     }
-    Err(missing.join(", "))
+}
+
+/// What is not seen without those hooks.
+fn blind(missing: &[&Hook]) -> String {
+    let uses = Use::ALL
+        .into_iter()
+        .filter(|serves| missing.iter().any(|hook| hook.serves == *serves));
+    uses.map(Use::blind).collect::<Vec<_>>().join("; ")
 }
 
 /// Whether V8 asks handleguard before it ends the process for a handle.
 pub(crate) fn sees_refused_handles() -> bool {
-    !missing().contains(&EXTEND.symbol)
+    !missing().iter().any(|hook| hook.serves == Use::Refused)
 }
 
-/// The functions whose hooks did not take effect. Proved once.
-pub(super) fn missing() -> &'static [&'static str] {
-    static MISSING: OnceLock<Vec<&str>> = OnceLock::new();
-    MISSING.get_or_init(|| {
-        let missing = hooks().filter(|hook| !runs(hook));
-        missing.map(|hook| hook.symbol).collect()
-    })
+/// The hooks that did not take effect. Proved once.
+fn missing() -> &'static [&'static Hook] {
+    static MISSING: OnceLock<Vec<&Hook>> = OnceLock::new();
+    MISSING.get_or_init(|| hooks().filter(|hook| !runs(hook)).collect())
 }
 
 fn hooks() -> impl Iterator<Item = &'static Hook> {
     HOOKS.iter().chain([&EXTEND])
 }
+
+/// Run before `main`: where no hook took effect, nobody else would say so. Kept by the object file that the twins are in, for
+/// the linker is told of those.
+#[used]
+#[unsafe(link_section = ".init_array")]
+static AT_LOAD: extern "C" fn() = {
+    extern "C" fn at_load() {
+        if missing().len() == hooks().count()
+            && let Err(why) = sight()
+        {
+            hooked::none_took_effect(&why);
+        }
+    }
+    at_load
+};
 
 /// Whether a call of the function runs its hook.
 fn runs(hook: &Hook) -> bool {
