@@ -4,6 +4,7 @@ use crate::finding::{Beginning, ScopeKind};
 use crate::hooked;
 use crate::judge::{self, add, settle, violated};
 use crate::local::Local;
+use crate::probes;
 use crate::process;
 use crate::seal;
 use crate::stack::{FrameId, Outcome};
@@ -98,6 +99,7 @@ pub fn scope_at<E: Engine>(engine: E, kind: ScopeKind, place: Place) -> ScopeGua
             stack.note_cursor(engine.cursor());
             (found, opened, stack.engine_is_below())
         })?;
+        probes::scope_open(engine.isolate());
         let guard = ScopeGuard {
             held: Some((engine, id)),
             _not_send: PhantomData,
@@ -118,6 +120,7 @@ impl<E: Engine> Drop for ScopeGuard<E> {
     #[inline]
     fn drop(&mut self) {
         leaving(&mut self.held, |local, engine, id| {
+            probes::scope_close(engine.isolate());
             judge::budget(local, engine, 0);
             let found = local.existing_stack(engine.isolate(), |stack| {
                 judge::usage(engine, stack, id);
@@ -238,6 +241,7 @@ pub fn turn_at<E: Engine>(engine: E, place: Place) -> TurnGuard<E> {
             stack.note_cursor(engine.cursor());
             (found, id, stack.engine_is_below())
         })?;
+        probes::turn(engine.isolate());
         let guard = TurnGuard {
             held: Some((engine, id)),
             sealed: seal::seals_turns(engine) && engine.seal(id),

@@ -8,7 +8,7 @@ use crate::process::checker;
 use crate::stack::{Charge, FrameId, Outcome, Stack, Swallowed};
 use crate::{
     Action, Cursor, Engine, Entered, Place, Rule, Seen, Violation, entry, handleguard_on_violation,
-    names, owners, react,
+    names, owners, probes, react,
 };
 
 /// Judges `scope-budget` of the innermost recorded scope, with `inside` more scopes opened in the engine already. Tells
@@ -162,6 +162,7 @@ pub(crate) fn violated<E: Engine>(
     local
         .report(|| {
             handleguard_on_violation();
+            probes::violation(engine.isolate(), finding.rule());
             let stack = Captured::here();
             let (action, note) = match configured {
                 // A test takes no action, and a thread that panics already only prints.

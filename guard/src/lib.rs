@@ -177,6 +177,7 @@ mod local;
 mod names;
 mod owners;
 mod place;
+mod probes;
 mod process;
 mod react;
 mod report;

@@ -8,7 +8,7 @@ use crate::judge::{self, describe};
 use crate::local::Local;
 use crate::process::checker;
 use crate::stack::Charge;
-use crate::{Action, Engine, Rule, handleguard_on_violation, react};
+use crate::{Action, Engine, Rule, handleguard_on_violation, probes, react};
 use std::fmt;
 
 /// Why a rescued program goes on.
@@ -107,6 +107,7 @@ fn refused<E: Engine>(
     }
     local.report(|| {
         handleguard_on_violation();
+        probes::violation(engine.isolate(), finding.rule());
         let stack = Captured::here();
         let collecting = local.is_collecting();
         let fatal = !collecting && react::needs_each(configured);
