@@ -1,5 +1,7 @@
 //! The API where the checks are compiled in; [`compiled_out`](crate::compiled_out) is its twin.
 
+pub use crate::addon::{AddonGuard, addon};
+pub use crate::detached::is_open;
 pub use crate::entered::{enter, exit};
 pub use crate::gc::{GcGuard, collection_begins, collection_ends, gc};
 pub use crate::guard::{

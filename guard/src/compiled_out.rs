@@ -2,7 +2,8 @@
 //! bodies.
 
 use crate::finding::{GcPhase, ScopeKind};
-use crate::{Action, Config, Engine, InitError, Place, Refused, Report};
+use crate::stack::FrameId;
+use crate::{Action, AddonFunction, Config, Engine, InitError, Place, Refused, Report};
 use std::marker::PhantomData;
 
 /// Whether the checks are compiled into this build.
@@ -66,6 +67,43 @@ pub fn turn<E: Engine>(_: E, _: impl Into<Option<&'static str>>) -> TurnGuard<E>
 #[inline(always)]
 pub fn turn_at<E: Engine>(_: E, _: Place) -> TurnGuard<E> {
     TurnGuard(PhantomData)
+}
+
+/// Nothing: the checks are compiled out.
+#[must_use = "if unused the call is over immediately"]
+#[derive(Debug)]
+pub struct AddonGuard<E: Engine>(PhantomData<(*const (), E)>);
+
+/// Does nothing: the checks are compiled out.
+#[inline(always)]
+pub fn addon<E: Engine>(_: E, _: AddonFunction) -> AddonGuard<E> {
+    AddonGuard(PhantomData)
+}
+
+macro_rules! detach {
+    ($($guard: ident)*) => { $(
+        impl<E: Engine> $guard<E> {
+            /// Nothing to close: the checks are compiled out.
+            #[inline(always)]
+            pub fn detach(self) -> Option<FrameId> {
+                None
+            }
+
+            /// A guard of nothing: the checks are compiled out.
+            #[inline(always)]
+            pub fn attach(_: E, _: FrameId) -> Self {
+                Self(PhantomData)
+            }
+        }
+    )* };
+}
+
+detach!(ScopeGuard CallbackGuard TurnGuard);
+
+/// False: the checks are compiled out.
+#[inline(always)]
+pub fn is_open<E: Engine>(_: E, _: FrameId) -> bool {
+    false
 }
 
 /// Does nothing: the checks are compiled out.
@@ -151,6 +189,7 @@ mod tests {
         assert_eq!(size_of::<ScopeGuard<Fake>>(), 0);
         assert_eq!(size_of::<CallbackGuard<Fake>>(), 0);
         assert_eq!(size_of::<TurnGuard<Fake>>(), 0);
+        assert_eq!(size_of::<AddonGuard<Fake>>(), 0);
     }
 
     #[test]

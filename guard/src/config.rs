@@ -26,6 +26,8 @@ pub struct Config {
     require_hooks: bool,
     scope_budget: Option<u64>,
     seal: bool,
+    /// By file name; each at most once.
+    addons: Vec<(String, Action)>,
 }
 
 impl Default for Config {
@@ -45,6 +47,7 @@ impl Config {
             require_hooks: false,
             scope_budget: None,
             seal: false,
+            addons: Vec::new(),
         }
     }
 
@@ -62,6 +65,29 @@ impl Config {
             self.seal = action != Action::Off;
         }
         self
+    }
+
+    /// Sets the action of every rule for what happens in calls of the add-on with that file name, as in `libtimers.so`, over
+    /// the actions of the rules themselves. See [`addon`](crate::addon).
+    pub fn addon(mut self, file: impl Into<String>, action: Action) -> Self {
+        let file = file.into();
+        self.addons.retain(|(other, _)| *other != file);
+        self.addons.push((file, action));
+        self
+    }
+
+    /// The action set for the add-on of that file name, if any.
+    pub fn addon_action_of(&self, file: &str) -> Option<Action> {
+        self.addons()
+            .find(|(other, _)| *other == file)
+            .map(|(_, action)| action)
+    }
+
+    /// The add-ons that have an action of their own, by file name.
+    pub fn addons(&self) -> impl Iterator<Item = (&str, Action)> {
+        self.addons
+            .iter()
+            .map(|(file, action)| (file.as_str(), *action))
     }
 
     /// Sets the time between periodic reports; zero for none.
@@ -137,9 +163,13 @@ impl Config {
         self.tick
     }
 
-    /// Whether any rule has an action other than `off`.
+    /// Whether any rule, or any add-on, has an action other than `off`.
     pub fn is_on(&self) -> bool {
-        self.actions.iter().any(|&action| action != Action::Off)
+        let mut actions = self
+            .actions
+            .iter()
+            .chain(self.addons.iter().map(|(_, action)| action));
+        actions.any(|&action| action != Action::Off)
     }
 
     /// This configuration, changed by comma-separated directives as in the variable `HANDLEGUARD`:

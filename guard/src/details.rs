@@ -162,10 +162,14 @@ impl fmt::Display for Details<'_> {
         }
         line("thread", format_args!("{}", violation.thread))?;
         line("isolate", format_args!("{}", violation.isolate))?;
-        line(
-            "rule",
-            format_args!("{}={}", finding.rule(), violation.configured),
-        )?;
+        let (rule, action) = (finding.rule(), violation.configured);
+        match violation.policy {
+            Some(file) => line(
+                "rule",
+                format_args!("{rule}={action}, by addon:{file}={action}"),
+            )?,
+            None => line("rule", format_args!("{rule}={action}"))?,
+        }
         if let Finding::MissingScope {
             opener: Opener::Caller(_),
             ..

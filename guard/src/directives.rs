@@ -4,6 +4,8 @@ use crate::{Action, Config, Rule};
 use std::fmt;
 use std::time::Duration;
 
+const ADDON: &str = "addon";
+const ADDON_MARK: &str = "addon:";
 const FULL_STACK: &str = "full-stack";
 const STRICT: &str = "strict";
 const REQUIRE_HOOKS: &str = "require-hooks";
@@ -38,6 +40,9 @@ enum Problem {
         word: String,
     },
     NotABudget {
+        word: String,
+    },
+    NotAnAddon {
         word: String,
     },
     NeedsValue,
@@ -75,7 +80,8 @@ impl fmt::Display for ConfigError {
                 hint(f, near)?;
                 write!(
                     f,
-                    "; accepted: {}, <rule>=<action>, scope-budget=<number>, tick=<duration>, {STRICT}, {REQUIRE_HOOKS}, {FULL_STACK}, help",
+                    "; accepted: {}, <rule>=<action>, {ADDON}:<file>=<action>, scope-budget=<number>, tick=<duration>, \
+                     {STRICT}, {REQUIRE_HOOKS}, {FULL_STACK}, help",
                     list(Action::ALL.map(Action::name))
                 )
             }
@@ -96,6 +102,10 @@ impl fmt::Display for ConfigError {
             Problem::NotABudget { word } => write!(
                 f,
                 "`{word}` is no number of handles; accepted: a whole number, as in `scope-budget=10000`, or an action"
+            ),
+            Problem::NotAnAddon { word } => write!(
+                f,
+                "`{word}` is no file name of an add-on; accepted: one without its folder, as in `{ADDON}:libtimers.so=log`"
             ),
             Problem::NeedsValue => write!(
                 f,
@@ -155,6 +165,9 @@ fn one_word(config: Config, word: &str) -> Result<Config, Problem> {
         REQUIRE_HOOKS => return Ok(config.require_hooks(true)),
         _ => {}
     }
+    if let Some(file) = addon(word) {
+        return Err(not_a_file(file).unwrap_or(Problem::NeedsValue));
+    }
     if word == "tick" || Rule::named(word).is_some() {
         return Err(Problem::NeedsValue);
     }
@@ -189,15 +202,44 @@ fn assignment(config: Config, name: &str, value: &str) -> Result<Config, Problem
             });
         }
     }
-    let rule = Rule::named(name).ok_or_else(|| Problem::UnknownRule {
-        word: name.to_owned(),
-        near: near(name, Rule::ALL.map(Rule::name).into_iter()),
+    if let Some(file) = addon(name) {
+        return match not_a_file(file) {
+            None => Ok(config.addon(file, action(value)?)),
+            Some(problem) => Err(problem),
+        };
+    }
+    let rule = Rule::named(name).ok_or_else(|| match name.split_once(':') {
+        Some((word, _)) => Problem::Unknown {
+            word: format!("{word}:"),
+            near: near(word, [ADDON].into_iter()).map(|_| ADDON_MARK),
+        },
+        None => Problem::UnknownRule {
+            word: name.to_owned(),
+            near: near(name, Rule::ALL.map(Rule::name).into_iter()),
+        },
     })?;
-    let action = Action::named(value).ok_or_else(|| Problem::UnknownAction {
+    Ok(config.rule(rule, action(value)?))
+}
+
+fn action(value: &str) -> Result<Action, Problem> {
+    Action::named(value).ok_or_else(|| Problem::UnknownAction {
         word: value.to_owned(),
         near: near(value, Action::ALL.map(Action::name).into_iter()),
-    })?;
-    Ok(config.rule(rule, action))
+    })
+}
+
+/// The file of `addon:<file>`; empty where the word stands alone.
+fn addon(name: &str) -> Option<&str> {
+    match name.split_once(':') {
+        Some((word, file)) => (word.trim() == ADDON).then(|| file.trim()),
+        None => (name == ADDON).then_some(""),
+    }
+}
+
+fn not_a_file(file: &str) -> Option<Problem> {
+    (file.is_empty() || file.contains(['/', '\\'])).then(|| Problem::NotAnAddon {
+        word: file.to_owned(),
+    })
 }
 
 fn duration(text: &str) -> Option<Duration> {
@@ -239,6 +281,19 @@ impl fmt::Display for Help<'_> {
                 self.0.action_of(rule).name(),
                 rule.meaning()
             )?;
+        }
+        let addon = format!("{ADDON}:<file>=<action>");
+        let none = if self.0.addons().next().is_none() {
+            "none"
+        } else {
+            ""
+        };
+        writeln!(
+            f,
+            "  {addon:<34} now {none:<7} the action of every rule in calls of one add-on, as in {ADDON}:libtimers.so=log"
+        )?;
+        for (file, action) in self.0.addons() {
+            writeln!(f, "  {:<34} now {action}", format!("  {ADDON}:{file}"))?;
         }
         let budget = match self.0.scope_budget_of() {
             Some(handles) => handles.to_string(),
@@ -326,8 +381,8 @@ mod tests {
         assert_eq!(
             error("aboort"),
             "directive 1 (byte 0) `aboort`: unknown directive `aboort` (did you mean `abort`?); accepted: off, count, \
-             log, panic, abort, <rule>=<action>, scope-budget=<number>, tick=<duration>, strict, require-hooks, full-stack, \
-             help"
+             log, panic, abort, <rule>=<action>, addon:<file>=<action>, scope-budget=<number>, tick=<duration>, strict, \
+             require-hooks, full-stack, help"
         );
         assert_eq!(
             error("log, missing-scop=abort"),
@@ -371,6 +426,58 @@ mod tests {
     }
 
     #[test]
+    fn an_add_on_has_an_action_of_its_own() {
+        let config = Config::new()
+            .with_directives("addon:liba.so=count,off, addon: libb.so = log ,addon:liba.so=abort")
+            .unwrap();
+        assert_eq!(config.addon_action_of("liba.so"), Some(Action::Abort));
+        assert_eq!(config.addon_action_of("libb.so"), Some(Action::Log));
+        assert_eq!(config.addon_action_of("libc.so"), None);
+        assert_eq!(config.action_of(Rule::NeverClosed), Action::Off);
+        assert!(config.is_on());
+        assert_eq!(config.addons().count(), 2);
+    }
+
+    #[test]
+    fn a_wrong_add_on_is_named_with_what_is_accepted() {
+        let file = |word| {
+            format!(
+                "`{word}` is no file name of an add-on; accepted: one without its folder, as in `addon:libtimers.so=log`"
+            )
+        };
+        assert_eq!(
+            error("addon:lib/liba.so=log"),
+            format!(
+                "directive 1 (byte 0) `addon:lib/liba.so=log`: {}",
+                file("lib/liba.so")
+            )
+        );
+        assert_eq!(
+            error("addon:=log"),
+            format!("directive 1 (byte 0) `addon:=log`: {}", file(""))
+        );
+        assert_eq!(
+            error("log,addon"),
+            format!("directive 2 (byte 4) `addon`: {}", file(""))
+        );
+        assert_eq!(
+            error("addon:liba.so"),
+            "directive 1 (byte 0) `addon:liba.so`: needs a value; accepted: `addon:liba.so=...`, as in `addon:liba.so=log`"
+        );
+        assert_eq!(
+            error("addon:liba.so=cuont"),
+            "directive 1 (byte 0) `addon:liba.so=cuont`: unknown action `cuont` (did you mean `count`?); accepted: off, count, \
+             log, panic, abort"
+        );
+        assert_eq!(
+            error("adon:liba.so=log"),
+            "directive 1 (byte 0) `adon:liba.so=log`: unknown directive `adon:` (did you mean `addon:`?); accepted: off, \
+             count, log, panic, abort, <rule>=<action>, addon:<file>=<action>, scope-budget=<number>, tick=<duration>, \
+             strict, require-hooks, full-stack, help"
+        );
+    }
+
+    #[test]
     fn nothing_of_a_wrong_list_is_applied() {
         let config = Config::new().action(Action::Count);
         assert!(config.with_directives("log,tick=1s,nonsense").is_err());
@@ -381,7 +488,8 @@ mod tests {
     fn help_lists_each_directive_with_its_value() {
         let config = Config::new()
             .action(Action::Log)
-            .rule(Rule::MissingScope, Action::Abort);
+            .rule(Rule::MissingScope, Action::Abort)
+            .addon("libb.so", Action::Count);
         assert_eq!(
             Help(&config).to_string(),
             "\
@@ -398,6 +506,8 @@ handleguard: HANDLEGUARD=<directive>,<directive>,... (later ones win, and all wi
   in-gc=<action>                     now log     a callback or scope starts in a GC callback, a first-pass weak callback or teardown
   redundant-scope=<action>           now off     advice: a place whose scopes never held a handle
   desync=<action>                    now log     the record and the engine's level disagree: our own limit
+  addon:<file>=<action>              now         the action of every rule in calls of one add-on, as in addon:libtimers.so=log
+    addon:libb.so                    now count
   scope-budget=<number>              now none    handles that a scope may hold
   tick=<duration>                    now 10s     time between reports, as in 10s or 500ms, or off
   strict                             now off     judges each callback as if it had come straight from the loop

@@ -50,6 +50,10 @@ pub trait Engine: Copy + 'static {
     /// The engine's own words, for messages.
     const DIALECT: &'static Dialect;
 
+    /// Whether the guards are dropped by Rust code that a panic may unwind. Not where another language ends them: `panic`
+    /// aborts there.
+    const UNWINDS: bool = true;
+
     /// Which instance this is.
     fn isolate(self) -> IsolateId;
 

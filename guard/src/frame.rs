@@ -1,4 +1,6 @@
 use crate::engine::Layer;
+use crate::module;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// One named frame of a stack.
@@ -8,6 +10,8 @@ pub struct Frame {
     pub function: String,
     /// Whose frame it is.
     pub kind: FrameKind,
+    /// The shared object that its code is in, by file name; `None` where that is the program itself.
+    pub module: Option<String>,
     file: Option<PathBuf>,
     line: Option<u32>,
     column: Option<u32>,
@@ -35,6 +39,7 @@ impl Frame {
             let mut frame = Self {
                 function,
                 kind: FrameKind::Native,
+                module: None,
                 file: symbol.filename().map(Path::to_owned),
                 line: symbol.lineno(),
                 column: None,
@@ -47,12 +52,17 @@ impl Frame {
         if each.len() == before {
             each.push(Self::unnamed(ip));
         }
+        let module = module::name_of(ip);
+        for frame in &mut each[before..] {
+            frame.module.clone_from(&module);
+        }
     }
 
     fn unnamed(ip: usize) -> Self {
         Self {
             function: format!("{ip:#x}"),
             kind: FrameKind::Native,
+            module: None,
             file: None,
             line: None,
             column: None,
@@ -64,6 +74,7 @@ impl Frame {
         Self {
             function: frame.function.clone(),
             kind: FrameKind::Script,
+            module: None,
             file: Some(PathBuf::from(&frame.script)),
             line: Some(frame.line),
             column: Some(frame.column),
@@ -89,6 +100,14 @@ impl Frame {
             source.push_str(&number.to_string());
         }
         Some(source)
+    }
+
+    /// The function, and the shared object that it is in: `on_timer [libtimers.so]`.
+    pub(crate) fn shown(&self) -> impl fmt::Display + '_ {
+        fmt::from_fn(|f| match &self.module {
+            Some(module) => write!(f, "{} [{module}]", self.function),
+            None => f.write_str(&self.function),
+        })
     }
 
     /// Whether one function of the script ran in this native frame: compiled JavaScript has no symbol.
@@ -173,6 +192,7 @@ impl Frame {
         Self {
             function: function.to_owned(),
             kind,
+            module: None,
             file: file.map(PathBuf::from),
             line: file.map(|_| 1),
             column: None,

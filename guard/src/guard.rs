@@ -28,8 +28,8 @@ type NotSend = PhantomData<*const ()>;
 #[must_use = "if unused the scope closes immediately"]
 #[derive(Debug)]
 pub struct ScopeGuard<E: Engine> {
-    held: Option<(E, FrameId)>,
-    _not_send: NotSend,
+    pub(crate) held: Option<(E, FrameId)>,
+    pub(crate) _not_send: NotSend,
 }
 
 /// Records that the host has called into JavaScript, as long as it lives. Made by [`callback`].
@@ -43,8 +43,8 @@ pub struct ScopeGuard<E: Engine> {
 #[must_use = "if unused the callback ends immediately"]
 #[derive(Debug)]
 pub struct CallbackGuard<E: Engine> {
-    held: Option<(E, FrameId)>,
-    _not_send: NotSend,
+    pub(crate) held: Option<(E, FrameId)>,
+    pub(crate) _not_send: NotSend,
 }
 
 /// Marks one turn of the host's loop, as long as it lives. Made by [`turn`].
@@ -58,9 +58,9 @@ pub struct CallbackGuard<E: Engine> {
 #[must_use = "if unused the turn ends immediately"]
 #[derive(Debug)]
 pub struct TurnGuard<E: Engine> {
-    held: Option<(E, FrameId)>,
-    sealed: bool,
-    _not_send: NotSend,
+    pub(crate) held: Option<(E, FrameId)>,
+    pub(crate) sealed: bool,
+    pub(crate) _not_send: NotSend,
 }
 
 /// Records a handle scope that was just opened in `engine`; the record closes when the guard is dropped.

@@ -7,8 +7,8 @@ use crate::local::Local;
 use crate::process::checker;
 use crate::stack::{Charge, FrameId, Outcome, Stack, Swallowed};
 use crate::{
-    Action, Cursor, Engine, Entered, Place, Rule, Seen, Violation, entry, handleguard_on_violation,
-    names, owners, probes, react,
+    Action, Cursor, Engine, Entered, Place, Rule, Seen, Violation, addon, entry,
+    handleguard_on_violation, names, owners, probes, react,
 };
 
 /// Judges `scope-budget` of the innermost recorded scope, with `inside` more scopes opened in the engine already. Tells
@@ -155,7 +155,7 @@ pub(crate) fn violated<E: Engine>(
 ) -> Option<Charge> {
     let checker = checker()?;
     let collecting = local.is_collecting();
-    let configured = checker.config.action_of(finding.rule());
+    let (configured, _) = addon::action_of(&checker.config, finding.rule());
     if configured == Action::Off && (!collecting || finding.rule().is_advice()) {
         return None;
     }
@@ -164,14 +164,18 @@ pub(crate) fn violated<E: Engine>(
             handleguard_on_violation();
             probes::violation(engine.isolate(), finding.rule());
             let stack = Captured::here();
+            let foreign = !E::UNWINDS || addon::is_running();
+            let no_unwind = if engine_is_below || local.is_in_hook() {
+                Some(react::NO_UNWIND)
+            } else {
+                foreign.then_some(react::NO_UNWIND_FOREIGN)
+            };
             let (action, note) = match configured {
                 // A test takes no action, and a thread that panics already only prints.
                 Action::Panic
-                    if (engine_is_below || local.is_in_hook())
-                        && !collecting
-                        && !std::thread::panicking() =>
+                    if no_unwind.is_some() && !collecting && !std::thread::panicking() =>
                 {
-                    (Action::Abort, Some(react::NO_UNWIND))
+                    (Action::Abort, no_unwind)
                 }
                 action => (action, None),
             };
@@ -240,9 +244,13 @@ pub(crate) fn describe<E: Engine>(
         Vec::new()
     };
     let config = checker().map(|checker| &checker.config);
+    let (configured, policy) = config.map_or((Action::Off, None), |config| {
+        addon::action_of(config, finding.rule())
+    });
     Violation {
         finding: finding.map_places(|place| names::named(place, E::DIALECT.layer)),
-        configured: config.map_or(Action::Off, |config| config.action_of(finding.rule())),
+        configured,
+        policy,
         note,
         thread: owners::thread_name(),
         isolate,

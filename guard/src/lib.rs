@@ -88,6 +88,7 @@
 //! |---|---|
 //! | `off`, `count`, `log`, `panic`, `abort` | the [`Action`] of every rule |
 //! | `missing-scope=log` and so on | the action of one [`Rule`] |
+//! | `addon:libtimers.so=log` | the action of every rule in calls of one [add-on](addon()) |
 //! | `scope-budget=10000` | how many handles a scope may hold; see [`Config::scope_budget`] |
 //! | `sealed=abort` | has the engine refuse each handle made directly under a turn; see [`Rule::Sealed`] |
 //! | `tick=10s` | time between periodic reports; `off` for none |
@@ -159,10 +160,12 @@ pub mod stack;
 pub mod testing;
 
 mod action;
+mod addon;
 mod breakpoint;
 mod capture;
 mod checker;
 mod config;
+mod detached;
 mod details;
 mod directives;
 mod engine;
@@ -172,8 +175,10 @@ mod frame;
 mod gc;
 mod guard;
 mod help;
+mod intern;
 mod judge;
 mod local;
+mod module;
 mod names;
 mod owners;
 mod place;
@@ -200,6 +205,7 @@ mod violation;
 mod walk;
 
 pub use action::Action;
+pub use addon::AddonFunction;
 pub use breakpoint::handleguard_on_violation;
 pub use capture::MAX_FRAMES;
 pub use config::{Config, InitError, VARIABLE};

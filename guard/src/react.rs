@@ -9,6 +9,9 @@ use tracing::Level;
 /// Why `panic` does not panic, where it does not.
 pub(crate) const NO_UNWIND: &str = "aborts, for the engine's C++ frames are on the stack, and a panic must not unwind through them";
 
+/// The same, where it is not the engine that is in between: an add-on, or a caller of the C interface.
+pub(crate) const NO_UNWIND_FOREIGN: &str = "aborts, for frames of another language are on the stack, and a panic must not unwind through them";
+
 /// Logs the first occurrence of a site.
 pub(crate) fn log(violation: &Violation, count: u64) {
     if !tracing::dispatcher::has_been_set() {

@@ -175,8 +175,8 @@ impl fmt::Display for Site {
         }
         self.violation.trace.lines(|line| match line {
             Line::Frame(_, frame) => match frame.source() {
-                Some(source) => writeln!(f, "              {} ({source})", frame.function),
-                None => writeln!(f, "              {}", frame.function),
+                Some(source) => writeln!(f, "              {} ({source})", frame.shown()),
+                None => writeln!(f, "              {}", frame.shown()),
             },
             Line::Folded(frames, engine) => {
                 writeln!(f, "              ({frames} frames of {engine})")

@@ -8,7 +8,7 @@ use crate::judge::{self, describe};
 use crate::local::Local;
 use crate::process::checker;
 use crate::stack::Charge;
-use crate::{Action, Engine, Rule, handleguard_on_violation, probes, react};
+use crate::{Action, Engine, Rule, addon, handleguard_on_violation, probes, react};
 use std::fmt;
 
 /// Why a rescued program goes on.
@@ -101,7 +101,7 @@ fn refused<E: Engine>(
     can_rescue: bool,
 ) -> Option<(Refused, Option<Charge>)> {
     let checker = checker()?;
-    let configured = checker.config.action_of(finding.rule());
+    let (configured, _) = addon::action_of(&checker.config, finding.rule());
     if configured == Action::Off {
         return None;
     }

@@ -33,6 +33,18 @@ use crate::{Cursor, Place, Seen};
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct FrameId(u64);
 
+impl FrameId {
+    /// As a number, which is not 0.
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+
+    /// Of a number that [`get`](Self::get) gave.
+    pub const fn from_number(number: u64) -> Self {
+        Self(number)
+    }
+}
+
 /// A report that later handles are charged to: where its recorder keeps it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Charge {
@@ -174,6 +186,11 @@ impl Stack {
     /// Whether nothing is open.
     pub fn is_empty(&self) -> bool {
         self.frames.is_empty()
+    }
+
+    /// Whether what `id` names is open.
+    pub fn is_open(&self, id: FrameId) -> bool {
+        self.position(id).is_some()
     }
 
     /// Turns begun so far.

@@ -121,7 +121,7 @@ impl fmt::Display for Trace {
                 } else {
                     ""
                 };
-                writeln!(f, "     {number:>4}: {}{script}", frame.function)?;
+                writeln!(f, "     {number:>4}: {}{script}", frame.shown())?;
                 match frame.source() {
                     Some(source) => writeln!(f, "             at {source}"),
                     None => Ok(()),

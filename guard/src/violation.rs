@@ -14,6 +14,8 @@ pub struct Violation {
     pub(crate) finding: Finding,
     /// The rule's action as configured, and why another one was taken, if so.
     pub(crate) configured: Action,
+    /// The add-on whose policy that action is.
+    pub(crate) policy: Option<&'static str>,
     pub(crate) note: Option<&'static str>,
     pub(crate) thread: String,
     pub(crate) isolate: IsolateId,

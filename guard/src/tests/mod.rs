@@ -24,6 +24,7 @@ pub(crate) fn violation(finding: Finding, note: Option<&'static str>) -> Violati
     Violation {
         finding,
         configured: Action::Panic,
+        policy: None,
         note,
         thread: "worker-3".to_owned(),
         isolate: IsolateId(0xabc),
