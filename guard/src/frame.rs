@@ -146,6 +146,8 @@ impl Frame {
         ["std::", "core::", "alloc::"]
             .iter()
             .any(|own| path.starts_with(own))
+            // What `catch_unwind` compiles to.
+            || path == "__rust_try"
             || self.lies_in(|folder| folder == "library")
     }
 
@@ -153,7 +155,7 @@ impl Frame {
     pub(crate) fn is_runtime(&self) -> bool {
         self.function.contains("__rust_begin_short_backtrace")
             || self.function.starts_with("std::rt::lang_start")
-            || self.function == "__libc_start_main"
+            || self.function.starts_with("__libc_start_")
     }
 
     fn is_engine(&self, layer: &Layer) -> bool {

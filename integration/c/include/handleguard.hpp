@@ -1,0 +1,138 @@
+/* handleguard for C++17: guards on top of handleguard.h. They move, do not copy, throw nothing, and need no exceptions.
+ *
+ *   handleguard::register_isolate(isolate);
+ *   for (;;) {
+ *     HANDLEGUARD_TURN(isolate, "event loop");
+ *     on_close(isolate);
+ *   }
+ *
+ *   void on_close(v8::Isolate* isolate) {
+ *     v8::HandleScope scope(isolate);
+ *     HANDLEGUARD_SCOPE(isolate);
+ *     HANDLEGUARD_CALLBACK(isolate, "on_close");
+ *     ... call into JavaScript ...
+ *   }
+ *
+ * Where V8's headers (v8-isolate.h, v8-local-handle.h) are included before this one, isolates are read by V8's own
+ * functions. */
+
+#ifndef HANDLEGUARD_HPP
+#define HANDLEGUARD_HPP
+
+#include "handleguard.h"
+
+namespace handleguard {
+
+namespace detail {
+
+/** What a token names is open as long as this lives. */
+template <typename Token, handleguard_status (*End)(Token)>
+class Guard {
+ public:
+  Guard(const Guard&) = delete;
+  Guard& operator=(const Guard&) = delete;
+
+  Guard(Guard&& other) noexcept : token_(other.token_), status_(other.status_) {
+    other.token_ = Token{};
+  }
+
+  Guard& operator=(Guard&& other) noexcept {
+    if (this != &other) {
+      end();
+      token_ = other.token_;
+      status_ = other.status_;
+      other.token_ = Token{};
+    }
+    return *this;
+  }
+
+  ~Guard() { end(); }
+
+  /** Ends it before its time; after that, nothing is left to end. */
+  handleguard_status end() noexcept {
+    const Token token = token_;
+    token_ = Token{};
+    return End(token);
+  }
+
+  /** How its beginning went. `handleguard_last_error` has the words. */
+  handleguard_status status() const noexcept { return status_; }
+
+ protected:
+  Guard() noexcept = default;
+
+  Token token_ = Token{};
+  handleguard_status status_ = HANDLEGUARD_STATUS_OK;
+};
+
+}  // namespace detail
+
+/** A turn of the host's loop. */
+class Turn : public detail::Guard<handleguard_turn, handleguard_turn_end> {
+ public:
+  Turn(void* isolate, handleguard_place* place) noexcept {
+    status_ = handleguard_turn_begin(isolate, place, &token_);
+  }
+};
+
+/** The record of a scope. Make it right after V8's, so that it ends right before. */
+class Scope : public detail::Guard<handleguard_scope, handleguard_scope_end> {
+ public:
+  Scope(void* isolate, handleguard_place* place,
+        handleguard_scope_kind kind = HANDLEGUARD_SCOPE_KIND_HANDLE) noexcept {
+    status_ = handleguard_scope_begin(isolate, kind, place, &token_);
+  }
+};
+
+/** A call into JavaScript. */
+class Callback : public detail::Guard<handleguard_callback, handleguard_callback_end> {
+ public:
+  Callback(void* isolate, handleguard_place* place) noexcept {
+    status_ = handleguard_callback_begin(isolate, place, &token_);
+  }
+};
+
+/** Whether the library fits this header. */
+inline bool abi_matches() noexcept {
+  return handleguard_abi_version() == HANDLEGUARD_ABI_VERSION;
+}
+
+/* The include guards of v8-isolate.h and v8-local-handle.h. */
+#if defined(INCLUDE_V8_ISOLATE_H_) && defined(INCLUDE_V8_LOCAL_HANDLE_H_)
+
+namespace detail {
+
+inline int64_t number_of_handles(void* isolate) noexcept {
+  return v8::HandleScope::NumberOfHandles(static_cast<v8::Isolate*>(isolate));
+}
+
+inline void* current_isolate() noexcept { return v8::Isolate::TryGetCurrent(); }
+
+}  // namespace detail
+
+/** Makes `isolate` known, read by V8's own functions. `level` reads its count of open scopes, which V8 keeps to itself. */
+inline handleguard_status register_isolate(v8::Isolate* isolate,
+                                           int64_t (*level)(void*) = nullptr) noexcept {
+  const handleguard_reader reader = {sizeof(handleguard_reader), level, detail::number_of_handles,
+                                     detail::current_isolate};
+  return handleguard_isolate_register(isolate, &reader);
+}
+
+#endif
+
+}  // namespace handleguard
+
+#define HANDLEGUARD_JOIN_(a, b) a##b
+#define HANDLEGUARD_UNIQUE_(prefix, line) HANDLEGUARD_JOIN_(prefix, line)
+#define HANDLEGUARD_GUARD_(type, isolate, name)                                              \
+  static handleguard_place HANDLEGUARD_UNIQUE_(handleguard_place_, __LINE__) =               \
+      HANDLEGUARD_PLACE(name);                                                               \
+  const ::handleguard::type HANDLEGUARD_UNIQUE_(handleguard_guard_, __LINE__)(               \
+      isolate, &HANDLEGUARD_UNIQUE_(handleguard_place_, __LINE__))
+
+/** A turn, callback or scope from here to the end of the block. A scope has the name of the function around it. */
+#define HANDLEGUARD_TURN(isolate, name) HANDLEGUARD_GUARD_(Turn, isolate, name)
+#define HANDLEGUARD_CALLBACK(isolate, name) HANDLEGUARD_GUARD_(Callback, isolate, name)
+#define HANDLEGUARD_SCOPE(isolate) HANDLEGUARD_GUARD_(Scope, isolate, __func__)
+
+#endif

@@ -1,0 +1,265 @@
+//! What the host tells of: turns, scopes and callbacks, each by a beginning and an end.
+
+use crate::isolate::{Isolate, registered};
+use crate::place::{self, Place};
+use crate::status::{Failure, Status, guarded};
+use handleguard::stack::FrameId;
+use handleguard::{CallbackGuard, ScopeGuard, TurnGuard};
+use std::ffi::c_void;
+use std::ptr;
+
+/// A turn that has begun. Nothing is to be freed; one that is all zero ends nothing.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Turn {
+    /// handleguard's own.
+    pub isolate: *mut c_void,
+    /// handleguard's own.
+    pub number: u64,
+}
+
+/// A scope that is open. Nothing is to be freed; one that is all zero closes nothing.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Scope {
+    /// handleguard's own.
+    pub isolate: *mut c_void,
+    /// handleguard's own.
+    pub number: u64,
+}
+
+/// A callback that is under way. Nothing is to be freed; one that is all zero ends nothing.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Callback {
+    /// handleguard's own.
+    pub isolate: *mut c_void,
+    /// handleguard's own.
+    pub number: u64,
+}
+
+/// The kind of a scope, by V8's words.
+#[repr(i32)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ScopeKind {
+    /// `v8::HandleScope`.
+    Handle = 0,
+    /// `v8::EscapableHandleScope`.
+    Escapable = 1,
+    /// Stands in for the scope that the engine opened round a callback.
+    Callback = 2,
+    /// `v8::TryCatch`; holds no handles.
+    TryCatch = 3,
+}
+
+/// Marks that a turn of the host's loop begins: one pass of the event loop, one request, one task. Scopes opened before it do
+/// not count as enclosing what runs in it. Turns nest.
+///
+/// # Safety
+///
+/// `place` is null, or as `HANDLEGUARD_PLACE` makes it and valid for ever; `turn` is null or may be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn handleguard_turn_begin(
+    isolate: *mut c_void,
+    place: *mut Place,
+    turn: *mut Turn,
+) -> Status {
+    let empty = Turn {
+        isolate: ptr::null_mut(),
+        number: 0,
+    };
+    // SAFETY: the caller's promise.
+    unsafe {
+        begin(
+            "handleguard_turn_begin",
+            isolate,
+            place,
+            (turn, "turn"),
+            empty,
+            |engine, place| {
+                let number = number(handleguard::turn_at(engine, place).detach());
+                Ok(Turn { isolate, number })
+            },
+        )
+    }
+}
+
+/// The turn ends. Judges `outer-growth` and `never-closed`.
+#[unsafe(no_mangle)]
+pub extern "C" fn handleguard_turn_end(turn: Turn) -> Status {
+    end(
+        "handleguard_turn_end",
+        turn.isolate,
+        turn.number,
+        |engine, id| {
+            drop(TurnGuard::attach(engine, id));
+        },
+    )
+}
+
+/// Records that a scope was just opened: call it right after. `kind` is a `handleguard_scope_kind`.
+///
+/// # Safety
+///
+/// `place` is null, or as `HANDLEGUARD_PLACE` makes it and valid for ever; `scope` is null or may be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn handleguard_scope_begin(
+    isolate: *mut c_void,
+    // Not the enum: a number that is none of its values must not be one in Rust.
+    kind: i32,
+    place: *mut Place,
+    scope: *mut Scope,
+) -> Status {
+    use handleguard::finding::ScopeKind as Kind;
+    let empty = Scope {
+        isolate: ptr::null_mut(),
+        number: 0,
+    };
+    // SAFETY: the caller's promise.
+    unsafe {
+        begin(
+            "handleguard_scope_begin",
+            isolate,
+            place,
+            (scope, "scope"),
+            empty,
+            |engine, place| {
+                let kind = match kind {
+                    0 => Kind::HandleScope,
+                    1 => Kind::EscapableHandleScope,
+                    2 => Kind::CallbackScope,
+                    3 => Kind::TryCatch,
+                    other => {
+                        return Err(Failure::new(
+                            Status::Argument,
+                            format_args!(
+                                "`kind` is {other}; accepted: a handleguard_scope_kind, 0 to 3"
+                            ),
+                        ));
+                    }
+                };
+                let number = number(handleguard::scope_at(engine, kind, place).detach());
+                Ok(Scope { isolate, number })
+            },
+        )
+    }
+}
+
+/// The scope closes: call it right before. Judges `out-of-order`.
+#[unsafe(no_mangle)]
+pub extern "C" fn handleguard_scope_end(scope: Scope) -> Status {
+    end(
+        "handleguard_scope_end",
+        scope.isolate,
+        scope.number,
+        |engine, id| {
+            drop(ScopeGuard::attach(engine, id));
+        },
+    )
+}
+
+/// Records that the host calls into JavaScript now. Judges `missing-scope` at once.
+///
+/// # Safety
+///
+/// `place` is null, or as `HANDLEGUARD_PLACE` makes it and valid for ever; `callback` is null or may be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn handleguard_callback_begin(
+    isolate: *mut c_void,
+    place: *mut Place,
+    callback: *mut Callback,
+) -> Status {
+    let empty = Callback {
+        isolate: ptr::null_mut(),
+        number: 0,
+    };
+    // SAFETY: the caller's promise.
+    unsafe {
+        begin(
+            "handleguard_callback_begin",
+            isolate,
+            place,
+            (callback, "callback"),
+            empty,
+            |engine, place| {
+                let number = number(handleguard::callback_at(engine, place, || None).detach());
+                Ok(Callback { isolate, number })
+            },
+        )
+    }
+}
+
+/// The call has returned. Judges `outer-growth`.
+#[unsafe(no_mangle)]
+pub extern "C" fn handleguard_callback_end(callback: Callback) -> Status {
+    end(
+        "handleguard_callback_end",
+        callback.isolate,
+        callback.number,
+        |engine, id| {
+            drop(CallbackGuard::attach(engine, id));
+        },
+    )
+}
+
+fn number(id: Option<FrameId>) -> u64 {
+    id.map_or(0, FrameId::get)
+}
+
+/// # Safety
+///
+/// `place` is null, or as [`place::interned`] asks; `out` is null or may be written.
+unsafe fn begin<T>(
+    function: &str,
+    isolate: *mut c_void,
+    place: *mut Place,
+    (out, name): (*mut T, &str),
+    empty: T,
+    body: impl FnOnce(Isolate, handleguard::Place) -> Result<T, Failure>,
+) -> Status {
+    guarded(function, || {
+        // What could not be ended is not begun.
+        if out.is_null() {
+            return Err(Failure::null(name));
+        }
+        // SAFETY: not null, and the caller's promise. First, so that an end after an error ends nothing.
+        unsafe { out.write(empty) };
+        let engine = registered(isolate)?;
+        if place.is_null() {
+            return Err(Failure::null("place"));
+        }
+        // SAFETY: not null, and the caller's promise.
+        let place = unsafe { place::interned(place) };
+        let token = body(engine, *place)?;
+        // SAFETY: as above.
+        unsafe { out.write(token) };
+        Ok(())
+    })
+}
+
+fn end(
+    function: &str,
+    isolate: *mut c_void,
+    number: u64,
+    body: impl FnOnce(Isolate, FrameId),
+) -> Status {
+    guarded(function, || {
+        if isolate.is_null() || number == 0 {
+            return Ok(());
+        }
+        let engine = registered(isolate)?;
+        let id = FrameId::from_number(number);
+        let open = handleguard::is_open(engine, id);
+        body(engine, id);
+        if open {
+            return Ok(());
+        }
+        Err(Failure::new(
+            Status::NotOpen,
+            format_args!(
+                "#{number} of isolate {isolate:p} is not open on this thread: it has ended, or what it was begun in has, or \
+                 another thread began it"
+            ),
+        ))
+    })
+}

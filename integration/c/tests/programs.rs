@@ -1,0 +1,223 @@
+//! Programs in C and C++ that are built with the headers, linked with the static library and run, and whose whole output is
+//! compared. By `cc` and `c++`, or what `CC` and `CXX` name.
+
+use handleguard_c::{
+    Callback, HANDLEGUARD_ABI_VERSION, Place, Reader, Scope, ScopeKind, Status, Turn,
+};
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::LazyLock;
+
+const WARNINGS: [&str; 4] = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"];
+
+/// Of the static library; `cargo rustc -p handleguard-c -- --print native-static-libs` prints them.
+const LIBRARIES: [&str; 7] = [
+    "-lgcc_s",
+    "-lutil",
+    "-lrt",
+    "-lpthread",
+    "-lm",
+    "-ldl",
+    "-lc",
+];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Builds `tests/programs/<source>`.
+fn build(variable: &str, default: &str, source: &str, flags: &[&str]) -> PathBuf {
+    let compiler = std::env::var(variable).unwrap_or_else(|_| default.to_owned());
+    // Cargo has put it beside this test.
+    let library = std::env::current_exe()
+        .unwrap()
+        .with_file_name("libhandleguard_c.a");
+    let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join(source.replace('.', "_"));
+    let sizes = [
+        ("ABI_VERSION", HANDLEGUARD_ABI_VERSION as usize),
+        ("STATUS_SIZE", size_of::<Status>()),
+        ("SCOPE_KIND_SIZE", size_of::<ScopeKind>()),
+        ("READER_SIZE", size_of::<Reader>()),
+        ("PLACE_SIZE", size_of::<Place>()),
+        ("TURN_SIZE", size_of::<Turn>()),
+        ("SCOPE_SIZE", size_of::<Scope>()),
+        ("CALLBACK_SIZE", size_of::<Callback>()),
+    ];
+    let mut command = Command::new(&compiler);
+    command
+        .current_dir(root())
+        .args(WARNINGS)
+        .args(flags)
+        .args(["-g", "-O1", "-fno-omit-frame-pointer", "-I", "include"])
+        .args(sizes.map(|(name, size)| format!("-D{name}={size}")))
+        .arg(format!("tests/programs/{source}"))
+        .arg(library)
+        .args(LIBRARIES)
+        .arg("-o")
+        .arg(&program);
+    let output = command
+        .output()
+        .unwrap_or_else(|error| panic!("{compiler}: {error}"));
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}\n{stderr}");
+    assert_eq!(stderr, "", "no warnings");
+    program
+}
+
+/// Built once: the tests run side by side.
+fn c() -> &'static Path {
+    static PROGRAM: LazyLock<PathBuf> =
+        LazyLock::new(|| build("CC", "cc", "host.c", &["-std=c11"]));
+    &PROGRAM
+}
+
+fn cpp() -> &'static Path {
+    static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| {
+        let flags = ["-std=c++17", "-fno-exceptions", "-fno-rtti"];
+        build("CXX", "c++", "host.cc", &flags)
+    });
+    &PROGRAM
+}
+
+fn run(program: &Path, argument: Option<&str>, directives: &str) -> Output {
+    let output = Command::new(program)
+        .current_dir(root())
+        .args(argument)
+        .env("HANDLEGUARD", directives)
+        .output()
+        .unwrap();
+    println!("{output:#?}");
+    output
+}
+
+/// Without what differs from run to run, and from edit to edit.
+fn normalised(text: &[u8], source: &str) -> String {
+    let text = addresses(text).replace(&format!("{}/", root().display()), "");
+    let mut out = String::new();
+    for line in text.lines() {
+        out.push_str(&seconds(&without_lines(line, source)));
+        out.push('\n');
+    }
+    match out.split_once("; sees stacks (") {
+        Some((before, rest)) => {
+            let (_, after) = rest.split_once(')').unwrap();
+            format!("{before}; sees stacks (...){after}")
+        }
+        None => out,
+    }
+}
+
+/// `programs/host.c:7` as `programs/host.c:LL`.
+fn without_lines(line: &str, source: &str) -> String {
+    let mark = format!("programs/{source}:");
+    let mut pieces = line.split(&mark);
+    let mut out = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        out.push_str(&mark);
+        out.push_str("LL");
+        out.push_str(piece.trim_start_matches(|c: char| c.is_ascii_digit() || c == ':'));
+    }
+    out
+}
+
+/// `in 0.3 s` and the like as `N.N s`.
+fn seconds(line: &str) -> String {
+    let words: Vec<&str> = line.split(' ').collect();
+    let number = |at: usize| {
+        words[at].parse::<f64>().is_ok()
+            && words
+                .get(at + 1)
+                .is_some_and(|unit| unit.trim_end_matches(',') == "s")
+    };
+    let words: Vec<&str> = (0..words.len())
+        .map(|at| if number(at) { "N.N" } else { words[at] })
+        .collect();
+    words.join(" ")
+}
+
+/// Compares with `tests/programs/<name>`.
+#[track_caller]
+fn assert_text(text: &[u8], source: &str, name: &str) {
+    let expected = std::fs::read_to_string(root().join("tests/programs").join(name)).unwrap();
+    let text = normalised(text, source);
+    assert_eq!(text, expected, "tests/programs/{name}");
+}
+
+#[test]
+fn a_host_in_c_is_told_of_its_bug() {
+    let output = run(c(), None, "");
+    assert_eq!(output.status.code(), Some(0));
+    assert_text(&output.stderr, "host.c", "bug.c.stderr");
+    assert_text(&output.stdout, "host.c", "bug.c.stdout");
+}
+
+#[test]
+fn a_mended_host_in_c_is_silent() {
+    let output = run(c(), Some("clean"), "");
+    assert_eq!(output.status.code(), Some(0));
+    assert_text(&output.stderr, "host.c", "clean.c.stderr");
+    assert_eq!(
+        normalised(&output.stdout, "host.c"),
+        "handleguard: 0 violations, 0 sites, 0 handles left, in N.N s\n"
+    );
+}
+
+#[test]
+fn whatever_is_wrong_is_answered_by_a_code_and_a_message() {
+    let output = run(c(), Some("misuse"), "log");
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(addresses(&output.stdout), MISUSE);
+    assert_eq!(
+        addresses(&output.stderr),
+        "handleguard: isolate <address> is not registered, so nothing of it is seen; call handleguard_isolate_register first\n"
+    );
+}
+
+const MISUSE: &str = "\
+init: 4, handleguard_init: directive 1 (byte 0) `missing-scop=log`: unknown rule `missing-scop` (did you mean \
+`missing-scope`?); accepted: missing-scope, outer-growth, out-of-order, never-closed, scope-budget, wrong-thread, \
+wrong-isolate
+register: 1, handleguard_isolate_register: `isolate` is null
+register: 1, handleguard_isolate_register: `reader->size` is 0; accepted: sizeof(handleguard_reader), which is 32 here
+end: 1, handleguard_isolate_end: `isolate` is null
+turn: 1, handleguard_turn_begin: `turn` is null
+turn: 1, handleguard_turn_begin: `isolate` is null
+callback: 2, handleguard_callback_begin: isolate <address> is not registered, so nothing of it is seen; call \
+handleguard_isolate_register first
+callback: 2, handleguard_callback_begin: isolate <address> is not registered, so nothing of it is seen; call \
+handleguard_isolate_register first
+scope: 1, handleguard_scope_begin: `place` is null
+scope: 1, handleguard_scope_begin: `kind` is 7; accepted: a handleguard_scope_kind, 0 to 3
+report: 1, handleguard_report_to: `write` is null
+turn: 3, handleguard_turn_end: #99 of isolate <address> is not open on this thread: it has ended, or what it was begun \
+in has, or another thread began it
+";
+
+/// Each `0x55ab40dcf700` as `<address>`.
+fn addresses(text: &[u8]) -> String {
+    let text = String::from_utf8_lossy(text);
+    let mut pieces = text.split("0x");
+    let mut out = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        out.push_str("<address>");
+        out.push_str(piece.trim_start_matches(|c: char| c.is_ascii_hexdigit()));
+    }
+    out
+}
+
+/// No panic leaves the library: `panic` aborts, and says why.
+#[test]
+fn panic_aborts_where_c_is_on_the_stack() {
+    let output = run(c(), None, "panic");
+    assert_eq!(output.status.signal(), Some(6));
+    assert_text(&output.stderr, "host.c", "panic.c.stderr");
+}
+
+#[test]
+fn a_host_in_cpp_is_told_of_its_bugs() {
+    let output = run(cpp(), None, "");
+    assert_eq!(output.status.code(), Some(0));
+    assert_text(&output.stderr, "host.cc", "bug.cc.stderr");
+    assert_text(&output.stdout, "host.cc", "bug.cc.stdout");
+}
