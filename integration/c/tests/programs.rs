@@ -99,13 +99,21 @@ fn normalised(text: &[u8], source: &str) -> String {
         out.push_str(&seconds(&without_lines(line, source)));
         out.push('\n');
     }
-    match out.split_once("; sees stacks (") {
-        Some((before, rest)) => {
-            let (_, after) = rest.split_once(')').unwrap();
-            format!("{before}; sees stacks (...){after}")
-        }
-        None => out,
-    }
+    between(
+        "handleguard: on: ",
+        ";",
+        &between("; sees stacks (", ")", &out),
+    )
+}
+
+/// `text` with `...` for what is between the first `before` and the next `after`: which rules there are, and how stacks are
+/// seen, has its own tests.
+fn between(before: &str, after: &str, text: &str) -> String {
+    let Some((head, rest)) = text.split_once(before) else {
+        return text.to_owned();
+    };
+    let (_, tail) = rest.split_once(after).unwrap();
+    format!("{head}{before}...{after}{tail}")
 }
 
 /// `programs/host.c:7` as `programs/host.c:LL`.
@@ -175,9 +183,8 @@ fn whatever_is_wrong_is_answered_by_a_code_and_a_message() {
 }
 
 const MISUSE: &str = "\
-init: 4, handleguard_init: directive 1 (byte 0) `missing-scop=log`: unknown rule `missing-scop` (did you mean \
-`missing-scope`?); accepted: missing-scope, outer-growth, out-of-order, never-closed, scope-budget, wrong-thread, \
-wrong-isolate
+init: 4, handleguard_init: directive 1 (byte 0) `tick=10`: `10` is no duration; accepted: a number with its unit, as in \
+`10s`, `500ms` or `2m`, or `off`
 register: 1, handleguard_isolate_register: `isolate` is null
 register: 1, handleguard_isolate_register: `reader->size` is 0; accepted: sizeof(handleguard_reader), which is 32 here
 end: 1, handleguard_isolate_end: `isolate` is null

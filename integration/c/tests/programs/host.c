@@ -50,7 +50,7 @@ static void misuse(void) {
   handleguard_turn turn;
   handleguard_scope scope;
   handleguard_callback callback;
-  failed("init", handleguard_init("missing-scop=log"));
+  failed("init", handleguard_init("tick=10"));
   failed("register", handleguard_isolate_register(NULL, NULL));
   failed("register", handleguard_isolate_register(&arena, &reader));
   failed("end", handleguard_isolate_end(NULL));
