@@ -62,6 +62,11 @@ impl Trace {
         names.join(";")
     }
 
+    /// The native frames, innermost first, as they were captured: an instruction each.
+    pub fn addresses(&self) -> &[usize] {
+        &self.ips
+    }
+
     /// Whether the stack was deeper than [`MAX_FRAMES`](crate::MAX_FRAMES).
     pub fn is_cut(&self) -> bool {
         self.cut

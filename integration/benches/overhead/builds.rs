@@ -1,0 +1,129 @@
+//! The builds of this binary, and running them.
+
+use crate::GROUP;
+use crate::row::Row;
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// How the children were built.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Build {
+    /// Without the feature `enabled`: this binary itself.
+    CompiledOut,
+    CompiledIn,
+    /// Compiled in, and `-Cforce-frame-pointers=yes`.
+    FramePointers,
+}
+
+impl Build {
+    pub fn describe(self, handleguard: &str) -> String {
+        match self {
+            Self::CompiledOut => "compiled out".to_owned(),
+            Self::CompiledIn => handleguard.to_owned(),
+            Self::FramePointers => format!("{handleguard}, frame pointers"),
+        }
+    }
+}
+
+pub struct Builds(Vec<(Build, PathBuf)>);
+
+impl Builds {
+    /// Has cargo make those that are not this one.
+    pub fn make(wanted: impl Iterator<Item = Build>) -> Result<Self, String> {
+        let mut builds = Self(Vec::new());
+        for build in wanted {
+            if builds.0.iter().all(|(made, _)| *made != build) {
+                builds.0.push((build, executable(build)?));
+            }
+        }
+        Ok(builds)
+    }
+
+    /// Runs one group in a process of its own.
+    pub fn run(&self, build: Build, group: &str, handleguard: &str) -> Result<Vec<Row>, String> {
+        let (_, exe) = self
+            .0
+            .iter()
+            .find(|(made, _)| *made == build)
+            .expect("made before");
+        let output = Command::new(exe)
+            .env(GROUP, group)
+            .env("HANDLEGUARD", handleguard)
+            .output()
+            .map_err(|error| format!("{}: {error}", exe.display()))?;
+        if !output.status.success() {
+            return Err(format!(
+                "{group}: {}\n{}",
+                output.status,
+                String::from_utf8_lossy(&output.stderr)
+            ));
+        }
+        let rows: Vec<Row> = String::from_utf8_lossy(&output.stdout)
+            .lines()
+            .filter_map(Row::from_json)
+            .map(|row| Row {
+                build: build.describe(handleguard),
+                ..row
+            })
+            .collect();
+        if rows.is_empty() {
+            return Err(format!("{group}: measured nothing"));
+        }
+        Ok(rows)
+    }
+}
+
+fn executable(build: Build) -> Result<PathBuf, String> {
+    let mut cargo = cargo();
+    cargo.args([
+        "bench",
+        "--no-run",
+        "-p",
+        "handleguard-v8",
+        "--bench",
+        "overhead",
+    ]);
+    cargo.args([
+        "--features",
+        "enabled",
+        "--message-format",
+        "json-render-diagnostics",
+    ]);
+    match build {
+        Build::CompiledOut => {
+            return std::env::current_exe().map_err(|error| error.to_string());
+        }
+        Build::CompiledIn => {}
+        Build::FramePointers => {
+            // A target directory of its own: other flags, and each would throw the other's build away.
+            cargo.env("CARGO_TARGET_DIR", target().join("frame-pointers"));
+            cargo.env("RUSTFLAGS", "-Cforce-frame-pointers=yes");
+        }
+    }
+    let output = cargo
+        .stderr(std::process::Stdio::inherit())
+        .output()
+        .map_err(|error| format!("cargo: {error}"))?;
+    String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .filter(|message| message["target"]["name"] == "overhead")
+        .find_map(|message| message["executable"].as_str().map(PathBuf::from))
+        .ok_or_else(|| format!("cargo built no executable: {}", output.status))
+}
+
+/// The cargo that runs this bench.
+pub fn cargo() -> Command {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
+    cargo.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
+    cargo
+}
+
+/// Cargo's target directory: that of this binary, `<target>/release/deps/overhead-...`.
+pub fn target() -> PathBuf {
+    std::env::current_exe()
+        .ok()
+        .and_then(|exe| exe.ancestors().nth(3).map(Path::to_owned))
+        .unwrap_or_else(|| "target".into())
+}

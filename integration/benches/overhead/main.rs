@@ -1,0 +1,152 @@
+//! What handleguard costs: every line beside the plain line of the same run.
+//!
+//! ```sh
+//! cargo bench -p handleguard-v8 --bench overhead            # all groups
+//! cargo bench -p handleguard-v8 --bench overhead -- scope   # those named
+//! ```
+//!
+//! Whether the checks are compiled in is a property of the build, and whether they are on one of the process. So this
+//! binary, which has them compiled out, has cargo build itself twice more (compiled in; and with frame pointers too), and
+//! runs itself and those as children, one for each group and setting. Each child measures the plain line too, in turns with the
+//! line in question ([`paired`]); all ratios are to that.
+//!
+//! Prints a table, and writes `target/overhead.json`.
+
+#![allow(missing_docs, reason = "a program")]
+
+mod allocations;
+mod builds;
+mod host;
+mod memory;
+mod paired;
+mod peers;
+mod programs;
+mod row;
+mod scopes;
+mod violations;
+
+use builds::{Build, Builds};
+use row::Row;
+use std::process::ExitCode;
+
+/// What a child is to measure. Set by the driver, which runs where it is not.
+const GROUP: &str = "OVERHEAD_GROUP";
+
+#[global_allocator]
+static COUNTING: allocations::Counting = allocations::Counting;
+
+/// One child: a build, its directives, and what it measures.
+struct Child {
+    build: Build,
+    handleguard: &'static str,
+    group: &'static str,
+}
+
+const fn child(group: &'static str, build: Build, handleguard: &'static str) -> Child {
+    Child {
+        build,
+        handleguard,
+        group,
+    }
+}
+
+/// In the order of the table. A further way in (interposition) or program is a further line here, and a function in
+/// [`measure`].
+const CHILDREN: &[Child] = &[
+    child("scope", Build::CompiledOut, ""),
+    child("scope", Build::CompiledIn, "off"),
+    child("scope", Build::CompiledIn, "count"),
+    child("callback", Build::CompiledOut, ""),
+    child("callback", Build::CompiledIn, "off"),
+    child("callback", Build::CompiledIn, "count"),
+    child("turn", Build::CompiledIn, "off"),
+    child("turn", Build::CompiledIn, "count"),
+    child("violation", Build::FramePointers, "count"),
+    child("violation", Build::CompiledIn, "count"),
+    child("violation-logged", Build::FramePointers, "log,tick=off"),
+    child("violation-logged", Build::CompiledIn, "log,tick=off"),
+    child("violation-new", Build::FramePointers, "count"),
+    child("violation-new", Build::CompiledIn, "count"),
+    child("peers", Build::CompiledIn, "count"),
+    child("allocations", Build::CompiledIn, "count"),
+    child("allocations", Build::FramePointers, "count"),
+    child("memory-one-site", Build::CompiledIn, "count"),
+    child("memory-many-stacks", Build::CompiledIn, "count"),
+];
+
+fn measure(group: &str) -> Vec<Row> {
+    match group {
+        "scope" => scopes::scope(),
+        "callback" => scopes::callback(),
+        "turn" => scopes::turn(),
+        "violation" => violations::known(),
+        "violation-logged" => violations::logged(),
+        "violation-new" => violations::new(),
+        "peers" => peers::peers(),
+        "allocations" => memory::allocations(),
+        "memory-one-site" => memory::one_site(),
+        "memory-many-stacks" => memory::many_stacks(),
+        _ => unreachable!("no such group: {group}"),
+    }
+}
+
+fn main() -> ExitCode {
+    if let Ok(group) = std::env::var(GROUP) {
+        for row in measure(&group) {
+            println!("{}", row.to_json());
+        }
+        return ExitCode::SUCCESS;
+    }
+    match drive() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(line) => {
+            eprintln!("overhead: {line}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn drive() -> Result<(), String> {
+    let wanted: Vec<String> = std::env::args()
+        .skip(1)
+        // Cargo's own.
+        .filter(|arg| arg != "--bench")
+        .collect();
+    let groups = || CHILDREN.iter().map(|child| child.group).chain(["programs"]);
+    if let Some(unknown) = wanted
+        .iter()
+        .find(|name| groups().all(|group| group != *name))
+    {
+        let mut accepted: Vec<&str> = groups().collect();
+        accepted.dedup();
+        return Err(format!(
+            "`{unknown}`: no such group; accepted: {}",
+            accepted.join(", ")
+        ));
+    }
+    let is_wanted = |group: &str| wanted.is_empty() || wanted.iter().any(|name| name == group);
+
+    let children: Vec<&Child> = CHILDREN
+        .iter()
+        .filter(|child| is_wanted(child.group))
+        .collect();
+    let builds = Builds::make(children.iter().map(|child| child.build))?;
+    let mut rows = Vec::new();
+    for Child {
+        build,
+        handleguard,
+        group,
+    } in children
+    {
+        eprintln!("overhead: {group}: {}", build.describe(handleguard));
+        rows.extend(builds.run(*build, group, handleguard)?);
+    }
+    if is_wanted("programs") {
+        eprintln!("overhead: programs: walmart_leak");
+        rows.extend(programs::walmart_leak()?);
+    }
+    row::print(&rows);
+    let written = row::write(&rows)?;
+    println!("\nwritten to {}", written.display());
+    Ok(())
+}

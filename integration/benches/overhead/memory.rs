@@ -1,0 +1,92 @@
+//! Allocations, and what stays allocated.
+
+use crate::allocations::{calls, live};
+use crate::host::{function, host};
+use crate::row::Row;
+use crate::violations::branch;
+use handleguard_v8::GuardedFunction;
+use std::hint::black_box;
+
+const TIMES: u64 = 1_000_000;
+
+/// Allocations of the clean path and at a known site, a million times each.
+pub fn allocations() -> Vec<Row> {
+    host!(scope);
+    let empty = function(scope, "function empty() {}");
+    let undefined: v8::Local<v8::Value> = v8::undefined(scope).into();
+    let mut rows = Vec::new();
+    let mut count = |line: &str, run: &mut dyn FnMut(u64)| {
+        // The first may allocate: a stack, a site.
+        run(1);
+        let before = calls();
+        run(TIMES);
+        rows.push(Row::exact(
+            "allocations",
+            line,
+            "in 10^6",
+            (calls() - before) as f64,
+        ));
+    };
+    count("scope!, turn! and guarded_call", &mut |times| {
+        for _ in 0..times {
+            handleguard_v8::turn!(scope, "bench");
+            handleguard_v8::scope!(let scope, scope);
+            black_box(empty.guarded_call(scope, undefined, &[]));
+        }
+    });
+    count("a violation at a known site", &mut |times| {
+        for _ in 0..times {
+            handleguard_v8::turn!(scope, "bench");
+            let _callback = handleguard_v8::callback_guard(scope, "bare");
+        }
+    });
+    rows
+}
+
+/// Bytes that a million violations hold, at one site.
+pub fn one_site() -> Vec<Row> {
+    held("10^6 violations at one site", |scope| {
+        for _ in 0..TIMES {
+            handleguard_v8::turn!(scope, "bench");
+            let _callback = handleguard_v8::callback_guard(scope, "bare");
+        }
+    })
+}
+
+/// Bytes that a million violations hold, each with another stack.
+pub fn many_stacks() -> Vec<Row> {
+    held("10^6 violations with distinct stacks", |scope| {
+        for path in 0..TIMES {
+            branch(scope, 100, path);
+        }
+    })
+}
+
+fn held(line: &str, run: impl FnOnce(&mut v8::PinScope<'_, '_>)) -> Vec<Row> {
+    host!(scope);
+    let before = (live(), resident());
+    run(scope);
+    let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+    let heap = mib(live().saturating_sub(before.0));
+    let resident = mib(resident().saturating_sub(before.1));
+    let report = handleguard_v8::handleguard::report();
+    assert_eq!(report.violations(), TIMES, "as many as there were");
+    vec![
+        Row::exact("memory", format!("{line}: heap"), "MiB", heap),
+        Row::exact("memory", format!("{line}: resident"), "MiB", resident),
+        Row::exact(
+            "memory",
+            format!("{line}: counted and dropped"),
+            "",
+            report.dropped() as f64,
+        ),
+    ]
+}
+
+/// Bytes of this process in memory (`proc(5)`).
+fn resident() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok());
+    kib.unwrap_or(0) * 1024
+}

@@ -1,0 +1,144 @@
+//! The clean path: a scope, a callback, a turn.
+
+use crate::host::{function, host};
+use crate::paired::{Sampled, paired};
+use crate::row::Row;
+use handleguard_v8::GuardedFunction;
+use std::hint::black_box;
+use std::sync::Barrier;
+
+/// Open and close, under 1, 8 and 64 more, on one thread and on two with an isolate each.
+pub fn scope() -> Vec<Row> {
+    let mut rows = Vec::new();
+    for threads in [1, 2] {
+        for depth in [1, 8, 64] {
+            let sampled = on_threads(threads, || {
+                host!(scope);
+                let mut sampled = Vec::new();
+                let barrier = Barrier::new(1);
+                handleguard_v8::turn!(scope, "bench");
+                nested(scope, depth, &mut |scope| {
+                    barrier.wait();
+                    sampled = paired(2, |line, times| match line {
+                        0 => {
+                            for _ in 0..times {
+                                v8::scope!(let inner, scope);
+                                black_box(inner);
+                            }
+                        }
+                        _ => {
+                            for _ in 0..times {
+                                handleguard_v8::scope!(let inner, scope);
+                                black_box(inner);
+                            }
+                        }
+                    });
+                });
+                sampled
+            });
+            let at = format!(
+                "depth {depth}, {threads} thread{}",
+                if threads == 1 { "" } else { "s" }
+            );
+            rows.push(Row::paired(
+                "scope",
+                format!("v8::scope!, {at}"),
+                &sampled[0],
+            ));
+            rows.push(Row::paired("scope", format!("scope!, {at}"), &sampled[1]));
+        }
+    }
+    rows
+}
+
+fn nested(
+    scope: &mut v8::PinScope<'_, '_>,
+    left: u32,
+    run: &mut dyn FnMut(&mut v8::PinScope<'_, '_>),
+) {
+    if left == 1 {
+        return run(scope);
+    }
+    handleguard_v8::scope!(let scope, scope);
+    nested(scope, left - 1, run);
+}
+
+/// What the first of them measured, with the others doing the same beside it.
+fn on_threads(threads: usize, run: impl Fn() -> Vec<Sampled> + Sync) -> Vec<Sampled> {
+    let start = Barrier::new(threads);
+    std::thread::scope(|scope| {
+        let all: Vec<_> = (0..threads)
+            .map(|_| {
+                scope.spawn(|| {
+                    start.wait();
+                    run()
+                })
+            })
+            .collect();
+        let mut all = all
+            .into_iter()
+            .map(|thread| thread.join().expect("a thread that ends"));
+        let first = all.next().expect("one thread at least");
+        all.for_each(drop);
+        first
+    })
+}
+
+/// Calls between two plain scopes that take their handles.
+const CALLS: u64 = 128;
+
+/// A call of an empty function, in a scope of its turn.
+pub fn callback() -> Vec<Row> {
+    host!(scope);
+    let empty = function(scope, "function empty() {}");
+    let undefined: v8::Local<v8::Value> = v8::undefined(scope).into();
+    handleguard_v8::turn!(scope, "bench");
+    handleguard_v8::scope!(let scope, scope);
+    let sampled = paired(2, |line, times| {
+        let mut left = times;
+        while left > 0 {
+            v8::scope!(let scope, scope);
+            let calls = left.min(CALLS);
+            left -= calls;
+            match line {
+                0 => {
+                    for _ in 0..calls {
+                        black_box(empty.call(scope, undefined, &[]));
+                    }
+                }
+                _ => {
+                    for _ in 0..calls {
+                        black_box(empty.guarded_call(scope, undefined, &[]));
+                    }
+                }
+            }
+        }
+    });
+    vec![
+        Row::paired("callback", "Function::call", &sampled[0]),
+        Row::paired("callback", "guarded_call", &sampled[1]),
+    ]
+}
+
+/// Begin and end. Beside a plain scope, as there is no plain turn.
+pub fn turn() -> Vec<Row> {
+    host!(scope);
+    let sampled = paired(2, |line, times| match line {
+        0 => {
+            for _ in 0..times {
+                v8::scope!(let inner, scope);
+                black_box(inner);
+            }
+        }
+        _ => {
+            for _ in 0..times {
+                handleguard_v8::turn!(scope, "bench");
+                black_box(&mut *scope);
+            }
+        }
+    });
+    vec![
+        Row::paired("turn", "v8::scope!", &sampled[0]),
+        Row::paired("turn", "turn!", &sampled[1]),
+    ]
+}
