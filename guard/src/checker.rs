@@ -1,16 +1,27 @@
-use crate::capture::Captured;
+use crate::capture::{Captured, Origin, Way};
+use crate::clock::Clock;
 use crate::engine::Layer;
 use crate::finding::Finding;
-use crate::report::{self, Report, Site};
-use crate::sites::{MAX_SITES, Recorded, Sites};
+use crate::react;
+use crate::report::{self, Cost, Report, Site};
+use crate::sites::{Recorded, Sites, Standing};
 use crate::usage::{ScopeUse, Usage};
 use crate::violation::Violation;
 use crate::{Config, names};
+use foldhash::fast::FixedState;
 use once_cell::race::OnceBox;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{BuildHasher, Hash, Hasher};
 use std::num::NonZeroU64;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// Of so many violations on a thread at known sites, one is measured.
+const SAMPLED: u32 = 64;
+
+/// Said where the start-up line no longer holds.
+const MISSED: &str =
+    "stacks are walked by unwind tables from now on, for code without frame pointers is among them";
 
 /// Configuration, site table and clock of one process; tests build their own.
 pub(crate) struct Checker {
@@ -19,7 +30,11 @@ pub(crate) struct Checker {
     pub(crate) usage: Usage,
     /// How the frames of the engine are told from the user's, once one was announced.
     layer: OnceBox<&'static Layer>,
-    started: Instant,
+    clock: Clock,
+    /// Stacks are walked by frame pointers.
+    frame_pointers: AtomicBool,
+    /// Nanoseconds spent on violations.
+    spent: AtomicU64,
     /// What was there at the last tick.
     ticked: Mutex<Report>,
 }
@@ -27,34 +42,121 @@ pub(crate) struct Checker {
 impl Checker {
     pub(crate) fn new(config: Config) -> Self {
         Self {
+            sites: Sites::with_capacity(config.sites_of()),
             config,
-            sites: Sites::with_capacity(MAX_SITES),
             usage: Usage::new(),
             layer: OnceBox::new(),
-            started: Instant::now(),
+            clock: Clock::start(),
+            frame_pointers: AtomicBool::new(false),
+            spent: AtomicU64::new(0),
             ticked: Mutex::new(Report::default()),
         }
     }
 
-    /// Counts one occurrence; `violation` is asked for if it is the first of its cause.
+    /// How stacks are captured.
+    pub(crate) fn way(&self) -> Way {
+        if self.frame_pointers.load(Ordering::Relaxed) {
+            Way::FramePointers
+        } else {
+            Way::Tables
+        }
+    }
+
+    /// Walks the stack from `origin` by frame pointers and by tables, and goes by the former from now on if both tell the same.
+    pub(crate) fn probe(&self, origin: Origin) {
+        let (agree, _) = Captured::both(origin, &Captured::from(origin, Way::FramePointers));
+        self.frame_pointers.store(agree, Ordering::Relaxed);
+    }
+
+    /// Counts one occurrence, with the stack from `origin`, in the lane of the thread; `violation` is asked for if it is the first
+    /// of its cause.
+    #[inline]
     pub(crate) fn record(
         &self,
         finding: &Finding,
-        stack: &Captured,
-        violation: impl FnOnce() -> Violation,
+        origin: Origin,
+        lane: usize,
+        violation: impl FnOnce(&Captured) -> Violation,
     ) -> Option<Recorded<'_>> {
-        let recorded = self
-            .sites
-            .record(key(finding, stack), self.started.elapsed(), violation)?;
-        self.add_handles(recorded.slot, finding.handles());
+        let way = self.way();
+        let stack = Captured::from(origin, way);
+        let key = key(finding, &stack);
+        let recorded = match self.sites.standing(key) {
+            Standing::Known(slot) => {
+                self.sites.count(slot, lane, self.clock.now());
+                Recorded { slot, new: None }
+            }
+            Standing::NoRoom => {
+                self.sites.drop_one(lane);
+                return None;
+            }
+            Standing::New => self.record_new(finding, origin, way, &stack, lane, violation)?,
+        };
+        self.add_handles(recorded.slot, lane, finding.handles());
         Some(recorded)
     }
 
+    /// A stack that frame pointers have not told of before is one that they may have got wrong.
+    #[cold]
+    fn record_new(
+        &self,
+        finding: &Finding,
+        origin: Origin,
+        way: Way,
+        stack: &Captured,
+        lane: usize,
+        violation: impl FnOnce(&Captured) -> Violation,
+    ) -> Option<Recorded<'_>> {
+        let watch = Instant::now();
+        let by_tables;
+        let (stack, key) = match way {
+            Way::Tables => (stack, key(finding, stack)),
+            Way::FramePointers => {
+                let (agree, told) = Captured::both(origin, stack);
+                by_tables = told;
+                if agree {
+                    (&by_tables, key(finding, stack))
+                } else {
+                    if self.frame_pointers.swap(false, Ordering::Relaxed) {
+                        react::say(tracing::Level::INFO, MISSED);
+                    }
+                    (&by_tables, key(finding, &by_tables))
+                }
+            }
+        };
+        let now = self.clock.now();
+        let recorded = self.sites.record(key, lane, now, || violation(stack));
+        self.add_spent(watch.elapsed());
+        recorded
+    }
+
     /// Adds handles that the cause at `slot` was found to have left.
-    pub(crate) fn add_handles(&self, slot: usize, handles: u64) {
+    pub(crate) fn add_handles(&self, slot: usize, lane: usize, handles: u64) {
         if handles > 0 {
-            self.sites.add_handles(slot, handles);
+            self.sites.add_handles(slot, lane, handles);
         }
+    }
+
+    /// Begins to measure what a violation costs, where the thread had `before` of them: reading the clock is a good part of
+    /// what one at a known site takes.
+    #[inline]
+    pub(crate) fn watch(&self, before: u32) -> Option<Instant> {
+        before.is_multiple_of(SAMPLED).then(Instant::now)
+    }
+
+    /// Adds what it took, for all that are not measured too; what is new is measured where it is recorded.
+    #[inline]
+    pub(crate) fn stop(&self, watch: Option<Instant>, is_new: bool) {
+        if let Some(watch) = watch
+            && !is_new
+        {
+            self.add_spent(watch.elapsed() * SAMPLED);
+        }
+    }
+
+    fn add_spent(&self, time: Duration) {
+        let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        self.spent.fetch_add(nanos, Ordering::Relaxed);
     }
 
     /// All sites and counters as they stand now.
@@ -73,7 +175,12 @@ impl Checker {
             .collect();
         report::sort(&mut sites);
         Report {
-            elapsed: self.started.elapsed(),
+            elapsed: self.clock.now(),
+            cost: Cost {
+                spent: Duration::from_nanos(self.spent.load(Ordering::Relaxed)),
+                kept: sites.len(),
+                room: self.sites.capacity(),
+            },
             sites,
             dropped: self.sites.dropped(),
             scopes: self.scopes(),
@@ -106,9 +213,76 @@ impl Checker {
 }
 
 /// What tells one cause from another.
+#[inline]
 fn key(finding: &Finding, stack: &Captured) -> NonZeroU64 {
-    let mut hasher = DefaultHasher::new();
+    let mut hasher = FixedState::with_seed(0).build_hasher();
     finding.cause().hash(&mut hasher);
     stack.ips().hash(&mut hasher);
     NonZeroU64::new(hasher.finish()).unwrap_or(NonZeroU64::MIN)
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::tests::violation;
+
+    const FINDING: Finding = Finding::ClosedTwice { number: 7 };
+
+    /// Two occurrences of one cause.
+    fn record_twice(checker: &Checker) {
+        for _ in 0..std::hint::black_box(2) {
+            let keep = |stack: &Captured| Violation {
+                trace: stack.keep(crate::Layer::NONE, Vec::new(), false),
+                ..violation(FINDING, None)
+            };
+            checker.record(&FINDING, Origin::here(), 0, keep);
+        }
+    }
+
+    #[test]
+    fn frame_pointers_are_used_where_the_program_has_them() {
+        let checker = Checker::new(Config::new());
+        assert_eq!(checker.way(), Way::Tables);
+        checker.probe(Origin::here());
+        let has_them = cfg!(all(
+            frame_pointers,
+            target_os = "linux",
+            target_arch = "x86_64"
+        ));
+        assert_eq!(checker.way() == Way::FramePointers, has_them);
+        record_twice(&checker);
+        assert_eq!(checker.way() == Way::FramePointers, has_them);
+        let report = checker.report();
+        assert_eq!(report.sites().len(), 1);
+        assert_eq!(report.sites()[0].count(), 2);
+    }
+
+    #[test]
+    #[cfg(all(not(frame_pointers), target_os = "linux", target_arch = "x86_64"))]
+    fn frame_pointers_that_tell_another_stack_than_the_tables_are_given_up() {
+        let checker = Checker::new(Config::new());
+        checker.frame_pointers.store(true, Ordering::Relaxed);
+        record_twice(&checker);
+        assert_eq!(checker.way(), Way::Tables);
+        let report = checker.report();
+        assert_eq!(
+            report.sites().len(),
+            1,
+            "the first is counted where the second is"
+        );
+        assert_eq!(report.sites()[0].count(), 2);
+        let frames = report.sites()[0].violation().trace().frames();
+        assert!(frames[0].function.contains("record_twice"), "{frames:#?}");
+    }
+
+    #[test]
+    fn a_full_table_counts_what_it_drops_and_says_how_full_it_is() {
+        let checker = Checker::new(Config::new().sites(std::num::NonZeroU16::MIN));
+        record_twice(&checker);
+        // From another place: another cause.
+        checker.record(&FINDING, Origin::here(), 0, |_| violation(FINDING, None));
+        let report = checker.report();
+        assert_eq!((report.violations(), report.dropped()), (3, 1));
+        assert_eq!((report.cost().kept(), report.cost().room()), (1, 1));
+    }
 }

@@ -1,5 +1,7 @@
 use crate::directives::{self, ConfigError};
+use crate::sites::DEFAULT_SITES;
 use crate::{Action, Rule};
+use std::num::NonZeroU16;
 use std::time::Duration;
 
 /// The environment variable with directives that win over the program's own configuration.
@@ -28,6 +30,7 @@ pub struct Config {
     seal: bool,
     /// By file name; each at most once.
     addons: Vec<(String, Action)>,
+    sites: usize,
 }
 
 impl Default for Config {
@@ -48,6 +51,7 @@ impl Config {
             scope_budget: None,
             seal: false,
             addons: Vec::new(),
+            sites: DEFAULT_SITES,
         }
     }
 
@@ -123,6 +127,18 @@ impl Config {
     pub fn scope_budget(mut self, handles: Option<u64>) -> Self {
         self.scope_budget = handles;
         self
+    }
+
+    /// Sets how many distinct causes are kept, 1024 if nothing else is asked for; more than that are only counted. A site takes
+    /// about 2 KiB, with a stack of 128 frames; the default table so about 2 MiB, once it is full.
+    pub fn sites(mut self, sites: NonZeroU16) -> Self {
+        self.sites = usize::from(sites.get());
+        self
+    }
+
+    /// How many distinct causes are kept.
+    pub fn sites_of(&self) -> usize {
+        self.sites
     }
 
     /// How many handles a scope may hold.

@@ -9,6 +9,7 @@ const ADDON_MARK: &str = "addon:";
 const FULL_STACK: &str = "full-stack";
 const STRICT: &str = "strict";
 const REQUIRE_HOOKS: &str = "require-hooks";
+const SITES: &str = "sites";
 
 /// A directive that was not understood. Nothing of the list it stands in was applied.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -43,6 +44,9 @@ enum Problem {
         word: String,
     },
     NotAnAddon {
+        word: String,
+    },
+    NotSites {
         word: String,
     },
     NeedsValue,
@@ -80,8 +84,8 @@ impl fmt::Display for ConfigError {
                 hint(f, near)?;
                 write!(
                     f,
-                    "; accepted: {}, <rule>=<action>, {ADDON}:<file>=<action>, scope-budget=<number>, tick=<duration>, \
-                     {STRICT}, {REQUIRE_HOOKS}, {FULL_STACK}, help",
+                    "; accepted: {}, <rule>=<action>, {ADDON}:<file>=<action>, scope-budget=<number>, {SITES}=<number>, \
+                     tick=<duration>, {STRICT}, {REQUIRE_HOOKS}, {FULL_STACK}, help",
                     list(Action::ALL.map(Action::name))
                 )
             }
@@ -107,14 +111,18 @@ impl fmt::Display for ConfigError {
                 f,
                 "`{word}` is no file name of an add-on; accepted: one without its folder, as in `{ADDON}:libtimers.so=log`"
             ),
+            Problem::NotSites { word } => write!(
+                f,
+                "`{word}` is no number of sites; accepted: a whole number from 1 to 65535, as in `sites=1024`"
+            ),
             Problem::NeedsValue => write!(
                 f,
                 "needs a value; accepted: `{0}=...`, as in `{0}={1}`",
                 self.directive,
-                if self.directive == "tick" {
-                    "10s"
-                } else {
-                    "log"
+                match self.directive.as_str() {
+                    "tick" => "10s",
+                    SITES => "1024",
+                    _ => "log",
                 }
             ),
         }
@@ -168,7 +176,7 @@ fn one_word(config: Config, word: &str) -> Result<Config, Problem> {
     if let Some(file) = addon(word) {
         return Err(not_a_file(file).unwrap_or(Problem::NeedsValue));
     }
-    if word == "tick" || Rule::named(word).is_some() {
+    if word == "tick" || word == SITES || Rule::named(word).is_some() {
         return Err(Problem::NeedsValue);
     }
     Err(Problem::Unknown {
@@ -191,6 +199,12 @@ fn assignment(config: Config, name: &str, value: &str) -> Result<Config, Problem
             word: value.to_owned(),
         })?;
         return Ok(config.tick(tick));
+    }
+    if name == SITES {
+        let sites = value.parse().map_err(|_| Problem::NotSites {
+            word: value.to_owned(),
+        })?;
+        return Ok(config.sites(sites));
     }
     if name == Rule::ScopeBudget.name() {
         if let Ok(handles) = value.parse() {
@@ -304,6 +318,12 @@ impl fmt::Display for Help<'_> {
             "  {:<34} now {budget:<7} handles that a scope may hold",
             format!("{}=<number>", Rule::ScopeBudget)
         )?;
+        writeln!(
+            f,
+            "  {:<34} now {:<7} distinct causes that are kept, of about 2 KiB each",
+            format!("{SITES}=<number>"),
+            self.0.sites_of()
+        )?;
         let tick = self.0.tick_interval();
         let now = if tick.is_zero() {
             "off".to_owned()
@@ -381,8 +401,8 @@ mod tests {
         assert_eq!(
             error("aboort"),
             "directive 1 (byte 0) `aboort`: unknown directive `aboort` (did you mean `abort`?); accepted: off, count, \
-             log, panic, abort, <rule>=<action>, addon:<file>=<action>, scope-budget=<number>, tick=<duration>, strict, \
-             require-hooks, full-stack, help"
+             log, panic, abort, <rule>=<action>, addon:<file>=<action>, scope-budget=<number>, sites=<number>, tick=<duration>, \
+             strict, require-hooks, full-stack, help"
         );
         assert_eq!(
             error("log, missing-scop=abort"),
@@ -404,6 +424,19 @@ mod tests {
             error("scope-budget=10k"),
             "directive 1 (byte 0) `scope-budget=10k`: `10k` is no number of handles; accepted: a whole number, as in \
              `scope-budget=10000`, or an action"
+        );
+        for wrong in ["0", "65536", "many", "-1"] {
+            assert_eq!(
+                error(&format!("sites={wrong}")),
+                format!(
+                    "directive 1 (byte 0) `sites={wrong}`: `{wrong}` is no number of sites; accepted: a whole number from 1 to \
+                     65535, as in `sites=1024`"
+                )
+            );
+        }
+        assert_eq!(
+            error("sites"),
+            "directive 1 (byte 0) `sites`: needs a value; accepted: `sites=...`, as in `sites=1024`"
         );
         assert_eq!(
             error("missing-scope"),
@@ -472,9 +505,15 @@ mod tests {
         assert_eq!(
             error("adon:liba.so=log"),
             "directive 1 (byte 0) `adon:liba.so=log`: unknown directive `adon:` (did you mean `addon:`?); accepted: off, \
-             count, log, panic, abort, <rule>=<action>, addon:<file>=<action>, scope-budget=<number>, tick=<duration>, \
-             strict, require-hooks, full-stack, help"
+             count, log, panic, abort, <rule>=<action>, addon:<file>=<action>, scope-budget=<number>, sites=<number>, \
+             tick=<duration>, strict, require-hooks, full-stack, help"
         );
+    }
+
+    #[test]
+    fn the_number_of_sites_is_taken_over() {
+        let config = Config::new().with_directives("sites=65535").unwrap();
+        assert_eq!(config.sites_of(), 65_535);
     }
 
     #[test]
@@ -509,6 +548,7 @@ handleguard: HANDLEGUARD=<directive>,<directive>,... (later ones win, and all wi
   addon:<file>=<action>              now         the action of every rule in calls of one add-on, as in addon:libtimers.so=log
     addon:libb.so                    now count
   scope-budget=<number>              now none    handles that a scope may hold
+  sites=<number>                     now 1024    distinct causes that are kept, of about 2 KiB each
   tick=<duration>                    now 10s     time between reports, as in 10s or 500ms, or off
   strict                             now off     judges each callback as if it had come straight from the loop
   require-hooks                      now off     ends the process with status 2 at its start, unless every hook took effect

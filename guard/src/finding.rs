@@ -482,12 +482,14 @@ impl Finding {
     /// The same cause has the same value, whenever and on whichever isolate it is seen: the parts that tell one
     /// occurrence from the next (numbers, ages, amounts) are left out.
     pub(crate) fn cause(&self) -> impl std::hash::Hash {
+        let identity = |place: Option<Place>| place.map_or((0, 0), |place| place.identity());
         (
-            std::mem::discriminant(self),
-            self.callback(),
-            self.opener().map(|scope| (scope.kind, scope.place)),
-            self.turn().map(|turn| turn.place),
-            self.place(),
+            self.rule(),
+            self.opener().map(|scope| scope.kind),
+            identity(self.callback()),
+            identity(self.opener().map(|scope| scope.place)),
+            identity(self.turn().map(|turn| turn.place)),
+            identity(self.place()),
         )
     }
 }

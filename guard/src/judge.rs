@@ -1,6 +1,6 @@
 //! From a finding to what is done about it: describe, record, react. Also the verdicts that need no stack.
 
-use crate::capture::Captured;
+use crate::capture::{Captured, Origin, Way};
 use crate::checker::Checker;
 use crate::finding::{Beginning, Finding};
 use crate::local::Local;
@@ -136,7 +136,7 @@ fn add_swallowed(local: &Local, Swallowed { charge, handles }: Swallowed) {
     match charge {
         Charge::Site(slot) => {
             if let Some(checker) = checker() {
-                checker.add_handles(slot, handles);
+                checker.add_handles(slot, local.lane(), handles);
             }
         }
         Charge::Collected(index) => local.add_handles(index, handles),
@@ -153,6 +153,7 @@ pub(crate) fn violated<E: Engine>(
     engine_is_below: bool,
     callee: impl FnOnce() -> Option<String>,
 ) -> Option<Charge> {
+    let origin = Origin::here();
     let checker = checker()?;
     let collecting = local.is_collecting();
     let (configured, _) = addon::action_of(&checker.config, finding.rule());
@@ -163,7 +164,6 @@ pub(crate) fn violated<E: Engine>(
         .report(|| {
             handleguard_on_violation();
             probes::violation(engine.isolate(), finding.rule());
-            let stack = Captured::here();
             let foreign = !E::UNWINDS || addon::is_running();
             let no_unwind = if engine_is_below || local.is_in_hook() {
                 Some(react::NO_UNWIND)
@@ -179,13 +179,15 @@ pub(crate) fn violated<E: Engine>(
                 }
                 action => (action, None),
             };
-            let describe = || describe(engine, finding, &stack, note, callee);
+            let describe = |stack: &Captured| describe(engine, finding, stack, note, callee);
             if collecting {
-                return local.push(describe()).map(Charge::Collected);
+                let stack = Captured::from(origin, Way::Tables);
+                return local.push(describe(&stack)).map(Charge::Collected);
             }
             if react::needs_each(action) {
-                let violation = describe();
-                let recorded = checker.record(&finding, &stack, || violation.clone());
+                let violation = describe(&Captured::from(origin, Way::Tables));
+                let recorded =
+                    checker.record(&finding, origin, local.lane(), |_| violation.clone());
                 let charge = recorded.map(|recorded| Charge::Site(recorded.slot));
                 match action {
                     Action::Abort => react::abort(&violation),
@@ -193,7 +195,7 @@ pub(crate) fn violated<E: Engine>(
                 }
                 return charge;
             }
-            record(checker, action, &finding, &stack, describe)
+            record(checker, action, &finding, origin, local, describe)
         })
         .flatten()
 }
@@ -203,14 +205,21 @@ pub(crate) fn record(
     checker: &Checker,
     action: Action,
     finding: &Finding,
-    stack: &Captured,
-    describe: impl FnOnce() -> Violation,
+    origin: Origin,
+    local: &Local,
+    describe: impl FnOnce(&Captured) -> Violation,
 ) -> Option<Charge> {
-    let recorded = checker.record(finding, stack, describe)?;
+    let watch = checker.watch(local.violations());
+    let recorded = checker.record(finding, origin, local.lane(), describe);
+    checker.stop(
+        watch,
+        recorded.is_some_and(|recorded| recorded.new.is_some()),
+    );
+    let recorded = recorded?;
     if action == Action::Log
         && let Some(detail) = recorded.new
     {
-        react::log(&detail.violation, recorded.count);
+        react::log(&detail.violation);
     }
     Some(Charge::Site(recorded.slot))
 }

@@ -91,6 +91,7 @@
 //! | `addon:libtimers.so=log` | the action of every rule in calls of one [add-on](addon()) |
 //! | `scope-budget=10000` | how many handles a scope may hold; see [`Config::scope_budget`] |
 //! | `sealed=abort` | has the engine refuse each handle made directly under a turn; see [`Rule::Sealed`] |
+//! | `sites=4096` | how many distinct causes are kept; see [`Config::sites`] |
 //! | `tick=10s` | time between periodic reports; `off` for none |
 //! | `strict` | judges each callback as if it had come straight from the loop; see [`Config::strict`] |
 //! | `require-hooks` | ends the process at its start unless every hook took effect; see [`Config::require_hooks`] |
@@ -164,6 +165,7 @@ mod addon;
 mod breakpoint;
 mod capture;
 mod checker;
+mod clock;
 mod config;
 mod detached;
 mod details;
@@ -172,13 +174,19 @@ mod engine;
 mod entered;
 mod entry;
 mod frame;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod frame_pointers;
 mod gc;
 mod guard;
 mod help;
 mod intern;
 mod judge;
 mod local;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod machine_stack;
 mod module;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod modules;
 mod names;
 mod owners;
 mod place;
@@ -195,14 +203,14 @@ mod start;
 mod stderr;
 mod switch;
 mod sync;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod tables;
 #[cfg(test)]
 mod tests;
 mod tick;
 mod trace;
 mod usage;
 mod violation;
-#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
-mod walk;
 
 pub use action::Action;
 pub use addon::AddonFunction;
@@ -214,7 +222,7 @@ pub use engine::{Cursor, Dialect, Engine, IsolateId, Layer, ScriptFrame, Seen, S
 pub use entry::Entered;
 pub use frame::{Frame, FrameKind};
 pub use place::{Code, Place, SourceLine, Spot};
-pub use report::{Report, Site};
+pub use report::{Cost, Report, Site};
 pub use rule::Rule;
 pub use seal::Refused;
 pub use switch::*;

@@ -7,6 +7,7 @@ use crate::place::Place;
 use crate::stack::Stack;
 use crate::violation::Violation;
 use std::cell::{Cell, RefCell};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 thread_local! {
     static LOCAL: Local = const { Local::new() };
@@ -25,6 +26,10 @@ pub(crate) struct Local {
     pub(crate) entries: Entries,
     /// A hook is being served.
     in_hook: Cell<bool>,
+    /// The thread's lane of counts in the site table, and one more; 0 before it was asked for.
+    lane: Cell<usize>,
+    /// Violations found so far.
+    violations: Cell<u32>,
 }
 
 /// The stacks of one thread. There are one or two isolates on a thread, so a search is cheaper than a map.
@@ -46,6 +51,8 @@ impl Local {
             strict: Cell::new(false),
             entries: Entries::new(),
             in_hook: Cell::new(false),
+            lane: Cell::new(0),
+            violations: Cell::new(0),
         }
     }
 
@@ -106,6 +113,25 @@ impl Local {
                 .get(stacks.current)
                 .map_or(0, |(_, stack)| stack.depth())
         })
+    }
+
+    /// The thread's lane of counts in the site table: threads have them in turn.
+    #[inline]
+    pub(crate) fn lane(&self) -> usize {
+        static THREADS: AtomicUsize = AtomicUsize::new(0);
+        if self.lane.get() == 0 {
+            let before = THREADS.fetch_add(1, Ordering::Relaxed);
+            self.lane.set(before.wrapping_add(1).max(1));
+        }
+        self.lane.get() - 1
+    }
+
+    /// Counts one more violation on this thread; how many there were.
+    #[inline]
+    pub(crate) fn violations(&self) -> u32 {
+        let before = self.violations.get();
+        self.violations.set(before.wrapping_add(1));
+        before
     }
 
     /// Runs `f`, unless a violation is being told on this thread already.

@@ -5,7 +5,7 @@ use crate::engine::Layer;
 use crate::frame::{Frame, FrameKind};
 use crate::place::{Code, Place, SourceLine, Spot};
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
-use crate::walk;
+use crate::{machine_stack, tables};
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
@@ -48,12 +48,12 @@ pub(crate) fn user_of_stack(layer: &Layer) -> Option<usize> {
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 fn user_around(stack: usize, layer: &Layer) -> Option<usize> {
     let mut frames = Vec::new();
-    let registers = walk::Registers::here();
-    if stack < registers.sp() {
+    let registers = machine_stack::Registers::here();
+    if stack < registers.sp {
         // That function has returned.
         return None;
     }
-    walk::frames(registers, |ip, end| {
+    tables::frames(registers, |ip, end| {
         if end > stack {
             frames.push(ip);
         }

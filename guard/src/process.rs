@@ -1,5 +1,6 @@
 //! The checker of this process: its start, and what it is asked.
 
+use crate::capture::Origin;
 use crate::checker::Checker;
 use crate::directives::{self, ConfigError, Help};
 use crate::local::Local;
@@ -91,11 +92,13 @@ pub(crate) fn announce<E: Engine>(engine: E) {
     let Some(checker) = checker() else { return };
     checker.announce(E::DIALECT.layer);
     if checker.config.is_on() && start().announce() {
+        checker.probe(Origin::here());
         let _ = Local::with(|local| {
             local.report(|| {
                 let sight = &engine.sight();
                 let config = &checker.config;
-                react::say(tracing::Level::INFO, sight::Line { config, sight });
+                let way = checker.way();
+                react::say(tracing::Level::INFO, sight::Line { config, way, sight });
                 if config.requires_hooks()
                     && let Err(why) = &sight.hooks
                 {

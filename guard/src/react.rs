@@ -13,12 +13,12 @@ pub(crate) const NO_UNWIND: &str = "aborts, for the engine's C++ frames are on t
 pub(crate) const NO_UNWIND_FOREIGN: &str = "aborts, for frames of another language are on the stack, and a panic must not unwind through them";
 
 /// Logs the first occurrence of a site.
-pub(crate) fn log(violation: &Violation, count: u64) {
+pub(crate) fn log(violation: &Violation) {
     if !tracing::dispatcher::has_been_set() {
         stderr::print(violation);
         return;
     }
-    event(violation, violation.handles, count, None);
+    event(violation, violation.handles, 1, None);
 }
 
 /// Logs what a site gathered since the last tick, with its stack named.

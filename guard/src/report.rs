@@ -1,5 +1,4 @@
 use crate::Violation;
-use crate::capture::MAX_FRAMES;
 use crate::frame::forget_symbols;
 use crate::sentence::Handles;
 use crate::trace::Line;
@@ -20,6 +19,33 @@ pub struct Report {
     pub(crate) sites: Vec<Site>,
     pub(crate) dropped: u64,
     pub(crate) scopes: Vec<ScopeUse>,
+    pub(crate) cost: Cost,
+}
+
+/// What the checker took for itself.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Cost {
+    pub(crate) spent: Duration,
+    pub(crate) kept: usize,
+    pub(crate) room: usize,
+}
+
+impl Cost {
+    /// Time spent on violations, reactions apart: from the capture of the stack to the count of its site. Each new site is
+    /// measured, and one in 64 of the others.
+    pub fn spent(&self) -> Duration {
+        self.spent
+    }
+
+    /// Sites in the table.
+    pub fn kept(&self) -> usize {
+        self.kept
+    }
+
+    /// Sites that the table has room for; [`Config::sites`](crate::Config::sites).
+    pub fn room(&self) -> usize {
+        self.room
+    }
 }
 
 /// One distinct cause: rule + callback + opener + stack.
@@ -82,6 +108,11 @@ impl Report {
         &self.scopes
     }
 
+    /// What the checker took for itself.
+    pub fn cost(&self) -> Cost {
+        self.cost
+    }
+
     /// All violations, dropped ones too.
     pub fn violations(&self) -> u64 {
         self.sites.iter().map(|site| site.count).sum::<u64>() + self.dropped
@@ -112,6 +143,10 @@ impl Report {
             sites,
             dropped: self.dropped.saturating_sub(earlier.dropped),
             scopes: self.scopes.clone(),
+            cost: Cost {
+                spent: self.cost.spent.saturating_sub(earlier.cost.spent),
+                ..self.cost
+            },
         }
     }
 }
@@ -149,7 +184,17 @@ impl fmt::Display for Report {
                 self.dropped
             )?;
         }
-        self.high_water(f)
+        self.high_water(f)?;
+        if violations > 0 {
+            writeln!(
+                f,
+                "\n  handleguard itself: {:.1} ms spent on violations; {} of {} sites in use",
+                self.cost.spent.as_secs_f64() * 1e3,
+                self.cost.kept,
+                self.cost.room,
+            )?;
+        }
+        Ok(())
     }
 }
 
@@ -181,7 +226,7 @@ impl fmt::Display for Site {
             Line::Folded(frames, engine) => {
                 writeln!(f, "              ({frames} frames of {engine})")
             }
-            Line::Cut => writeln!(f, "              (cut after {MAX_FRAMES} frames)"),
+            Line::Cut(cut) => writeln!(f, "              ({cut})"),
         })?;
         writeln!(
             f,

@@ -1,6 +1,6 @@
 //! A handle made where no scope is open for it: directly under a sealed turn, or with none at all.
 
-use crate::capture::Captured;
+use crate::capture::{Captured, Origin, Way};
 use crate::checker::Checker;
 use crate::finding::Finding;
 use crate::guard::entering;
@@ -100,6 +100,7 @@ fn refused<E: Engine>(
     finding: Finding,
     can_rescue: bool,
 ) -> Option<(Refused, Option<Charge>)> {
+    let origin = Origin::here();
     let checker = checker()?;
     let (configured, _) = addon::action_of(&checker.config, finding.rule());
     if configured == Action::Off {
@@ -108,7 +109,6 @@ fn refused<E: Engine>(
     local.report(|| {
         handleguard_on_violation();
         probes::violation(engine.isolate(), finding.rule());
-        let stack = Captured::here();
         let collecting = local.is_collecting();
         let fatal = !collecting && react::needs_each(configured);
         let note = match configured {
@@ -117,17 +117,18 @@ fn refused<E: Engine>(
             _ if can_rescue => Some(RESCUED),
             _ => Some(NOTHING_TO_RESCUE),
         };
-        let violation = || describe(engine, finding, &stack, note, || None);
+        let violation = |stack: &Captured| describe(engine, finding, stack, note, || None);
+        let by_tables = || Captured::from(origin, Way::Tables);
         if fatal || !can_rescue {
-            let violation = violation();
-            checker.record(&finding, &stack, || violation.clone());
+            let violation = violation(&by_tables());
+            checker.record(&finding, origin, local.lane(), |_| violation.clone());
             react::print(&violation);
             return (Refused::Die, None);
         }
         let charge = if collecting {
-            local.push(violation()).map(Charge::Collected)
+            local.push(violation(&by_tables())).map(Charge::Collected)
         } else {
-            judge::record(checker, configured, &finding, &stack, violation)
+            judge::record(checker, configured, &finding, origin, local, violation)
         };
         (Refused::Rescue, charge)
     })

@@ -1,12 +1,13 @@
 //! What the checker says of itself: the start-up line, and the hint about turns.
 
-use crate::capture::HOW;
+use crate::capture::Way;
 use crate::{Config, Dialect, Rule, Sight};
 use std::fmt;
 
 /// The start-up line: that it is on, which rules with which actions, what it can see and what it can't.
 pub(crate) struct Line<'a> {
     pub(crate) config: &'a Config,
+    pub(crate) way: Way,
     pub(crate) sight: &'a Sight,
 }
 
@@ -21,7 +22,7 @@ impl fmt::Display for Line<'_> {
             ("handles", &self.sight.handles),
             ("hooks", &self.sight.hooks),
         ];
-        write!(f, "; sees stacks ({HOW})")?;
+        write!(f, "; sees stacks ({})", self.way.describe())?;
         for (name, seen) in parts {
             if let Ok(how) = seen {
                 write!(f, ", {name} ({how})")?;
@@ -69,6 +70,7 @@ mod tests {
             config: &Config::new()
                 .action(Action::Log)
                 .rule(Rule::MissingScope, Action::Abort),
+            way: Way::FramePointers,
             sight: &Sight {
                 level: part(level),
                 handles: part(handles),
@@ -76,7 +78,6 @@ mod tests {
             },
         }
         .to_string()
-        .replace(HOW, "HOW")
     }
 
     const RULES: &str = "on: missing-scope=abort outer-growth=log scope-budget=log sealed=log out-of-order=log never-closed=log wrong-thread=log \
@@ -87,13 +88,13 @@ mod tests {
         assert_eq!(
             line(Ok("calibrated"), Ok("exact")).strip_prefix(RULES),
             Some(
-                "sees stacks (HOW), level (calibrated), handles (exact); does not see hooks (not linked)"
+                "sees stacks (by frame pointers), level (calibrated), handles (exact); does not see hooks (not linked)"
             )
         );
         assert_eq!(
             line(Err("no match"), Ok("exact")).strip_prefix(RULES),
             Some(
-                "sees stacks (HOW), handles (exact); does not see level (no match), hooks (not linked)"
+                "sees stacks (by frame pointers), handles (exact); does not see level (no match), hooks (not linked)"
             )
         );
     }
@@ -103,7 +104,7 @@ mod tests {
         assert_eq!(
             line(Err("no match"), Err("no symbol")).strip_prefix(RULES),
             Some(
-                "sees stacks (HOW); does not see level (no match), handles (no symbol), hooks (not linked); blind to the \
+                "sees stacks (by frame pointers); does not see level (no match), handles (no symbol), hooks (not linked); blind to the \
                  engine: judged by guards alone"
             )
         );

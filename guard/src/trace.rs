@@ -1,7 +1,7 @@
 //! A kept stack, named where it is told: one list from the callback out to `main`, through native, engine and script
 //! frames.
 
-use crate::capture::MAX_FRAMES;
+use crate::capture::{Cut, MAX_FRAMES};
 use crate::engine::{Layer, ScriptFrame};
 use crate::frame::{Frame, FrameKind};
 use std::fmt;
@@ -12,7 +12,7 @@ use std::fmt;
 pub struct Trace {
     ips: Box<[usize]>,
     script: Box<[ScriptFrame]>,
-    cut: bool,
+    cut: Option<Cut>,
     full: bool,
     layer: &'static Layer,
 }
@@ -20,7 +20,7 @@ pub struct Trace {
 impl Trace {
     pub(crate) fn new(
         ips: &[usize],
-        cut: bool,
+        cut: Option<Cut>,
         layer: &'static Layer,
         script: Vec<ScriptFrame>,
         full: bool,
@@ -67,9 +67,10 @@ impl Trace {
         &self.ips
     }
 
-    /// Whether the stack was deeper than [`MAX_FRAMES`](crate::MAX_FRAMES).
+    /// Whether the stack goes on further out than it was captured: deeper than [`MAX_FRAMES`](crate::MAX_FRAMES), off the
+    /// thread's own stack, or where there is neither an unwind table nor a frame pointer.
     pub fn is_cut(&self) -> bool {
-        self.cut
+        self.cut.is_some()
     }
 
     /// Gives each line of the stack to `line`, the engine's frames folded.
@@ -88,8 +89,8 @@ impl Trace {
                 number += 1;
             }
         }
-        if self.cut {
-            line(Line::Cut)?;
+        if let Some(cut) = self.cut {
+            line(Line::Cut(cut))?;
         }
         Ok(())
     }
@@ -113,8 +114,8 @@ pub(crate) enum Line<'a> {
     Frame(usize, &'a Frame),
     /// So many frames of that engine.
     Folded(usize, &'a str),
-    /// What is deeper was not captured.
-    Cut,
+    /// What is further out was not captured, and why.
+    Cut(Cut),
 }
 
 impl fmt::Display for Trace {
@@ -133,8 +134,20 @@ impl fmt::Display for Trace {
                 }
             }
             Line::Folded(frames, engine) => writeln!(f, "           ({frames} frames of {engine})"),
-            Line::Cut => writeln!(f, "           (cut after {MAX_FRAMES} frames)"),
+            Line::Cut(cut) => writeln!(f, "           ({cut})"),
         })
+    }
+}
+
+impl fmt::Display for Cut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooDeep => write!(f, "cut after {MAX_FRAMES} frames"),
+            Self::LeftTheStack => f.write_str("cut: the next frame is not on this thread's stack"),
+            Self::NoWay => {
+                f.write_str("cut: neither an unwind table nor a frame pointer leads further")
+            }
+        }
     }
 }
 
@@ -203,7 +216,7 @@ fn with_script(native: Vec<Frame>, script: &[ScriptFrame], layer: &Layer) -> Vec
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::capture::Captured;
+    use crate::capture::{Captured, Origin, Way};
 
     const LAYER: &Layer = &Layer {
         name: "an engine",
@@ -321,7 +334,7 @@ mod tests {
 
     #[test]
     fn a_capture_holds_the_caller() {
-        let frames = keep(&Captured::here()).frames();
+        let frames = keep(&Captured::from(Origin::here(), Way::Tables)).frames();
         assert!(
             frames[0].function.contains("a_capture_holds_the_caller"),
             "{frames:#?}"
@@ -333,7 +346,7 @@ mod tests {
         #[inline(never)]
         fn deep(left: u32) -> Captured {
             if left == 0 {
-                return Captured::here();
+                return Captured::from(Origin::here(), Way::Tables);
             }
             std::hint::black_box(deep(left - 1))
         }
@@ -341,5 +354,23 @@ mod tests {
         assert!(trace.is_cut());
         assert!(trace.to_string().ends_with("(cut after 128 frames)\n"));
         assert!(!keep(&deep(1)).is_cut());
+    }
+
+    #[test]
+    fn a_stack_that_cannot_be_followed_is_marked_as_cut() {
+        for (cut, line) in [
+            (
+                Cut::LeftTheStack,
+                "           (cut: the next frame is not on this thread's stack)\n",
+            ),
+            (
+                Cut::NoWay,
+                "           (cut: neither an unwind table nor a frame pointer leads further)\n",
+            ),
+        ] {
+            let trace = Trace::new(&[], Some(cut), LAYER, Vec::new(), false);
+            assert_eq!(trace.to_string(), line);
+            assert!(trace.is_cut());
+        }
     }
 }

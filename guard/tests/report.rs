@@ -34,6 +34,8 @@ handleguard: 4 violations, 2 sites, 7 handles left, in N.N s
   outer-growth: turn `uv_run` at report.rs:LL:CC left 1 handle in the HandleScope `main` at report.rs:LL:CC
               report::uv_run (tests/report.rs:LL)
           1 time, 1 handle left; first N.N s, last N.N s after the start
+
+  handleguard itself: N.N ms spent on violations; 2 of 1024 sites in use
 ";
 
 const SECOND: &str = "\
@@ -42,6 +44,8 @@ handleguard: 1 violation, 1 site, 2 handles left, in N.N s
   missing-scope: callback `on_close` at report.rs:LL:CC started with no HandleScope opened since the turn began; its handles stay in the HandleScope `main` at report.rs:LL:CC
               report::on_close (tests/report.rs:LL)
           1 time, 2 handles left; first N.N s, last N.N s after the start
+
+  handleguard itself: N.N ms spent on violations; 2 of 1024 sites in use
 ";
 
 /// Of each stack, the first frame only.

@@ -31,6 +31,14 @@ macro_rules! host {
     };
 }
 
+/// How stacks are walked in this build, as the start-up line has it. `.ci/frame-pointers` sets the flag with that of the
+/// compiler.
+pub const HOW_STACKS_ARE_SEEN: &str = if cfg!(frame_pointers) {
+    "by frame pointers"
+} else {
+    "by unwind tables, and by frame pointers across JavaScript"
+};
+
 /// Compiles and runs `source`, which must not throw.
 pub fn eval<'s>(scope: &v8::PinScope<'s, '_>, source: &str) -> v8::Local<'s, v8::Value> {
     let source = v8::String::new(scope, source).expect("a string");

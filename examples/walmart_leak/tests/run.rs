@@ -220,7 +220,7 @@ fn a_wrong_directive_is_one_line() {
     assert_rejected(
         &output,
         "walmart_leak: HANDLEGUARD: directive 1 (byte 0) `aboort`: unknown directive `aboort` (did you mean `abort`?); \
-         accepted: off, count, log, panic, abort, <rule>=<action>, addon:<file>=<action>, scope-budget=<number>, tick=<duration>, strict, require-hooks, full-stack, help",
+         accepted: off, count, log, panic, abort, <rule>=<action>, addon:<file>=<action>, scope-budget=<number>, sites=<number>, tick=<duration>, strict, require-hooks, full-stack, help",
     );
     assert!(output.stdout.is_empty());
 }

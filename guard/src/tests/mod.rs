@@ -32,7 +32,7 @@ pub(crate) fn violation(finding: Finding, note: Option<&'static str>) -> Violati
         owner: None,
         handles: finding.handles(),
         alive: None,
-        trace: Trace::new(&[], false, Fake::DIALECT.layer, Vec::new(), false),
+        trace: Trace::new(&[], None, Fake::DIALECT.layer, Vec::new(), false),
         dialect: Fake::DIALECT,
     }
 }

@@ -150,14 +150,14 @@ fn without_lines(line: &str, file: &str, base: &str) -> String {
     out
 }
 
-/// `0.3 s` and `12.0 s` become `N.N s`.
+/// `0.3 s` and `12.0 ms` become `N.N s` and `N.N ms`.
 fn seconds(text: &str) -> String {
     let words: Vec<&str> = text.split(' ').collect();
     let mut out: Vec<String> = Vec::new();
     for (at, word) in words.iter().enumerate() {
-        let is_unit = words
-            .get(at + 1)
-            .is_some_and(|next| *next == "s" || next.starts_with("s\n") || next.starts_with("s,"));
+        let is_unit = words.get(at + 1).is_some_and(|next| {
+            ["s", "ms"].contains(next) || next.starts_with("s\n") || next.starts_with("s,")
+        });
         if is_unit && word.parse::<f64>().is_ok() {
             out.push("N.N".to_owned());
         } else {

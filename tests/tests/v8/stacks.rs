@@ -1,12 +1,24 @@
 //! One stack from the callback out to the host, through native, engine and JavaScript frames.
 
-use handleguard_tests::{function, host};
-use handleguard_v8::handleguard::{FrameKind, Trace};
+use handleguard_tests::{HOW_STACKS_ARE_SEEN, child, function, host, is_child};
+use handleguard_v8::handleguard::{self, FrameKind, Trace};
 use handleguard_v8::{GuardedFunction, scope, testing, turn};
 
 /// A leak in a nested loop, in a native function that JavaScript calls, as `(outer) => inner => native`.
 #[inline(never)]
-fn leak_under_javascript(warm_up: u32) -> Trace {
+fn leak_under_javascript(
+    scope: &mut v8::PinScope,
+    outer: v8::Local<v8::Function>,
+    args: &[v8::Local<v8::Value>],
+) {
+    turn!(scope, "loop");
+    scope!(let scope, scope);
+    let undefined = v8::undefined(scope).into();
+    outer.guarded_call(scope, undefined, args);
+}
+
+/// What `leaks` makes of that leak, once it was called so often without leaking.
+fn with_leak(warm_up: u32, leaks: impl FnOnce(&mut dyn FnMut()) -> Trace) -> Trace {
     host!(scope, context);
     let outer = function(
         scope,
@@ -19,14 +31,25 @@ fn leak_under_javascript(warm_up: u32) -> Trace {
         v8::scope!(let scope, scope);
         outer.call(scope, undefined, &[native.into(), undefined]);
     }
-    let mut violations = testing::run(|| {
-        turn!(scope, "loop");
-        scope!(let scope, scope);
-        outer.guarded_call(scope, undefined, &[native.into(), leak]);
-    })
-    .violations;
+    leaks(&mut || leak_under_javascript(scope, outer, &[native.into(), leak]))
+}
+
+/// The stack of the one violation of `leak`, as tests collect it.
+fn collected(leak: &mut dyn FnMut()) -> Trace {
+    let mut violations = testing::run(leak).violations;
     assert_eq!(violations.len(), 1);
     violations.remove(0).trace().clone()
+}
+
+/// The stack of the one site of several leaks, as it is counted in production.
+fn counted(leak: &mut dyn FnMut()) -> Trace {
+    for _ in 0..std::hint::black_box(3) {
+        leak();
+    }
+    let report = handleguard::report();
+    assert_eq!(report.sites().len(), 1, "{report}");
+    assert_eq!(report.sites()[0].count(), 3);
+    report.sites()[0].violation().trace().clone()
 }
 
 fn nested_loop(scope: &mut v8::PinScope, args: v8::FunctionCallbackArguments, _: v8::ReturnValue) {
@@ -69,20 +92,38 @@ at handlers.js:3:12
 2: outer [JavaScript]
 at handlers.js:5:10
 (... frames of V8)
-4: v8::stacks::leak_under_javascript";
+3: v8::stacks::leak_under_javascript";
 
 #[test]
 fn a_leak_called_from_javascript_shows_one_stack_down_to_the_host() {
-    let trace = leak_under_javascript(0);
+    let trace = with_leak(0, collected);
     println!("{trace}");
     assert_eq!(shown(&trace), MIXED);
     assert!(!trace.is_cut());
 }
 
+/// Once in a build with frame pointers and once in one without (`.ci/frame-pointers`). With them, that nobody says that they
+/// were given up tells that they led through JavaScript as the tables did.
+#[test]
+fn a_site_under_javascript_is_counted_once_and_shown_whole() {
+    if is_child() {
+        assert_eq!(shown(&with_leak(0, counted)), MIXED);
+        return;
+    }
+    let output = child(
+        "stacks::a_site_under_javascript_is_counted_once_and_shown_whole",
+        "count",
+    );
+    assert!(output.status.success());
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains(&format!("; sees stacks ({HOW_STACKS_ARE_SEEN}), ")));
+    assert!(!said.contains("from now on"));
+}
+
 #[test]
 fn frames_of_optimised_javascript_are_crossed_and_named_too() {
     // Enough for V8's optimising compiler, which inlines `inner` into `outer`.
-    let trace = leak_under_javascript(200_000);
+    let trace = with_leak(200_000, collected);
     println!("{trace}");
     let frames = trace.frames();
     let script: Vec<&str> = frames
@@ -103,7 +144,7 @@ fn frames_of_optimised_javascript_are_crossed_and_named_too() {
 
 #[test]
 fn a_folded_stack_is_one_line_from_the_host_in() {
-    let folded = leak_under_javascript(0).folded();
+    let folded = with_leak(0, collected).folded();
     let mut names = folded.split(';');
     for expected in ["leak_under_javascript", "outer", "inner", "nested_loop"] {
         assert!(
