@@ -90,19 +90,30 @@ pub fn is_child() -> bool {
 /// Runs the test `name` of this binary again, in a process of its own, with the directives `handleguard`. Its output
 /// is shown if the parent fails.
 pub fn child(name: &str, handleguard: &str) -> Output {
-    let exe = std::env::current_exe().expect("the path of this binary");
-    let output = Command::new(exe)
-        .args([name, "--exact", "--nocapture", "--test-threads=1"])
-        .env(CHILD, "1")
-        .env("HANDLEGUARD", handleguard)
-        .output()
-        .expect("a child process");
+    let output = child_with(name, handleguard, []);
     println!(
         "{}\n--- stdout\n{}\n--- stderr\n{}",
         output.status,
         String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr)
     );
+    output
+}
+
+/// As [`child`], with more environment variables, and silent.
+pub fn child_with<'a>(
+    name: &str,
+    handleguard: &str,
+    variables: impl IntoIterator<Item = (&'a str, &'a str)>,
+) -> Output {
+    let exe = std::env::current_exe().expect("the path of this binary");
+    let output = Command::new(exe)
+        .args([name, "--exact", "--nocapture", "--test-threads=1"])
+        .env(CHILD, "1")
+        .env("HANDLEGUARD", handleguard)
+        .envs(variables)
+        .output()
+        .expect("a child process");
     let ran = String::from_utf8_lossy(&output.stdout);
     assert!(ran.contains("running 1 test"), "no test is named `{name}`");
     output

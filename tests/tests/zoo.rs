@@ -1,0 +1,57 @@
+//! The zoo: real handle-scope bugs, rebuilt on real V8 in their own shape, each beside its mended twin.
+//!
+//! Each runs in a process of its own, for many end in V8's abort. The verdicts are in `tests/ZOO.md`, and are those of this
+//! run.
+
+#[macro_use]
+#[path = "zoo/open.rs"]
+mod open;
+
+#[path = "zoo/counter.rs"]
+mod counter;
+#[path = "zoo/host.rs"]
+mod host;
+#[path = "zoo/marker.rs"]
+mod marker;
+#[path = "zoo/napi.rs"]
+mod napi;
+#[path = "zoo/specimen.rs"]
+mod specimen;
+#[path = "zoo/stage.rs"]
+mod stage;
+#[path = "zoo/table.rs"]
+mod table;
+#[path = "zoo/trial.rs"]
+mod trial;
+
+#[path = "zoo/a_swallowed.rs"]
+mod a_swallowed;
+#[path = "zoo/b_no_scope.rs"]
+mod b_no_scope;
+
+use specimen::Specimen;
+
+/// Every specimen, by class.
+fn zoo() -> impl Iterator<Item = &'static Specimen> + Send {
+    [a_swallowed::ALL, b_no_scope::ALL].into_iter().flatten()
+}
+
+/// What a child does: see [`stage`].
+#[test]
+fn one_specimen_on_stage() {
+    if handleguard_tests::is_child() {
+        stage::perform(zoo());
+    }
+}
+
+#[test]
+fn every_bug_is_found_in_its_first_turn_and_every_twin_is_silent() {
+    let trials = trial::of_all(zoo());
+    print!("{}", table::of(&trials));
+    let failures: Vec<&str> = trials
+        .iter()
+        .flat_map(|trial| &trial.failures)
+        .map(String::as_str)
+        .collect();
+    assert!(failures.is_empty(), "\n{}", failures.join("\n"));
+}

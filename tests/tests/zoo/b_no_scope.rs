@@ -1,0 +1,211 @@
+//! Class b: the same missing scope as in class a, where nothing is open outside, so that V8 aborts. What it says then names
+//! neither the callback nor the rule.
+
+use crate::host::{Realm, host, strong};
+use crate::open::{call, call_with, checkpoint};
+use crate::specimen::specimens;
+use crate::stage::Stage;
+use v8::{Isolate, Local, Object};
+
+specimens! {
+    class "b";
+    uv_work: "nodejs/node #15604", "https://github.com/nodejs/node/issues/15604",
+        "completion of work on another thread", MissingScope;
+    uv_timer: "nodejs/node-addon-api #1652", "https://github.com/nodejs/node-addon-api/issues/1652",
+        "timer on the main thread", MissingScope;
+    keymap: "microsoft/node-native-keymap #22", "https://github.com/microsoft/node-native-keymap/pull/22",
+        "keyboard-change callback of the operating system, by a C function pointer", MissingScope;
+    microtasks: "lightpanda-io/browser #1395", "https://github.com/lightpanda-io/browser/pull/1395",
+        "microtask drain", MissingScope;
+    mojo_reply: "electron/electron #50556", "https://github.com/electron/electron/pull/50556",
+        "reply of a task, hidden by its caller where it comes synchronously", MissingScope, directives = "strict";
+}
+
+/// Runs `callback` in turns with no scope outside.
+fn uv_run(stage: &Stage, source: &str, callback: fn(&mut Isolate, &Realm)) {
+    handleguard_tests::start_v8();
+    let isolate = &mut v8::Isolate::new(Default::default());
+    isolate.set_microtasks_policy(v8::MicrotasksPolicy::Explicit);
+    let realm = Realm::new(isolate, source);
+    stage.turns(isolate, |isolate| {
+        turn!(isolate, "uv_run");
+        callback(isolate, &realm);
+    });
+}
+
+mod uv_work {
+    use super::*;
+
+    fn after_work(isolate: &mut Isolate, realm: &Realm) {
+        let callback = strong(isolate, &realm.callback);
+        let context = strong(isolate, &realm.context);
+        callback_scope!(unsafe let scope, context);
+        let scope = &mut v8::ContextScope::new(scope, context);
+        call(scope, callback); //~ uv_work callback
+    }
+
+    fn mended(isolate: &mut Isolate, realm: &Realm) {
+        scope!(let scope, isolate);
+        after_work(scope, realm);
+    }
+
+    pub fn bug(stage: &Stage) {
+        uv_run(stage, "function afterWork() { return {} }", after_work);
+    }
+
+    pub fn twin(stage: &Stage) {
+        uv_run(stage, "function afterWork() { return {} }", mended);
+    }
+}
+
+mod uv_timer {
+    use super::*;
+
+    fn on_timer(isolate: &mut Isolate, realm: &Realm) {
+        let callback = strong(isolate, &realm.callback);
+        let context = strong(isolate, &realm.context);
+        callback_scope!(unsafe let scope, context);
+        let scope = &mut v8::ContextScope::new(scope, context);
+        let late = v8::Boolean::new(scope, true);
+        call_with(scope, callback, &[late.into()]); //~ uv_timer callback
+    }
+
+    fn mended(isolate: &mut Isolate, realm: &Realm) {
+        scope!(let scope, isolate);
+        on_timer(scope, realm);
+    }
+
+    pub fn bug(stage: &Stage) {
+        uv_run(stage, "function onTimer(late) { return late }", on_timer);
+    }
+
+    pub fn twin(stage: &Stage) {
+        uv_run(stage, "function onTimer(late) { return late }", mended);
+    }
+}
+
+mod keymap {
+    use super::*;
+    use std::ffi::c_void;
+
+    /// What the operating system hands back to its listener.
+    struct Listener<'a> {
+        isolate: &'a mut Isolate,
+        realm: &'a Realm,
+    }
+
+    /// The operating system, which knows nothing of V8.
+    fn keyboard_changes(listener: extern "C" fn(*mut c_void), data: *mut c_void) {
+        listener(data);
+    }
+
+    extern "C" fn on_change(data: *mut c_void) {
+        // SAFETY: what `listen` passed.
+        let Listener { isolate, realm } = unsafe { &mut *data.cast() };
+        notify(isolate, realm);
+    }
+
+    extern "C" fn mended(data: *mut c_void) {
+        // SAFETY: what `listen` passed.
+        let Listener { isolate, realm } = unsafe { &mut *data.cast() };
+        scope!(let scope, *isolate);
+        notify(scope, realm);
+    }
+
+    fn notify(isolate: &mut Isolate, realm: &Realm) {
+        let callback = strong(isolate, &realm.callback);
+        let context = strong(isolate, &realm.context);
+        callback_scope!(unsafe let scope, context);
+        let scope = &mut v8::ContextScope::new(scope, context);
+        call(scope, callback); //~ keymap callback
+    }
+
+    fn listen(isolate: &mut Isolate, realm: &Realm, listener: extern "C" fn(*mut c_void)) {
+        let mut data = Listener { isolate, realm };
+        keyboard_changes(listener, (&raw mut data).cast());
+    }
+
+    pub fn bug(stage: &Stage) {
+        uv_run(stage, "function onKeymap() {}", |isolate, realm| {
+            listen(isolate, realm, on_change);
+        });
+    }
+
+    pub fn twin(stage: &Stage) {
+        uv_run(stage, "function onKeymap() {}", |isolate, realm| {
+            listen(isolate, realm, mended);
+        });
+    }
+}
+
+mod microtasks {
+    use super::*;
+
+    fn queue(isolate: &mut Isolate, realm: &Realm) {
+        scope!(let scope, isolate);
+        let context = Local::new(scope, &realm.context);
+        let scope = &mut v8::ContextScope::new(scope, context);
+        let callback = Local::new(scope, &realm.callback);
+        call(scope, callback);
+    }
+
+    fn run_microtasks(isolate: &mut Isolate, realm: &Realm) {
+        queue(isolate, realm);
+        checkpoint(isolate); //~ microtasks callback
+    }
+
+    fn mended(isolate: &mut Isolate, realm: &Realm) {
+        scope!(let scope, isolate);
+        run_microtasks(scope, realm);
+    }
+
+    pub fn bug(stage: &Stage) {
+        uv_run(
+            stage,
+            "function queue() { Promise.resolve().then(() => ({})) }",
+            run_microtasks,
+        );
+    }
+
+    pub fn twin(stage: &Stage) {
+        uv_run(
+            stage,
+            "function queue() { Promise.resolve().then(() => ({})) }",
+            mended,
+        );
+    }
+}
+
+mod mojo_reply {
+    use super::*;
+
+    fn reply(scope: &mut v8::PinScope, args: v8::FunctionCallbackArguments, _: v8::ReturnValue) {
+        let resolve: v8::Local<v8::Function> = args.get(0).try_into().unwrap();
+        let dictionary = Object::new(scope);
+        call_with(scope, resolve, &[dictionary.into()]); //~ mojo_reply callback
+    }
+
+    fn mended(scope: &mut v8::PinScope, args: v8::FunctionCallbackArguments, rv: v8::ReturnValue) {
+        scope!(let scope, scope);
+        reply(scope, args, rv);
+    }
+
+    fn asked(stage: &Stage, reply: impl v8::MapFnTo<v8::FunctionCallback>) {
+        host!(scope);
+        let ask = handleguard_tests::function(scope, "function ask(reply) { reply((it) => it) }");
+        let reply = v8::Function::new(scope, reply).unwrap();
+        stage.turns(scope, |scope| {
+            turn!(scope, "task");
+            scope!(let scope, scope);
+            call_with(scope, ask, &[reply.into()]);
+        });
+    }
+
+    pub fn bug(stage: &Stage) {
+        asked(stage, reply);
+    }
+
+    pub fn twin(stage: &Stage) {
+        asked(stage, mended);
+    }
+}

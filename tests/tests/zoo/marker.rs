@@ -1,0 +1,28 @@
+//! The places that a report must name, marked in the source: `//~ walmart callback` at the end of a line.
+
+use std::fmt;
+
+/// A line of a specimen's file.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Marked {
+    pub file: &'static str,
+    pub line: usize,
+}
+
+impl fmt::Display for Marked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.file, self.line)
+    }
+}
+
+/// The line of `source` that is marked as the `role` of `specimen`.
+pub fn find(file: &'static str, source: &str, specimen: &str, role: &str) -> Option<Marked> {
+    let marker = format!("//~ {specimen} {role}");
+    let mut lines = source
+        .lines()
+        .zip(1..)
+        .filter(|(line, _)| line.ends_with(&marker));
+    let (_, line) = lines.next()?;
+    assert!(lines.next().is_none(), "{file}: `{marker}` stands twice");
+    Some(Marked { file, line })
+}

@@ -1,0 +1,55 @@
+use crate::stage::Stage;
+use handleguard_v8::handleguard::Rule;
+
+/// A bug, and its mended twin.
+pub struct Specimen {
+    /// By which its lines are marked: see [`marker`](crate::marker).
+    pub name: &'static str,
+    /// Where it was reported: project and number.
+    pub report: &'static str,
+    pub link: &'static str,
+    /// The letter of its class.
+    pub class: &'static str,
+    /// The shape it has here.
+    pub shape: &'static str,
+    /// The rule that finds it.
+    pub rule: Rule,
+    /// Directives it needs, over `log`.
+    pub directives: &'static str,
+    /// Turns until it is found: 1, but for advice.
+    pub turns: u32,
+    /// How often it is found in those.
+    pub count: u64,
+    pub bug: fn(&Stage),
+    pub twin: fn(&Stage),
+    /// The file it stands in.
+    pub file: &'static str,
+    pub source: &'static str,
+}
+
+/// Specimens of one class, in one file.
+macro_rules! specimens {
+    (class $class:literal; $($name:ident: $report:literal, $link:literal, $shape:literal, $rule:ident $(, $field:ident = $value:expr)*;)*) => {
+        pub const ALL: &[$crate::specimen::Specimen] = &[$({
+            #[allow(unused_mut)]
+            let mut specimen = $crate::specimen::Specimen {
+                name: stringify!($name),
+                report: $report,
+                link: $link,
+                class: $class,
+                shape: $shape,
+                rule: handleguard_v8::handleguard::Rule::$rule,
+                directives: "",
+                turns: 1,
+                count: 1,
+                bug: $name::bug,
+                twin: $name::twin,
+                file: file!(),
+                source: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../", file!())),
+            };
+            $(specimen.$field = $value;)*
+            specimen
+        },)*];
+    };
+}
+pub(crate) use specimens;

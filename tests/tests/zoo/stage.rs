@@ -1,0 +1,85 @@
+//! The child's side: one bug or twin performs its turns, and what handleguard says of it goes to the parent.
+//!
+//! Events go to stderr as they come, for V8's last words go there too. What is known at the end, if it is reached, goes to
+//! stdout in one line.
+
+use crate::specimen::Specimen;
+use handleguard_v8::handleguard;
+use serde_json::json;
+use std::cell::Cell;
+
+/// Which specimen the child is to be: its name.
+pub const SPECIMEN: &str = "HANDLEGUARD_ZOO_SPECIMEN";
+/// Which part: `bug`, or `twin`.
+pub const PART: &str = "HANDLEGUARD_ZOO_PART";
+/// How many turns.
+pub const TURNS: &str = "HANDLEGUARD_ZOO_TURNS";
+/// What begins the last line.
+pub const END: &str = "zoo: end ";
+
+/// Where a bug or its twin performs.
+pub struct Stage {
+    turns: u32,
+    performed: Cell<bool>,
+    grown: Cell<u64>,
+}
+
+impl Stage {
+    /// Runs `turn` as often as the parent asked for, and notes by how many handles the isolate has grown.
+    pub fn turns<S: AsRef<v8::Isolate>>(&self, isolate: &mut S, mut turn: impl FnMut(&mut S)) {
+        let handles = |isolate: &S| {
+            handleguard_v8::handles(isolate.as_ref()).expect("a V8 that counts its handles")
+        };
+        let before = handles(isolate);
+        for _ in 0..self.turns {
+            turn(isolate);
+        }
+        self.performed.set(true);
+        self.grown
+            .set(self.grown.get() + handles(isolate).saturating_sub(before));
+    }
+}
+
+fn variable(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set"))
+}
+
+/// Performs what the variables name.
+pub fn perform(mut zoo: impl Iterator<Item = &'static Specimen>) {
+    tracing_subscriber::fmt()
+        .json()
+        .with_writer(std::io::stderr)
+        .init();
+    let name = variable(SPECIMEN);
+    let specimen = zoo
+        .find(|specimen| specimen.name == name)
+        .unwrap_or_else(|| panic!("no specimen is named `{name}`"));
+    let stage = Stage {
+        turns: variable(TURNS).parse().expect("a number of turns"),
+        performed: Cell::new(false),
+        grown: Cell::new(0),
+    };
+    let act = match variable(PART).as_str() {
+        "bug" => specimen.bug,
+        "twin" => specimen.twin,
+        other => panic!("no part is named `{other}`"),
+    };
+    act(&stage);
+    assert!(stage.performed.get(), "`{name}` has taken no turn");
+    let sites: Vec<_> = handleguard::report()
+        .sites()
+        .iter()
+        .map(|site| {
+            json!({
+                "rule": site.violation().rule().name(),
+                "count": site.count(),
+                "handles": site.handles(),
+            })
+        })
+        .collect();
+    // The harness has begun a line.
+    println!(
+        "\n{END}{}",
+        json!({ "grown": stage.grown.get(), "sites": sites })
+    );
+}
