@@ -9,6 +9,14 @@ pub struct Marked {
     pub line: usize,
 }
 
+impl Marked {
+    /// As a stack has it, whose paths are relative to the package.
+    pub fn in_package(&self) -> String {
+        let shown = self.to_string();
+        shown.strip_prefix("tests/").unwrap_or(&shown).to_owned()
+    }
+}
+
 impl fmt::Display for Marked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.file, self.line)

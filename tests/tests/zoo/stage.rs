@@ -4,9 +4,9 @@
 //! stdout in one line.
 
 use crate::specimen::Specimen;
-use handleguard_v8::handleguard;
+use handleguard_v8::handleguard::{self, Violation};
 use serde_json::json;
-use std::cell::Cell;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Which specimen the child is to be: its name.
 pub const SPECIMEN: &str = "HANDLEGUARD_ZOO_SPECIMEN";
@@ -20,8 +20,8 @@ pub const END: &str = "zoo: end ";
 /// Where a bug or its twin performs.
 pub struct Stage {
     turns: u32,
-    performed: Cell<bool>,
-    grown: Cell<u64>,
+    performed: AtomicBool,
+    grown: AtomicU64,
 }
 
 impl Stage {
@@ -34,9 +34,9 @@ impl Stage {
         for _ in 0..self.turns {
             turn(isolate);
         }
-        self.performed.set(true);
-        self.grown
-            .set(self.grown.get() + handles(isolate).saturating_sub(before));
+        self.performed.store(true, Ordering::Relaxed);
+        let grown = handles(isolate).saturating_sub(before);
+        self.grown.store(grown, Ordering::Relaxed);
     }
 }
 
@@ -56,8 +56,8 @@ pub fn perform(mut zoo: impl Iterator<Item = &'static Specimen>) {
         .unwrap_or_else(|| panic!("no specimen is named `{name}`"));
     let stage = Stage {
         turns: variable(TURNS).parse().expect("a number of turns"),
-        performed: Cell::new(false),
-        grown: Cell::new(0),
+        performed: AtomicBool::new(false),
+        grown: AtomicU64::new(0),
     };
     let act = match variable(PART).as_str() {
         "bug" => specimen.bug,
@@ -65,7 +65,10 @@ pub fn perform(mut zoo: impl Iterator<Item = &'static Specimen>) {
         other => panic!("no part is named `{other}`"),
     };
     act(&stage);
-    assert!(stage.performed.get(), "`{name}` has taken no turn");
+    assert!(
+        stage.performed.load(Ordering::Relaxed),
+        "`{name}` has taken no turn"
+    );
     let sites: Vec<_> = handleguard::report()
         .sites()
         .iter()
@@ -74,12 +77,19 @@ pub fn perform(mut zoo: impl Iterator<Item = &'static Specimen>) {
                 "rule": site.violation().rule().name(),
                 "count": site.count(),
                 "handles": site.handles(),
+                "trace": trace(site.violation()),
             })
         })
         .collect();
     // The harness has begun a line.
     println!(
         "\n{END}{}",
-        json!({ "grown": stage.grown.get(), "sites": sites })
+        json!({ "grown": stage.grown.load(Ordering::Relaxed), "sites": sites })
     );
+}
+
+/// The stack of what names no place. To name its frames takes a while.
+fn trace(violation: &Violation) -> Option<String> {
+    let is_named = violation.finding().place().is_some();
+    (!is_named).then(|| violation.trace().to_string())
 }

@@ -1,8 +1,9 @@
-//! The table of the zoo, as it is printed and kept.
+//! The table of the zoo, as it is printed and as `tests/ZOO.md` keeps it.
 
 use crate::trial::Trial;
 use std::fmt::Write;
 
+/// What of the file is the table: from here to the end.
 const HEAD: &str = "\
 | bug | class | rule | shape | V8 alone | bare counter | handleguard, in the first turn | with the rule off | twin |
 |---|---|---|---|---|---|---|---|---|
@@ -39,4 +40,24 @@ pub fn of(trials: &[Trial]) -> String {
         .unwrap();
     }
     table
+}
+
+/// Whether `table` is the one in `file`; what to do, if it is not.
+pub fn is_kept(table: &str, file: &str) -> Result<(), String> {
+    let Some(at) = file.find(HEAD) else {
+        return Err("tests/ZOO.md has no table".to_owned());
+    };
+    if &file[at..] == table {
+        return Ok(());
+    }
+    let new = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("ZOO.md");
+    std::fs::write(&new, format!("{}{table}", &file[..at])).map_err(|error| error.to_string())?;
+    let differs = table
+        .lines()
+        .find(|line| !file.lines().any(|kept| kept == *line))
+        .unwrap_or("a row is there no more");
+    Err(format!(
+        "tests/ZOO.md is not what this run gives, which is in {}; the first difference:\n{differs}",
+        new.display()
+    ))
 }

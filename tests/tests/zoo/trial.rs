@@ -77,6 +77,12 @@ impl Run {
         self.end.as_ref()?["grown"].as_u64()
     }
 
+    /// The sites known at the end.
+    fn sites(&self) -> impl Iterator<Item = &Value> {
+        let sites = self.end.as_ref().and_then(|end| end["sites"].as_array());
+        sites.into_iter().flatten()
+    }
+
     fn is_counted(&self) -> bool {
         self.stdout.contains(counter::LINE)
     }
@@ -123,7 +129,10 @@ impl Run {
                     .iter()
                     .position(|line| line.contains("panicked at"))
                     .map_or("", |at| lines[at + 1]);
-                format!("exit {}: {why}", code.unwrap_or(-1))
+                match code {
+                    Some(101) => format!("the v8 crate panics: `{why}`"),
+                    code => format!("exit {code:?}: {why}"),
+                }
             }
         }
     }
@@ -172,12 +181,7 @@ fn of(specimen: &'static Specimen) -> Trial {
     if without.rules().contains(&rule.name()) {
         fail(&without, "found with its rule switched off".to_owned());
     }
-    if !twin.events.is_empty()
-        || twin
-            .end
-            .as_ref()
-            .is_none_or(|end| end["sites"] != serde_json::json!([]))
-    {
+    if !twin.events.is_empty() || twin.sites().next().is_some() {
         fail(&twin, "the twin is not silent".to_owned());
     }
     if twin.grown() != Some(0) {
@@ -224,6 +228,19 @@ fn judge_bug(specimen: &Specimen, run: &Run) -> Vec<String> {
             }
         }
     }
+    // What no place is known of is still in the stack.
+    if let Some(marked) = marker::find(specimen.file, specimen.source, specimen.name, "stack") {
+        let traces: Vec<&str> = run
+            .sites()
+            .filter_map(|site| site["trace"].as_str())
+            .collect();
+        if !traces
+            .iter()
+            .any(|trace| trace.contains(&format!("{}\n", marked.in_package())))
+        {
+            wrong.push(format!("{marked} is not in the stack: {}", traces.concat()));
+        }
+    }
     // V8's last words come after ours.
     let ours = run.stderr.find(&format!("\"rule\":\"{rule}\""));
     if let Some(fatal) = run.stderr.find("# Fatal error")
@@ -231,29 +248,20 @@ fn judge_bug(specimen: &Specimen, run: &Run) -> Vec<String> {
     {
         wrong.push("the report does not stand before V8's last words".to_owned());
     }
-    let count: u64 = match &run.end {
-        Some(end) => end["sites"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(|site| site["count"].as_u64())
-            .sum(),
-        None => run
-            .events
+    let count: u64 = if run.end.is_some() {
+        run.sites().filter_map(|site| site["count"].as_u64()).sum()
+    } else {
+        run.events
             .iter()
             .filter_map(|event| event["count"].as_u64())
-            .sum(),
+            .sum()
     };
     if count != specimen.count {
         wrong.push(format!("found {count} times, not {}", specimen.count));
     }
-    if let Some(end) = &run.end
-        && matches!(rule, Rule::MissingScope | Rule::OuterGrowth)
-    {
-        let told: u64 = end["sites"]
-            .as_array()
-            .into_iter()
-            .flatten()
+    if run.end.is_some() && matches!(rule, Rule::MissingScope | Rule::OuterGrowth) {
+        let told: u64 = run
+            .sites()
             .filter_map(|site| site["handles"].as_u64())
             .sum();
         if Some(told) != run.grown() {
