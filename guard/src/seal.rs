@@ -75,9 +75,13 @@ pub fn handle_refused<E: Engine>(engine: E, can_rescue: bool) -> Refused {
         let (finding, told) = local.existing_stack(engine.isolate(), |stack| {
             (stack.refused(engine.level()), stack.tail().is_some())
         })?;
-        if can_rescue && told {
+        if told {
             // Of the callback that was reported before; its handles are charged to that.
-            return Some(Refused::Rescue);
+            return Some(if can_rescue {
+                Refused::Rescue
+            } else {
+                Refused::Die
+            });
         }
         let (refused, charge) = refused(local, engine, finding, can_rescue)?;
         if let Some(charge) = charge {

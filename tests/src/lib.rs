@@ -10,8 +10,8 @@ use std::sync::Once;
 pub fn start_v8() {
     static START: Once = Once::new();
     START.call_once(|| {
-        // For `request_garbage_collection_for_testing`.
-        v8::V8::set_flags_from_string("--expose-gc");
+        // Some collect garbage, or have a function compiled, at a moment of their choice.
+        v8::V8::set_flags_from_string("--expose-gc --allow-natives-syntax");
         // Tests run on threads of their own, and the default platform would tie V8 to the first.
         v8::V8::initialize_platform(v8::new_unprotected_default_platform(0, false).make_shared());
         v8::V8::initialize();

@@ -34,6 +34,8 @@ mod c_order;
 mod d_loop;
 #[path = "zoo/e_isolate.rs"]
 mod e_isolate;
+#[path = "zoo/f_gc.rs"]
+mod f_gc;
 #[path = "zoo/g_close.rs"]
 mod g_close;
 #[path = "zoo/h_dead.rs"]
@@ -49,6 +51,7 @@ fn zoo() -> impl Iterator<Item = &'static Specimen> + Send {
         c_order::ALL,
         d_loop::ALL,
         e_isolate::ALL,
+        f_gc::ALL,
         g_close::ALL,
         h_dead::ALL,
     ]

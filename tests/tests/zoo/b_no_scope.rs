@@ -19,7 +19,19 @@ specimens! {
         "microtask drain", MissingScope;
     mojo_reply: "electron/electron #50556", "https://github.com/electron/electron/pull/50556",
         "reply of a task, hidden by its caller where it comes synchronously", MissingScope, directives = "strict";
+    trace_event: "nodejs/node #19972", "https://github.com/nodejs/node/pull/19972",
+        "trace event that makes a handle before any callback", Sealed, directives = SEALED;
+    promise_base: "electron/electron #23005", "https://github.com/electron/electron/pull/23005",
+        "task that makes a promise for its reply", Sealed, directives = SEALED;
+    escapable_alone: "nodejs/nan #440", "https://github.com/nodejs/nan/issues/440",
+        "escapable scope with no parent", Sealed, directives = SEALED;
+    environment: "holepunchto/pear-expo #5", "https://github.com/holepunchto/pear-expo-hello-world/pull/5",
+        "environment set up outside any scope", Sealed, directives = SEALED;
+    rematerialised: "nodejs/node #17539", "https://github.com/nodejs/node/pull/17539",
+        "persistent made local before the scope, in a sealed turn of a host with a scope outside", Sealed, directives = SEALED;
 }
+
+const SEALED: &str = "sealed=abort";
 
 /// Runs `callback` in turns with no scope outside.
 fn uv_run(stage: &Stage, source: &str, callback: fn(&mut Isolate, &Realm)) {
@@ -207,5 +219,144 @@ mod mojo_reply {
 
     pub fn twin(stage: &Stage) {
         asked(stage, mended);
+    }
+}
+
+mod trace_event {
+    use super::*;
+
+    struct AsyncScope;
+
+    impl AsyncScope {
+        fn new(isolate: &mut Isolate, realm: &Realm) -> Self {
+            let context = strong(isolate, &realm.context);
+            v8::callback_scope!(unsafe let scope, context);
+            v8::String::new(scope, "async id").unwrap(); //~ trace_event stack
+            Self
+        }
+    }
+
+    fn after_work(isolate: &mut Isolate, realm: &Realm) {
+        let _async = AsyncScope::new(isolate, realm);
+    }
+
+    fn mended(isolate: &mut Isolate, realm: &Realm) {
+        scope!(let scope, isolate);
+        let _async = AsyncScope::new(scope, realm);
+    }
+
+    pub fn bug(stage: &Stage) {
+        uv_run(stage, "function afterWork() {}", after_work);
+    }
+
+    pub fn twin(stage: &Stage) {
+        uv_run(stage, "function afterWork() {}", mended);
+    }
+}
+
+mod promise_base {
+    use super::*;
+
+    fn on_path_generated(isolate: &mut Isolate, realm: &Realm) {
+        let context = strong(isolate, &realm.context);
+        v8::callback_scope!(unsafe let scope, context);
+        let scope = &mut v8::ContextScope::new(scope, context);
+        v8::PromiseResolver::new(scope); //~ promise_base stack
+    }
+
+    fn mended(isolate: &mut Isolate, realm: &Realm) {
+        scope!(let scope, isolate);
+        on_path_generated(scope, realm);
+    }
+
+    pub fn bug(stage: &Stage) {
+        uv_run(stage, "function reply() {}", on_path_generated);
+    }
+
+    pub fn twin(stage: &Stage) {
+        uv_run(stage, "function reply() {}", mended);
+    }
+}
+
+mod escapable_alone {
+    use super::*;
+
+    fn construct(isolate: &mut Isolate, realm: &Realm) {
+        let context = strong(isolate, &realm.context);
+        v8::callback_scope!(unsafe let scope, context);
+        let scope: &mut v8::PinScope = scope;
+        escapable_handle_scope!(let scope, scope); //~ escapable_alone stack
+        let object = v8::Boolean::new(scope, true);
+        scope.escape(object);
+    }
+
+    fn mended(isolate: &mut Isolate, realm: &Realm) {
+        scope!(let scope, isolate);
+        construct(scope, realm);
+    }
+
+    pub fn bug(stage: &Stage) {
+        uv_run(stage, "function Wrapped() {}", construct);
+    }
+
+    pub fn twin(stage: &Stage) {
+        uv_run(stage, "function Wrapped() {}", mended);
+    }
+}
+
+mod environment {
+    use super::*;
+
+    fn set_up(isolate: &mut Isolate, realm: &Realm) {
+        let context = strong(isolate, &realm.context);
+        v8::callback_scope!(unsafe let scope, context);
+        v8::ObjectTemplate::new(scope); //~ environment stack
+    }
+
+    fn mended(isolate: &mut Isolate, realm: &Realm) {
+        scope!(let scope, isolate);
+        set_up(scope, realm);
+    }
+
+    pub fn bug(stage: &Stage) {
+        uv_run(stage, "function main() {}", set_up);
+    }
+
+    pub fn twin(stage: &Stage) {
+        uv_run(stage, "function main() {}", mended);
+    }
+}
+
+mod rematerialised {
+    use super::*;
+    use v8::{Function, Global, PinScope};
+
+    fn async_task_started(scope: &mut PinScope, stack: &Global<Function>) {
+        let stack = Local::new(scope, stack); //~ rematerialised stack
+        scope!(let scope, scope);
+        call(scope, stack);
+    }
+
+    fn mended(scope: &mut PinScope, stack: &Global<Function>) {
+        scope!(let scope, scope);
+        let stack = Local::new(scope, stack);
+        call(scope, stack);
+    }
+
+    fn inspected(stage: &Stage, started: fn(&mut PinScope, &Global<Function>)) {
+        host!(scope); //~ rematerialised opener
+        let stack = crate::host::global(scope, "function asyncTaskStarted() {}");
+        stage.turns(scope, |scope| {
+            turn!(scope, "message");
+            started(scope, &stack);
+        });
+    }
+
+    pub fn bug(stage: &Stage) {
+        inspected(stage, async_task_started);
+    }
+
+    pub fn twin(stage: &Stage) {
+        inspected(stage, mended);
     }
 }

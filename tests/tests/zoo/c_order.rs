@@ -3,7 +3,7 @@
 
 use crate::host::{global, host};
 use crate::napi;
-use crate::open::call;
+use crate::open::{call, enter, exit};
 use crate::specimen::specimens;
 use crate::stage::Stage;
 use v8::{Function, Global, Isolate, Number, PinScope};
@@ -26,6 +26,10 @@ specimens! {
         "turn on a worker's thread that does not lock the isolate", WrongThread;
     worker_exception: "audreyt/node-webworker-threads #118", "https://github.com/audreyt/node-webworker-threads/issues/118",
         "worker that reports its exception on the main isolate", WrongIsolate;
+    early_return: "tangramdotdev/tangram #752", "https://github.com/tangramdotdev/tangram/pull/752",
+        "early return that leaves the isolate while a scope is open", NeverClosed;
+    exited_twice: "supabase/edge-runtime #254", "https://github.com/supabase/edge-runtime/pull/254",
+        "isolate left by a guard of its own and by its owner", WrongThread;
 }
 
 mod twice_initialised {
@@ -178,10 +182,10 @@ fn on_second_thread(isolate: &mut Isolate, elsewhere: impl FnOnce(&mut Isolate) 
 /// Enters an isolate on this thread for the time of `f`.
 fn entered(isolate: &mut Isolate, f: impl FnOnce(&mut Isolate)) {
     // SAFETY: left again below.
-    unsafe { isolate.enter() };
+    unsafe { enter(isolate) };
     f(isolate);
     // SAFETY: entered above.
-    unsafe { isolate.exit() };
+    unsafe { exit(isolate) };
 }
 
 mod check_immediate {
@@ -317,5 +321,117 @@ mod worker_exception {
 
     pub fn twin(stage: &Stage) {
         worker(stage, |main| entered(main, fatal_exception));
+    }
+}
+
+/// An isolate that no thread has entered.
+fn parked() -> v8::OwnedIsolate {
+    handleguard_tests::start_v8();
+    let isolate = v8::Isolate::new(Default::default());
+    // SAFETY: entered when it was made.
+    unsafe { isolate.exit() };
+    isolate
+}
+
+mod early_return {
+    use super::*;
+
+    /// Leaves the isolate whatever happens, and its scope too late.
+    struct Scope<'a> {
+        isolate: &'a mut Isolate,
+        scope: napi::Token,
+    }
+
+    impl<'a> Scope<'a> {
+        fn new(isolate: &'a mut Isolate) -> Self {
+            // SAFETY: left by `exit`.
+            unsafe { enter(isolate) };
+            let scope = napi::open(isolate); //~ early_return opener
+            Self { isolate, scope }
+        }
+
+        fn exit(&mut self) {
+            // SAFETY: entered by `new`.
+            unsafe { exit(self.isolate) };
+        }
+    }
+
+    impl Drop for Scope<'_> {
+        fn drop(&mut self) {
+            napi::close(self.scope);
+        }
+    }
+
+    fn compile(isolate: &mut Isolate) -> Result<(), ()> {
+        let mut scope = Scope::new(isolate);
+        let compiled = fails();
+        scope.exit();
+        compiled
+    }
+
+    fn mended(isolate: &mut Isolate) -> Result<(), ()> {
+        // SAFETY: left below.
+        unsafe { enter(isolate) };
+        let scope = napi::open(isolate);
+        let compiled = fails();
+        napi::close(scope);
+        // SAFETY: entered above.
+        unsafe { exit(isolate) };
+        compiled
+    }
+
+    fn fails() -> Result<(), ()> {
+        Err(())
+    }
+
+    fn requests(stage: &Stage, compile: fn(&mut Isolate) -> Result<(), ()>) {
+        let isolate = &mut *parked();
+        stage.turns(isolate, |isolate| assert!(compile(isolate).is_err()));
+        // SAFETY: the v8 crate disposes of it entered.
+        unsafe { isolate.enter() };
+    }
+
+    pub fn bug(stage: &Stage) {
+        requests(stage, compile);
+    }
+
+    pub fn twin(stage: &Stage) {
+        requests(stage, mended);
+    }
+}
+
+mod exited_twice {
+    use super::*;
+
+    /// `scopeguard::guard`.
+    struct Guard(*const Isolate);
+
+    impl Drop for Guard {
+        fn drop(&mut self) {
+            // SAFETY: entered by `start`; not any more, where its owner has left it: that is the bug.
+            unsafe { exit(&*self.0) }; //~ exited_twice place
+        }
+    }
+
+    fn start(isolate: &Isolate) -> Guard {
+        // SAFETY: left by the guard.
+        unsafe { enter(isolate) };
+        Guard(isolate)
+    }
+
+    pub fn bug(stage: &Stage) {
+        let isolate = &mut *parked();
+        stage.turns(isolate, |isolate| {
+            let _guard = start(isolate);
+            // SAFETY: entered above.
+            unsafe { exit(isolate) };
+        });
+    }
+
+    pub fn twin(stage: &Stage) {
+        let isolate = &mut *parked();
+        stage.turns(isolate, |isolate| drop(start(isolate)));
+        // SAFETY: the v8 crate disposes of it entered.
+        unsafe { isolate.enter() };
     }
 }

@@ -2,7 +2,7 @@
 //! the other one.
 
 use crate::host::{Realm, host};
-use crate::open::call;
+use crate::open::{call, enter, exit};
 use crate::specimen::specimens;
 use crate::stage::Stage;
 use v8::{Isolate, Local};
@@ -17,15 +17,17 @@ specimens! {
         "temporary isolate that is still entered when the loop goes on", WrongIsolate;
     exception_error: "Tencent/puerts #1767", "https://github.com/Tencent/puerts/pull/1767",
         "exception made by the current isolate for another one", WrongIsolate;
+    out_of_order: "denoland/rusty_v8 #814", "https://github.com/denoland/rusty_v8/issues/814",
+        "two isolates left in the order in which they were entered", WrongIsolate;
 }
 
 /// Enters an isolate for the time of `f`.
 fn entered(isolate: &mut Isolate, f: impl FnOnce(&mut Isolate)) {
     // SAFETY: of this thread, and left again below.
-    unsafe { isolate.enter() };
+    unsafe { enter(isolate) };
     f(isolate);
-    // SAFETY: entered above.
-    unsafe { isolate.exit() };
+    // SAFETY: entered above, and the current one.
+    unsafe { exit(isolate) };
 }
 
 mod block_destructor {
@@ -164,5 +166,48 @@ mod exception_error {
         environments(stage, |first, realm| {
             entered(first, |first| throw(first, realm));
         });
+    }
+}
+
+mod out_of_order {
+    use super::*;
+
+    fn bug_turn(first: &mut Isolate, second: &mut Isolate) {
+        // SAFETY: it isn't: that is the bug. Both are left, and V8's own record of who was entered before whom is put right by
+        // what follows.
+        unsafe {
+            enter(first);
+            enter(second);
+            exit(first); //~ out_of_order place
+            second.exit();
+        }
+    }
+
+    fn mended(first: &mut Isolate, second: &mut Isolate) {
+        entered(first, |_| entered(second, |_| ()));
+    }
+
+    fn pages(stage: &Stage, turn: fn(&mut Isolate, &mut Isolate)) {
+        handleguard_tests::start_v8();
+        let first = &mut *v8::Isolate::new(Default::default());
+        // SAFETY: entered when it was made.
+        unsafe { first.exit() };
+        let second = &mut *v8::Isolate::new(Default::default());
+        // SAFETY: as above.
+        unsafe { second.exit() };
+        stage.turns(first, |first| turn(first, second));
+        // SAFETY: the v8 crate disposes of the last one first, and of each entered.
+        unsafe {
+            first.enter();
+            second.enter();
+        }
+    }
+
+    pub fn bug(stage: &Stage) {
+        pages(stage, bug_turn);
+    }
+
+    pub fn twin(stage: &Stage) {
+        pages(stage, mended);
     }
 }

@@ -26,6 +26,7 @@ pub fn global(scope: &PinScope, source: &str) -> Global<Function> {
 }
 
 /// What a host of today keeps, which has no scope open outside its callbacks.
+#[derive(Clone)]
 pub struct Realm {
     pub context: Global<Context>,
     pub callback: Global<Function>,

@@ -1,4 +1,5 @@
-//! The places that a report must name, marked in the source: `//~ walmart callback` at the end of a line.
+//! The places that a report must name, marked in the source: `//~ walmart callback` at the end of a line; several
+//! with commas.
 
 use std::fmt;
 
@@ -25,11 +26,12 @@ impl fmt::Display for Marked {
 
 /// The line of `source` that is marked as the `role` of `specimen`.
 pub fn find(file: &'static str, source: &str, specimen: &str, role: &str) -> Option<Marked> {
-    let marker = format!("//~ {specimen} {role}");
-    let mut lines = source
-        .lines()
-        .zip(1..)
-        .filter(|(line, _)| line.ends_with(&marker));
+    let marker = format!("{specimen} {role}");
+    let is_marked = |line: &str| {
+        line.split_once("//~ ")
+            .is_some_and(|(_, markers)| markers.split(", ").any(|other| other == marker))
+    };
+    let mut lines = source.lines().zip(1..).filter(|(line, _)| is_marked(line));
     let (_, line) = lines.next()?;
     assert!(lines.next().is_none(), "{file}: `{marker}` stands twice");
     Some(Marked { file, line })

@@ -6,6 +6,7 @@
 use v8::{Function, Local, MicrotasksPolicy, Object, PinScope, Value};
 
 #[cfg(not(feature = "plain"))]
+#[collapse_debuginfo(yes)]
 macro_rules! scope {
     (let $scope:ident, $param:expr) => {
         handleguard_v8::scope!(let $scope, $param);
@@ -13,6 +14,7 @@ macro_rules! scope {
     };
 }
 #[cfg(feature = "plain")]
+#[collapse_debuginfo(yes)]
 macro_rules! scope {
     (let $scope:ident, $param:expr) => {
         v8::scope!(let $scope, $param);
@@ -21,6 +23,7 @@ macro_rules! scope {
 }
 
 #[cfg(not(feature = "plain"))]
+#[collapse_debuginfo(yes)]
 macro_rules! escapable_handle_scope {
     (let $scope:ident, $param:expr) => {
         handleguard_v8::escapable_handle_scope!(let $scope, $param);
@@ -28,6 +31,7 @@ macro_rules! escapable_handle_scope {
     };
 }
 #[cfg(feature = "plain")]
+#[collapse_debuginfo(yes)]
 macro_rules! escapable_handle_scope {
     (let $scope:ident, $param:expr) => {
         v8::escapable_handle_scope!(let $scope, $param);
@@ -37,18 +41,21 @@ macro_rules! escapable_handle_scope {
 
 // Opens no scope of V8, and so does not count.
 #[cfg(not(feature = "plain"))]
+#[collapse_debuginfo(yes)]
 macro_rules! callback_scope {
     (unsafe let $scope:ident, $param:expr) => {
         handleguard_v8::callback_scope!(unsafe let $scope, $param);
     };
 }
 #[cfg(feature = "plain")]
+#[collapse_debuginfo(yes)]
 macro_rules! callback_scope {
     (unsafe let $scope:ident, $param:expr) => {
         v8::callback_scope!(unsafe let $scope, $param);
     };
 }
 
+#[collapse_debuginfo(yes)]
 macro_rules! turn {
     ($isolate:expr, $name:expr) => {
         handleguard_v8::turn!($isolate, $name);
@@ -111,3 +118,57 @@ pub fn checkpoint(isolate: &mut v8::Isolate) {
 
 #[cfg(not(feature = "plain"))]
 const _: MicrotasksPolicy = MicrotasksPolicy::Auto;
+
+/// Marks what garbage collection or teardown starts.
+#[track_caller]
+pub fn gc(
+    isolate: &mut v8::Isolate,
+    phase: handleguard_v8::GcPhase,
+    name: &'static str,
+) -> (
+    handleguard_v8::handleguard::GcGuard<handleguard_v8::V8>,
+    crate::counter::Turn,
+) {
+    (
+        handleguard_v8::gc_guard(isolate, phase, name),
+        crate::counter::Turn::new(),
+    )
+}
+
+/// Enters an isolate.
+///
+/// # Safety
+///
+/// As of `Isolate::enter`.
+#[track_caller]
+pub unsafe fn enter(isolate: &v8::Isolate) {
+    // SAFETY: the caller's promise.
+    #[cfg(not(feature = "plain"))]
+    unsafe {
+        handleguard_v8::GuardedIsolate::guarded_enter(isolate);
+    }
+    #[cfg(feature = "plain")]
+    // SAFETY: the caller's promise.
+    unsafe {
+        isolate.enter();
+    }
+}
+
+/// Leaves an isolate.
+///
+/// # Safety
+///
+/// As of `Isolate::exit`, but for what the bugs get wrong.
+#[track_caller]
+pub unsafe fn exit(isolate: &v8::Isolate) {
+    // SAFETY: the caller's promise.
+    #[cfg(not(feature = "plain"))]
+    unsafe {
+        handleguard_v8::GuardedIsolate::guarded_exit(isolate);
+    }
+    #[cfg(feature = "plain")]
+    // SAFETY: the caller's promise.
+    unsafe {
+        isolate.exit();
+    }
+}

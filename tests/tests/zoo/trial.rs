@@ -5,7 +5,7 @@ use crate::marker;
 use crate::specimen::Specimen;
 use crate::stage::{END, PART, SPECIMEN, TURNS};
 use handleguard_v8::handleguard::Rule;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::os::unix::process::ExitStatusExt;
 use std::process::Output;
 use std::sync::Mutex;
@@ -37,7 +37,7 @@ struct Run {
     output: Output,
     stderr: String,
     stdout: String,
-    /// Events of violations, as logged.
+    /// Violations, as logged or printed.
     events: Vec<Value>,
     /// What is known at the end; nothing where it was not reached.
     end: Option<Value>,
@@ -54,12 +54,12 @@ impl Run {
         let output = handleguard_tests::child_with(STAGE, directives, variables);
         let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
         let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
-        let events = stderr
+        let logged = stderr
             .lines()
             .filter_map(|line| serde_json::from_str::<Value>(line).ok())
             .map(|event| event["fields"].clone())
-            .filter(|fields| fields["rule"].is_string())
-            .collect();
+            .filter(|fields| fields["rule"].is_string());
+        let events = logged.chain(printed(&stderr)).collect();
         let end = stdout
             .lines()
             .find_map(|line| line.strip_prefix(END))
@@ -101,10 +101,10 @@ impl Run {
     /// How it ended, by V8 or Rust.
     fn ending(&self, turns: u32) -> String {
         let lines: Vec<&str> = self.stderr.lines().collect();
-        // `# Fatal error in v8::HandleScope::CreateHandle()`, or `# Fatal error in , line 0`, and the next line says why.
+        // `# Fatal error in v8::HandleScope::CreateHandle()`, or `# Fatal error`, and the next line says why.
         if let Some(at) = lines
             .iter()
-            .position(|line| line.starts_with("# Fatal error in"))
+            .position(|line| line.starts_with("# Fatal error"))
         {
             let why = lines[at + 1].trim_start_matches("# ");
             return format!("aborts: `{why}`");
@@ -136,6 +136,22 @@ impl Run {
             }
         }
     }
+}
+
+/// The reports that were printed, by actions that end the process, with the fields that an event of the log has.
+fn printed(stderr: &str) -> impl Iterator<Item = Value> {
+    stderr.split("\nhandleguard: ").skip(1).filter_map(|report| {
+        let (rule, _) = report.split_once(": ")?;
+        let line = |label: &str| {
+            report.lines().find_map(|line| {
+                let (found, place) = line.split_once(": ")?;
+                (found.trim() == label && place.contains(" at ")).then_some(place)
+            })
+        };
+        let rule = Rule::named(rule)?.name();
+        let opener = ["swallowed by", "goes to"].into_iter().find_map(line);
+        Some(json!({ "rule": rule, "callback": line("callback"), "opener": opener, "count": 1, "trace": report }))
+    })
 }
 
 /// Puts each of them on stage, as many at a time as there are processors.
@@ -232,7 +248,8 @@ fn judge_bug(specimen: &Specimen, run: &Run) -> Vec<String> {
     if let Some(marked) = marker::find(specimen.file, specimen.source, specimen.name, "stack") {
         let traces: Vec<&str> = run
             .sites()
-            .filter_map(|site| site["trace"].as_str())
+            .chain(&run.events)
+            .filter_map(|report| report["trace"].as_str())
             .collect();
         if !traces
             .iter()
@@ -242,7 +259,12 @@ fn judge_bug(specimen: &Specimen, run: &Run) -> Vec<String> {
         }
     }
     // V8's last words come after ours.
-    let ours = run.stderr.find(&format!("\"rule\":\"{rule}\""));
+    let ours = [
+        format!("\"rule\":\"{rule}\""),
+        format!("\nhandleguard: {rule}: "),
+    ]
+    .iter()
+    .find_map(|report| run.stderr.find(report));
     if let Some(fatal) = run.stderr.find("# Fatal error")
         && ours.is_none_or(|ours| ours > fatal)
     {
