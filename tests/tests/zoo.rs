@@ -40,7 +40,10 @@ mod f_gc;
 mod g_close;
 #[path = "zoo/h_dead.rs"]
 mod h_dead;
+#[path = "zoo/own_limits.rs"]
+mod own_limits;
 
+use handleguard_v8::handleguard::Rule;
 use specimen::Specimen;
 
 /// Every specimen, by class.
@@ -54,9 +57,11 @@ fn zoo() -> impl Iterator<Item = &'static Specimen> + Send {
         f_gc::ALL,
         g_close::ALL,
         h_dead::ALL,
+        own_limits::ALL,
     ]
     .into_iter()
     .flatten()
+    .filter(|specimen| specimen.plain || cfg!(not(feature = "plain")))
 }
 
 /// What a child does: see [`stage`].
@@ -71,7 +76,7 @@ fn one_specimen_on_stage() {
 fn every_bug_is_found_in_its_first_turn_and_every_twin_is_silent() {
     let trials = trial::of_all(zoo());
     let table = table::of(&trials);
-    print!("{table}");
+    print!("{table}\n{}", table::summary(&trials));
     let failures: Vec<&str> = trials
         .iter()
         .flat_map(|trial| &trial.failures)
@@ -82,4 +87,22 @@ fn every_bug_is_found_in_its_first_turn_and_every_twin_is_silent() {
         let kept = table::is_kept(&table, include_str!("../ZOO.md"));
         assert!(kept.is_ok(), "{}", kept.unwrap_err());
     }
+}
+
+#[test]
+fn the_zoo_has_a_bug_for_each_rule_and_of_each_class() {
+    let zoo: Vec<_> = zoo().collect();
+    for rule in Rule::ALL {
+        assert!(
+            zoo.iter().any(|specimen| specimen.rule == rule) || cfg!(feature = "plain"),
+            "{rule}"
+        );
+    }
+    for class in ["a", "b", "c", "d", "e", "f", "g", "h1"] {
+        assert!(
+            zoo.iter().any(|specimen| specimen.class == class),
+            "{class}"
+        );
+    }
+    assert!(zoo.len() >= 30);
 }

@@ -14,7 +14,7 @@ use v8::{Global, Isolate, Local, Number, Object, PinScope};
 specimens! {
     class "f";
     finalizer: "nodejs/node #30127", "https://github.com/nodejs/node/issues/30127",
-        "finalizer that calls JavaScript with no scope of its own", MissingScope;
+        "finalizer that calls JavaScript, straight from a weak callback", InGc;
     weak_value: "nodejs/nan #886", "https://github.com/nodejs/nan/issues/886",
         "finalizer that makes a value in the scope of whatever was interrupted", OuterGrowth;
     memwatch: "lloyd/node-memwatch #50", "https://github.com/lloyd/node-memwatch/pull/50",
@@ -34,7 +34,7 @@ type Act = fn(&mut Isolate, &Realm);
 
 /// Runs turns in a host with a scope outside, whose V8 collects when it is asked to.
 fn collections(stage: &Stage, mut turn: impl for<'s, 'i> FnMut(&mut PinScope<'s, 'i>, &Realm)) {
-    host!(scope, context); //~ finalizer opener, weak_value opener
+    host!(scope, context); //~ weak_value opener
     let realm = Realm {
         context: Global::new(scope, context),
         callback: crate::host::global(scope, "function onCollected() { return {} }"),

@@ -20,6 +20,8 @@ pub struct Specimen {
     pub turns: u32,
     /// How often it is found in those.
     pub count: u64,
+    /// Whether it is one too where the linker's hooks see every scope.
+    pub plain: bool,
     pub bug: fn(&Stage),
     pub twin: fn(&Stage),
     /// The file it stands in.
@@ -42,6 +44,7 @@ macro_rules! specimens {
                 directives: "",
                 turns: 1,
                 count: 1,
+                plain: true,
                 bug: $name::bug,
                 twin: $name::twin,
                 file: file!(),

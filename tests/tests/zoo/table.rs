@@ -1,6 +1,7 @@
 //! The table of the zoo, as it is printed and as `tests/ZOO.md` keeps it.
 
 use crate::trial::Trial;
+use handleguard_v8::handleguard::Rule;
 use std::fmt::Write;
 
 /// What of the file is the table: from here to the end.
@@ -40,6 +41,32 @@ pub fn of(trials: &[Trial]) -> String {
         .unwrap();
     }
     table
+}
+
+/// How many there are, and which of them each rule finds alone: they go unreported by it where it is off.
+pub fn summary(trials: &[Trial]) -> String {
+    let passed = trials
+        .iter()
+        .filter(|trial| trial.failures.is_empty())
+        .count();
+    let mut summary = format!(
+        "{passed} of {} bugs found, their twins silent\n",
+        trials.len()
+    );
+    for rule in Rule::ALL {
+        let bugs: Vec<&str> = trials
+            .iter()
+            .filter(|trial| trial.specimen.rule == rule)
+            .map(|trial| trial.specimen.name)
+            .collect();
+        writeln!(
+            summary,
+            "{rule}: without it, not found: {}",
+            bugs.join(", ")
+        )
+        .unwrap();
+    }
+    summary
 }
 
 /// Whether `table` is the one in `file`; what to do, if it is not.
