@@ -99,10 +99,7 @@ impl Walker {
                 return None;
             }
             at = match caller {
-                Ok(Some(back)) => match FrameAddress::from_return_address(back) {
-                    Some(back) => back,
-                    None => return None,
-                },
+                Ok(Some(back)) => FrameAddress::from_return_address(back)?,
                 Ok(None) | Err(framehop::Error::ReturnAddressIsNull) => return None,
                 Err(framehop::Error::CouldNotReadStack(_)) => return Some(Cut::LeftTheStack),
                 Err(_) => return Some(Cut::NoWay),

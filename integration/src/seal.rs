@@ -20,6 +20,10 @@ struct Seal {
     isolate: *mut RawIsolate,
     turn: FrameId,
     /// V8's level when it was made: handles are refused at this level.
+    #[cfg_attr(
+        not(all(feature = "interpose", target_os = "linux", target_arch = "x86_64")),
+        expect(dead_code, reason = "only the hook in `Extend` can rescue")
+    )]
     level: Option<u32>,
     buffer: SealBuffer,
 }

@@ -9,6 +9,7 @@
 //! ```
 //! ```no_run
 //! // build.rs
+//! # #[expect(clippy::needless_doctest_main)]
 //! fn main() {
 //!     handleguard_build::link_hooks();
 //! }

@@ -6,7 +6,6 @@ use handleguard_v8::handleguard::{Rule, Violation};
 use handleguard_v8::{GcPhase, GuardedFunction, gc_guard, scope, testing, turn};
 use std::cell::Cell;
 use std::ffi::c_void;
-use std::ptr;
 
 fn collect_garbage(isolate: &mut v8::Isolate) {
     isolate.request_garbage_collection_for_testing(v8::GarbageCollectionType::Full);

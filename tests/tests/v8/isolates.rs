@@ -194,8 +194,8 @@ fn isolates_on_several_threads_do_not_see_each_other() {
 #[test]
 fn an_isolate_left_while_another_is_current_is_found() {
     start_v8();
-    let mut first = v8::Isolate::new(Default::default());
-    let mut second = v8::Isolate::new(Default::default());
+    let first = v8::Isolate::new(Default::default());
+    let second = v8::Isolate::new(Default::default());
     let violations = testing::run(|| {
         // SAFETY: that the order is wrong is the test. V8 makes current what was so before `first` was entered
         // (`isolate.cc`, `Isolate::Exit`): `second`, which goes on in no way that depends on it.

@@ -7,7 +7,6 @@ use handleguard_v8::{
     GuardedFunction, GuardedScript, callback_guard, handles, make_callback, scope, scope_guard,
     testing, turn,
 };
-use std::pin::Pin;
 
 /// Runs `test` in a host as of 2013: one scope, opened here, that lives as long as everything else.
 fn host(test: impl FnOnce(&mut v8::PinScope)) {
