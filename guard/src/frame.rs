@@ -60,7 +60,8 @@ impl Frame {
 
     fn unnamed(ip: usize) -> Self {
         Self {
-            function: format!("{ip:#x}"),
+            // `backtrace` lists the shared objects once, and knows none that is loaded later, as add-ons are.
+            function: module::symbol_at(ip).unwrap_or_else(|| format!("{ip:#x}")),
             kind: FrameKind::Native,
             module: None,
             file: None,

@@ -23,6 +23,22 @@ pub(crate) fn name_of(ip: usize) -> Option<String> {
     Some(path.file_name()?.to_str()?.to_owned())
 }
 
+/// The exported function that holds the code at `ip`, demangled.
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#[expect(unsafe_code, reason = "asks the dynamic linker")]
+pub(crate) fn symbol_at(ip: usize) -> Option<String> {
+    use std::ffi::CStr;
+
+    let symbol = loaded(ip)?.dli_sname;
+    if symbol.is_null() {
+        return None;
+    }
+    // SAFETY: as above.
+    let symbol = unsafe { CStr::from_ptr(symbol) };
+    let name = backtrace::SymbolName::new(symbol.to_bytes());
+    Some(format!("{name:#}"))
+}
+
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 #[expect(unsafe_code, reason = "asks the dynamic linker")]
 fn loaded(address: usize) -> Option<libc::Dl_info> {
@@ -39,6 +55,11 @@ pub(crate) fn name_of(_: usize) -> Option<String> {
     None
 }
 
+#[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
+pub(crate) fn symbol_at(_: usize) -> Option<String> {
+    None
+}
+
 #[cfg(all(test, target_os = "linux", target_arch = "x86_64"))]
 mod tests {
     use super::*;
@@ -50,5 +71,7 @@ mod tests {
         let libc = libc::getpid as *const () as usize;
         assert_eq!(name_of(libc).as_deref(), Some("libc.so.6"));
         assert_eq!(name_of(0x10), None);
+        assert!(symbol_at(libc + 1).is_some_and(|name| name.ends_with("getpid")));
+        assert_eq!(symbol_at(0x10), None);
     }
 }

@@ -59,6 +59,7 @@
 //!   V8's builtins there, for they have no unwind tables. On x86-64 Linux it goes on, with the JavaScript functions in their
 //!   place.
 
+mod addon;
 mod calibrate;
 mod call;
 mod engine;
@@ -75,6 +76,7 @@ mod seal;
 pub mod testing;
 mod watch;
 
+pub use addon::{addon_callback_guard, addon_guard, addon_scope_guard};
 pub use call::{
     GuardedFunction, GuardedIsolate, GuardedMicrotaskQueue, GuardedModule, GuardedScript,
 };

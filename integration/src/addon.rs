@@ -1,0 +1,47 @@
+//! For a host that loads binary add-ons: its guard round each call into one, and records in the add-on's name of what the host
+//! does for it.
+
+use crate::{V8, call, watch};
+use handleguard::finding::ScopeKind;
+use handleguard::{AddonFunction, AddonGuard, CallbackGuard, ScopeGuard};
+
+/// Records that the host calls `function` of an add-on now; see [`handleguard::addon`]. The add-on itself knows nothing of it.
+///
+/// ```
+/// use handleguard_v8::addon_guard;
+/// use handleguard_v8::handleguard::AddonFunction;
+///
+/// # let _v8 = handleguard_v8::__doctest::setup();
+/// # let isolate = &mut v8::Isolate::new(Default::default());
+/// # extern "C" fn on_timer() {}
+/// let guarded = AddonFunction::new("addons/libtimers.so".as_ref(), "on_timer"); // once, when it is loaded
+/// for _timer in 0..3 {
+///     let _addon = addon_guard(isolate, guarded);
+///     on_timer();
+/// }
+/// ```
+#[inline]
+pub fn addon_guard(isolate: &mut v8::Isolate, function: AddonFunction) -> AddonGuard<V8> {
+    handleguard::addon(watch::watch(isolate), function)
+}
+
+/// Records a scope that `function` of an add-on has had the host open; see [`handleguard::scope_at`].
+#[inline]
+pub fn addon_scope_guard(
+    isolate: &mut v8::Isolate,
+    kind: ScopeKind,
+    function: AddonFunction,
+) -> ScopeGuard<V8> {
+    handleguard::scope_at(watch::watch(isolate), kind, function.place())
+}
+
+/// Records that `function` of an add-on has the host call the JavaScript function `callee` now; see
+/// [`handleguard::callback_at`].
+#[inline]
+pub fn addon_callback_guard(
+    isolate: &v8::Isolate,
+    function: AddonFunction,
+    callee: &v8::Function,
+) -> CallbackGuard<V8> {
+    call::enter(isolate, function.place(), callee)
+}
