@@ -15,16 +15,16 @@ fn makes_a_handle(isolate: &mut v8::Isolate) {
         fn v8__Object__New(isolate: *mut std::ffi::c_void) -> *const std::ffi::c_void;
     }
     // SAFETY: a live isolate of this thread, in a context; the pointer is not used.
-    let _ = unsafe { v8__Object__New(isolate.as_raw_isolate_ptr().as_ptr_for_tests()) };
+    let _ = unsafe { v8__Object__New(isolate.as_raw_isolate_ptr().into_address()) };
 }
 
 /// The address behind the v8 crate's wrapper of it.
 trait Address {
-    fn as_ptr_for_tests(self) -> *mut std::ffi::c_void;
+    fn into_address(self) -> *mut std::ffi::c_void;
 }
 
 impl Address for v8::UnsafeRawIsolatePtr {
-    fn as_ptr_for_tests(self) -> *mut std::ffi::c_void {
+    fn into_address(self) -> *mut std::ffi::c_void {
         // SAFETY: a transparent wrapper of the address (`isolate.rs`).
         unsafe { std::mem::transmute(self) }
     }
@@ -101,7 +101,7 @@ fn a_handle_with_no_scope_at_all_is_told_from_a_sealed_one() {
             ) -> *const std::ffi::c_void;
         }
         // SAFETY: a live isolate of this thread; V8 refuses the handle.
-        let _ = unsafe { v8__Number__New(isolate.as_raw_isolate_ptr().as_ptr_for_tests(), 0.5) };
+        let _ = unsafe { v8__Number__New(isolate.as_raw_isolate_ptr().into_address(), 0.5) };
         unreachable!("V8 refuses the handle");
     }
     for (directives, rule, note) in [
