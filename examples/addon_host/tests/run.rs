@@ -226,6 +226,8 @@ libbad_cpp.so: 100 calls, 100 violations, 0 handles left
 libgood_cpp.so: 100 calls, 0 violations, 0 handles left
 handleguard: 100 violations, 2 sites, 0 handles left, in N.N s
 
+  handleguard itself: N.N ms spent on violations; 2 of 1024 sites in use
+
   never-closed: turn `libbad_cpp.so!on_timer` at <addons>/libbad_cpp.so ended with the HandleScope `libbad_cpp.so!on_timer` at <addons>/libbad_cpp.so still open
               addon_host::host::call (examples/addon_host/src/host.rs:LL)
               addon_host::use_it (examples/addon_host/src/main.rs:LL)

@@ -69,7 +69,6 @@ fn closed_per_second(program: &Path) -> Result<f64, String> {
         .lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
         .filter_map(|line| Some(line["closed"].as_f64()? / line["seconds"].as_f64()?))
-        .filter(|rate| rate.is_finite())
-        .next_back()
+        .rfind(|rate| rate.is_finite())
         .ok_or_else(|| format!("{}: no sample: {}", program.display(), output.status))
 }
