@@ -12,6 +12,8 @@ mod gc;
 mod isolates;
 #[path = "v8/macros.rs"]
 mod macros;
+#[path = "v8/programs.rs"]
+mod programs;
 #[path = "v8/rules.rs"]
 mod rules;
 #[path = "v8/sealed.rs"]
