@@ -4,6 +4,8 @@
 mod calls;
 #[path = "v8/death.rs"]
 mod death;
+#[path = "v8/engine_traps.rs"]
+mod engine_traps;
 #[path = "v8/facts.rs"]
 mod facts;
 #[path = "v8/gc.rs"]

@@ -1,7 +1,7 @@
 //! The facts of V8 that the project relies on. V8 has a new major every four weeks: if one of these fails, the layer for
 //! V8 has to follow.
 
-use handleguard_tests::{function, start_v8};
+use handleguard_tests::{eval, function, host, start_v8};
 use handleguard_v8::{handles, level};
 
 #[test]
@@ -85,5 +85,62 @@ fn a_call_leaves_its_result_in_the_callers_scope() {
     for called in 1..=10 {
         call.call_with_context(scope, context, undefined, &[]);
         assert_eq!(handles(scope), Some(before + called));
+    }
+}
+
+mod fast_call {
+    use super::*;
+    use std::ffi::c_void;
+    use std::sync::atomic::{AtomicU32, Ordering};
+    use v8::fast_api::{
+        CFunction, CFunctionInfo, CTypeInfo, FastApiCallbackOptions, Int64Representation, Type,
+    };
+
+    static FAST: AtomicU32 = AtomicU32::new(0);
+    static SLOW: AtomicU32 = AtomicU32::new(0);
+
+    extern "C" fn fast(_: v8::Local<v8::Object>, options: *mut FastApiCallbackOptions) -> u32 {
+        // SAFETY: V8 hands it for the time of the call.
+        let isolate = unsafe { (*options).isolate_unchecked_mut() };
+        FAST.store(level(isolate).unwrap(), Ordering::Relaxed);
+        v8::callback_scope!(unsafe let scope, isolate);
+        let before = handles(scope).unwrap();
+        let _ = v8::Number::new(scope, 0.5);
+        u32::try_from(handles(scope).unwrap() - before).unwrap()
+    }
+
+    fn slow(scope: &mut v8::PinScope, _: v8::FunctionCallbackArguments, mut rv: v8::ReturnValue) {
+        SLOW.store(level(scope).unwrap(), Ordering::Relaxed);
+        rv.set_uint32(0);
+    }
+
+    const ARGUMENTS: &[CTypeInfo] = &[Type::V8Value.as_info(), Type::CallbackOptions.as_info()];
+    const INFO: &CFunctionInfo = &CFunctionInfo::new(
+        Type::Uint32.as_info(),
+        ARGUMENTS,
+        Int64Representation::Number,
+    );
+    const OVERLOADS: &[CFunction] = &[CFunction::new(fast as *const c_void, INFO)];
+
+    /// A handle made in one goes to the scope round the whole call of JavaScript, and lives as long: a release build of V8 seals
+    /// nothing there (`handles.h`, the internal `SealHandleScope`).
+    #[test]
+    fn a_fast_call_gets_no_scope_and_may_make_a_handle() {
+        host!(scope, context);
+        let native = v8::FunctionTemplate::builder(slow).build_fast(scope, OVERLOADS);
+        let native = native.get_function(scope).unwrap();
+        let name = v8::String::new(scope, "native").unwrap();
+        context.global(scope).set(scope, name.into(), native.into());
+        let made = eval(
+            scope,
+            "function hot() { return native() }
+             %PrepareFunctionForOptimization(hot);
+             hot();
+             %OptimizeFunctionOnNextCall(hot);
+             hot()",
+        );
+        assert_eq!(made.uint32_value(scope), Some(1), "V8 made no fast call");
+        let (fast, slow) = (FAST.load(Ordering::Relaxed), SLOW.load(Ordering::Relaxed));
+        assert_eq!(slow, fast + 1);
     }
 }

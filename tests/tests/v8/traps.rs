@@ -6,10 +6,10 @@ use handleguard_v8::{
     GuardedFunction, GuardedIsolate, escapable_handle_scope, make_callback, scope, testing, turn,
 };
 
-const TURNS: usize = 2_000;
+const TURNS: usize = 10_000;
 
 /// Runs `turn` many times in a host with a scope that lives throughout, and wants silence.
-fn silent(
+pub fn silent(
     setup: &str,
     mut turn: impl for<'s> FnMut(&mut v8::PinScope<'s, '_>, &v8::Global<v8::Function>),
 ) {
