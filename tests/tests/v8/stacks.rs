@@ -154,3 +154,100 @@ fn a_folded_stack_is_one_line_from_the_host_in() {
     }
     assert!(!folded.contains("Builtins_"), "{folded}");
 }
+
+/// The same text on every machine and after every edit: the address is left out, and so are the numbers of this file's lines and
+/// of V8's frames.
+fn normalised(report: &str) -> String {
+    let mut lines = Vec::new();
+    for line in report.lines() {
+        let mut pieces = line.split("stacks.rs:");
+        let mut normal = pieces.next().unwrap_or_default().to_owned();
+        for piece in pieces {
+            let rest = piece.trim_start_matches(|c: char| c.is_ascii_digit() || c == ':');
+            normal.push_str("stacks.rs:LL");
+            normal.push_str(rest);
+        }
+        if let Some((label, _)) = normal.split_once("isolate: ") {
+            normal = format!("{label}isolate: <address>");
+        }
+        if normal.ends_with(" frames of V8)") {
+            normal = "           (... frames of V8)".to_owned();
+        }
+        lines.push(normal);
+    }
+    lines.join("\n")
+}
+
+const WHOLE: &str = "\
+handleguard: missing-scope: callback `Function::call` at tests/tests/v8/stacks.rs:LL started with no HandleScope opened since \
+the turn began; its handles stay in a HandleScope opened out of handleguard's sight
+      callback: `Function::call` at tests/tests/v8/stacks.rs:LL
+         calls: leak (handlers.js:1:15)
+  swallowed by: a HandleScope opened without a guard of handleguard
+          turn: #2 `nested loop` at tests/tests/v8/stacks.rs:LL
+        thread: stacks::a_leak_called_from_javascript_is_reported_whole
+       isolate: <address>
+          rule: missing-scope=abort
+          help: open a scope on entry to `Function::call`: `handleguard_v8::scope!(let scope, scope);`
+     backtrace: of the callback
+        0: v8::stacks::nested_loop
+             at tests/v8/stacks.rs:LL
+           (... frames of V8)
+        1: inner [JavaScript]
+             at handlers.js:3:12
+        2: outer [JavaScript]
+             at handlers.js:5:10
+           (... frames of V8)
+        3: v8::stacks::leak_under_javascript
+             at tests/v8/stacks.rs:LL
+        4: v8::stacks::with_leak::{{closure}}
+             at tests/v8/stacks.rs:LL
+        5: v8::stacks::a_leak_called_from_javascript_is_reported_whole::{{closure}}
+             at tests/v8/stacks.rs:LL
+        6: v8::stacks::with_leak
+             at tests/v8/stacks.rs:LL
+        7: v8::stacks::a_leak_called_from_javascript_is_reported_whole
+             at tests/v8/stacks.rs:LL
+        8: v8::stacks::a_leak_called_from_javascript_is_reported_whole::{{closure}}
+             at tests/v8/stacks.rs:LL";
+
+#[test]
+fn a_leak_called_from_javascript_is_reported_whole() {
+    if is_child() {
+        with_leak(0, |leak| {
+            leak();
+            unreachable!("the leak aborts");
+        });
+    }
+    let report = |directives| {
+        let output = child(
+            "stacks::a_leak_called_from_javascript_is_reported_whole",
+            directives,
+        );
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        let at = stderr.find("handleguard: missing-scope").expect("a report");
+        stderr[at..].to_owned()
+    };
+    assert_eq!(normalised(&report("abort")), WHOLE);
+
+    // Down to where the thread starts, with every frame that is folded or left out above.
+    let full = report("abort,full-stack");
+    let mut rest = full.as_str();
+    for frame in [
+        ": v8::stacks::nested_loop\n",
+        ": Builtins_CallApiCallback",
+        ": inner [JavaScript]\n             at handlers.js:3:12\n",
+        ": outer [JavaScript]\n             at handlers.js:5:10\n",
+        ": Builtins_JSEntry\n",
+        ": v8::Function::Call(",
+        ": v8::stacks::leak_under_javascript\n",
+        ": v8::stacks::a_leak_called_from_javascript_is_reported_whole\n",
+        ": test::run_test",
+        ": std::thread::",
+        ": start_thread [libc.so",
+    ] {
+        let at = rest.find(frame);
+        let at = at.unwrap_or_else(|| panic!("no `{frame}` in its place: {full}"));
+        rest = &rest[at..];
+    }
+}
