@@ -168,7 +168,9 @@ pub fn callback_at<E: Engine>(
             let handles = stack.exposed(level).then(|| engine.handles()).flatten();
             let (id, missing) = stack.begin_callback(place, Seen { level, handles });
             let finding = found.or(missing);
-            let hint = stack.callbacks_begun() == HINT_AFTER && stack.turns_begun() == 0;
+            let hint = stack.callbacks_begun() == HINT_AFTER
+                && stack.turns_begun() == 0
+                && !stack.has_rested();
             (id, finding, below, hint)
         })?;
         // Before the reaction: one that panics takes the callback off the stack again.
@@ -292,7 +294,7 @@ pub fn end_isolate<E: Engine>(engine: E) {
         };
         let below = stack.engine_is_below();
         let findings = stack.end_isolate(seen(engine));
-        if stack.callbacks_begun() > 0 && stack.turns_begun() == 0 {
+        if stack.callbacks_begun() > 0 && stack.turns_begun() == 0 && !stack.has_rested() {
             process::hint_at_turns::<E>();
         }
         let outcome = Outcome {

@@ -131,6 +131,26 @@ pub(crate) fn adopted<E: Engine>(local: &Local, engine: E, kind: ScopeKind, plac
         && local.existing_stack(engine.isolate(), |stack| stack.adopt(kind, place)) == Some(true)
 }
 
+/// The host is about to have the engine do its own pending work, by a function that returns to `ip`: where it does so again
+/// and again, it waits for its next turn. See [`Stack::host_waits`](crate::stack::Stack::host_waits).
+///
+/// # Aborts
+///
+/// By the action of `outer-growth`.
+pub fn host_waits<E: Engine>(engine: E, ip: usize) {
+    serving(engine, |local| {
+        let place = Place::code(ip, std::ptr::from_ref(&ip).addr());
+        let (finding, below) = local.existing_stack(engine.isolate(), |stack| {
+            let finding = stack.host_waits(place, guard::seen(engine));
+            (finding, stack.engine_is_below())
+        })?;
+        if let Some(finding) = finding {
+            violated(local, engine, finding, below, || None);
+        }
+        Some(())
+    });
+}
+
 /// To be called before `main` where none of the hooks took effect: says `why`.
 ///
 /// # Exits

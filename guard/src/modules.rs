@@ -12,6 +12,17 @@ use std::{mem, ptr, slice};
 
 pub(crate) type Tables = &'static [u8];
 
+/// The address at which the function begins that `ip` lies in, by the unwind tables.
+pub(crate) fn function_around(ip: usize) -> Option<usize> {
+    unsafe extern "C" {
+        /// Of the unwinder that Rust itself links (libgcc's `unwind-dw2-fde.c`).
+        fn _Unwind_FindEnclosingFunction(pc: *mut c_void) -> *mut c_void;
+    }
+    // SAFETY: looks the address up in tables; any address will do.
+    let start = unsafe { _Unwind_FindEnclosingFunction(ptr::without_provenance_mut(ip - 1)) };
+    (!start.is_null()).then_some(start.addr())
+}
+
 /// The modules that were there when it was made.
 pub(crate) struct Modules {
     objects: Vec<Object>,

@@ -5,7 +5,7 @@ use crate::engine::Layer;
 use crate::frame::{Frame, FrameKind};
 use crate::place::{Code, Place, SourceLine, Spot};
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
-use crate::{machine_stack, tables};
+use crate::{machine_stack, modules, tables};
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
@@ -43,8 +43,10 @@ pub(crate) fn user_of_stack(layer: &Layer) -> Option<usize> {
     user_around(std::ptr::from_ref(&layer).addr(), layer)
 }
 
-/// The same, from the frame outwards that holds the address `stack`: a function still running, or the function in whose
-/// frame a scope lies.
+/// The same, from the frame outwards that holds the address `stack`.
+///
+/// Where that frame is the user's own, a scope lies in it, and nobody knows any more at which line of the function it was
+/// opened: then the beginning of the function.
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 fn user_around(stack: usize, layer: &Layer) -> Option<usize> {
     let mut frames = Vec::new();
@@ -59,7 +61,12 @@ fn user_around(stack: usize, layer: &Layer) -> Option<usize> {
         }
         frames.len() < MAX_DEPTH
     });
-    frames.into_iter().find(|&ip| resolved(ip, layer).is_users)
+    let at = frames.iter().position(|&ip| resolved(ip, layer).is_users)?;
+    match at {
+        // An address is taken for that behind a call.
+        0 => Some(modules::function_around(frames[0]).map_or(frames[0], |start| start + 1)),
+        _ => Some(frames[at]),
+    }
 }
 
 /// Elsewhere the machine stack is not walked by its addresses.
@@ -96,8 +103,7 @@ fn resolved(ip: usize, layer: &Layer) -> Resolved {
 
 fn resolve(ip: usize, layer: &Layer) -> Resolved {
     let mut frames = Vec::new();
-    // The call, and not what it returns to.
-    Frame::resolve(ip.saturating_sub(1), layer, &mut frames);
+    Frame::resolve(ip, layer, &mut frames);
     let users = frames.iter().find(|frame| {
         frame.kind != FrameKind::Engine
             && frame.has_name()

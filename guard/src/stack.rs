@@ -25,6 +25,7 @@ mod hooked;
 mod level;
 mod seal;
 pub mod usage;
+mod wait;
 
 use crate::finding::{Ended, Finding, GcPhase, Open, Opener, ScopeKind, ScopeRef, TurnRef};
 use crate::{Cursor, Place, Seen};
@@ -160,6 +161,10 @@ pub struct Stack {
     turns_begun: u64,
     callbacks_begun: u64,
     strict: bool,
+    /// Where the host was seen to wait, if it marks no turn.
+    wait: Option<wait::Wait>,
+    /// The last scope was closed, with nothing else open.
+    rested: bool,
     /// Collections under way, by the engine's own word.
     collections: u32,
     /// A disagreement with the engine was told of.

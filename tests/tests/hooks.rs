@@ -260,6 +260,82 @@ fn a_plain_scope_in_a_leaked_box_is_named_when_its_opener_has_returned() {
     assert!(opener.place.location.file().ends_with("hooks.rs"));
 }
 
+fn pump(isolate: &v8::Isolate) {
+    while v8::Platform::pump_message_loop(&v8::V8::get_current_platform(), isolate, false) {}
+}
+
+/// The loop of 2013, in plain V8: a scope that is as old as the process, and each event served in it.
+fn event_loop(scope: &mut v8::PinScope, passes: u32, on_event: &dyn Fn(&mut v8::PinScope)) {
+    v8::scope!(let scope, scope);
+    for _ in 0..passes {
+        pump(scope);
+        on_event(scope);
+    }
+    pump(scope);
+}
+
+#[test]
+fn a_loop_that_marks_no_turn_is_told_by_its_pump_what_each_pass_left() {
+    plain_host!(scope);
+    let callee = function(scope, "function onClose() {}");
+    let violations =
+        testing::run(|| event_loop(scope, 3, &|scope| calls(scope, callee))).violations;
+    assert_eq!(
+        rules(&violations),
+        [Rule::OuterGrowth; 3],
+        "{violations:#?}"
+    );
+    for (number, violation) in (1..).zip(&violations) {
+        let finding = violation.finding();
+        assert_eq!(finding.turn().unwrap().number, number);
+        assert_eq!(finding.place().unwrap().name, Some("hooks::pump"));
+        assert_eq!(
+            finding.opener().unwrap().place.name,
+            Some("hooks::event_loop")
+        );
+        assert!(violation.handles() > 0);
+    }
+}
+
+#[test]
+fn a_loop_that_leaves_nothing_behind_is_silent() {
+    plain_host!(scope);
+    let callee = function(scope, "function onClose() {}");
+    testing::assert_clean(|| {
+        event_loop(scope, 3, &|scope| {
+            v8::scope!(let scope, scope);
+            calls(scope, callee);
+        });
+    });
+}
+
+#[test]
+fn a_host_that_pumps_once_in_each_turn_of_its_own_scope_is_silent() {
+    plain_host!(scope);
+    let callee = function(scope, "function onClose() {}");
+    testing::assert_clean(|| {
+        for _ in 0..3 {
+            event_loop(scope, 0, &|_| unreachable!("no pass"));
+            v8::scope!(let scope, scope);
+            pump(scope);
+            calls(scope, callee);
+            // deno_core's turn: more than one checkpoint, and calls in between.
+            scope.perform_microtask_checkpoint();
+            calls(scope, callee);
+        }
+    });
+}
+
+#[test]
+fn a_host_that_marks_its_turns_is_taken_at_its_word() {
+    plain_host!(scope);
+    let callee = function(scope, "function onClose() {}");
+    testing::assert_clean(|| {
+        turn!(scope, "request");
+        event_loop(scope, 3, &|scope| calls(scope, callee));
+    });
+}
+
 #[test]
 fn sealed_turns_go_on_where_the_hook_rescues_their_handles() {
     if is_child() {

@@ -35,6 +35,7 @@ impl Stack {
         {
             self.frames.pop();
             self.depth -= u32::from(kind.holds_handles());
+            self.rested |= self.frames.is_empty();
             return None;
         }
         self.destruct_below(storage)

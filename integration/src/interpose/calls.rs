@@ -150,7 +150,7 @@ pub(super) unsafe extern "C" fn queue_checkpoint(
     );
 }
 
-/// V8 does its own work here, in scopes of its own: no callback to be judged.
+/// V8 does its own work here, in scopes of its own: no callback to be judged, but a moment at which the host waits.
 ///
 /// # Safety
 ///
@@ -159,11 +159,13 @@ pub(super) unsafe extern "C" fn pump(
     platform: *mut c_void,
     isolate: *mut RawIsolate,
     wait: bool,
-    _ip: usize,
+    ip: usize,
 ) -> bool {
     if proof::is_probing() {
         return false;
     }
+    // SAFETY: the caller's promise: it is live.
+    hooked::host_waits(unsafe { V8::from_raw(isolate) }, ip);
     // SAFETY: the caller's promise, and this is its hook.
     unsafe { link::real_pump(platform, isolate, wait) }
 }

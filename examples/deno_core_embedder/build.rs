@@ -1,0 +1,5 @@
+fn main() {
+    if cfg!(feature = "hooks") {
+        handleguard_build::link_hooks();
+    }
+}
