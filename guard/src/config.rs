@@ -72,7 +72,7 @@ impl Config {
     }
 
     /// Sets the action of every rule for what happens in calls of the add-on with that file name, as in `libtimers.so`, over
-    /// the actions of the rules themselves. See [`addon`](crate::addon).
+    /// the actions of the rules themselves. See [`addon`](crate::addon()).
     pub fn addon(mut self, file: impl Into<String>, action: Action) -> Self {
         let file = file.into();
         self.addons.retain(|(other, _)| *other != file);
