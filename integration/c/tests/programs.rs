@@ -136,7 +136,7 @@ fn seconds(line: &str) -> String {
         words[at].parse::<f64>().is_ok()
             && words
                 .get(at + 1)
-                .is_some_and(|unit| unit.trim_end_matches(',') == "s")
+                .is_some_and(|unit| ["s", "ms"].contains(&unit.trim_end_matches(',')))
     };
     let words: Vec<&str> = (0..words.len())
         .map(|at| if number(at) { "N.N" } else { words[at] })
