@@ -49,6 +49,17 @@ impl Frame {
             }
             each.push(frame);
         });
+        // `backtrace` lists the shared objects once, and knows none that is loaded later, as add-ons are.
+        if each.len() == before {
+            module::functions_at(ip, |function, file, line| {
+                each.push(Self {
+                    function,
+                    file,
+                    line,
+                    ..Self::unnamed(ip)
+                });
+            });
+        }
         if each.len() == before {
             each.push(Self::unnamed(ip));
         }
@@ -60,8 +71,7 @@ impl Frame {
 
     fn unnamed(ip: usize) -> Self {
         Self {
-            // `backtrace` lists the shared objects once, and knows none that is loaded later, as add-ons are.
-            function: module::symbol_at(ip).unwrap_or_else(|| format!("{ip:#x}")),
+            function: format!("{ip:#x}"),
             kind: FrameKind::Native,
             module: None,
             file: None,

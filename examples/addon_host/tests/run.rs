@@ -258,6 +258,19 @@ fn the_policy_is_of_that_add_on_alone() {
 }
 
 #[test]
+fn an_add_on_that_is_loaded_after_the_first_report_has_its_frames_named_too() {
+    let output = run("log", 1, &["libbad_rust.so", "libbad_cpp.so"]);
+    assert_eq!(output.status.code(), Some(0));
+    let stderr = normalised(&output.stderr);
+    for frame in [
+        "on_timer [libbad_rust.so]\n             at examples/addon_host/addons/bad_rust.rs:LL\n",
+        "on_close [libbad_cpp.so]\n             at examples/addon_host/addons/bad_cpp.cc:LL\n",
+    ] {
+        assert!(stderr.contains(frame), "{frame}");
+    }
+}
+
+#[test]
 fn an_add_on_has_an_action_where_the_rules_have_none() {
     let addons = ["libbad_cpp.so", "libbad_rust.so"];
     let output = run("off,addon:libbad_rust.so=count", 10, &addons);
