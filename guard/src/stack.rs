@@ -541,8 +541,10 @@ impl Stack {
                 }
             });
         }
+        // Where more was closed than was opened, as by a scope closed twice, the engine's handles are no longer those of then.
+        let comparable = !turn.doubtful && seen.level >= turn.level;
         let grown = match (turn.handles, seen.handles) {
-            (Some(then), Some(now)) if !turn.doubtful => now.saturating_sub(then),
+            (Some(then), Some(now)) if comparable => now.saturating_sub(then),
             _ => 0,
         };
         let unexplained = grown.saturating_sub(turn.explained);

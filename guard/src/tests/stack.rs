@@ -695,6 +695,20 @@ fn scope_closed_twice_is_reported() {
 }
 
 #[test]
+fn handles_are_not_compared_where_more_was_closed_than_opened() {
+    let mut host = Host::new(ALL);
+    host.open("main");
+    let turn = host.begin_turn("turn");
+    // As V8 stands when a scope of the turn was closed twice: what it closes the second time is not its own.
+    let seen = Seen {
+        level: Some(0),
+        handles: Some(3),
+    };
+    let outcome = host.stack.end_turn(turn, seen);
+    assert!(outcome.findings.is_empty() && outcome.swallowed.is_none());
+}
+
+#[test]
 fn orphan_closed_a_second_time_is_reported() {
     let mut host = Host::new(ALL);
     let outer = host.open("outer");
