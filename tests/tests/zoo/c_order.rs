@@ -146,8 +146,7 @@ mod bogus_token {
         stage.turns(scope, |scope| {
             turn!(scope, "call add-on");
             let hosts = napi::open(scope);
-            let copy = napi::copy(hosts);
-            add_on(scope, |_| copy);
+            add_on(scope, |_| hosts);
             napi::close(hosts); //~ bogus_token stack
         });
     }

@@ -21,7 +21,7 @@ specimens! {
     escapable_loop: "napi-rs #2458", "https://github.com/napi-rs/napi-rs/issues/2458",
         "loop of calls in one escapable scope", ScopeBudget, directives = BUDGET;
     create_int64: "oven-sh/bun #30602", "https://github.com/oven-sh/bun/pull/30602",
-        "a handle for each small integer, in V8's own scope round a native function", ScopeBudget, directives = BUDGET;
+        "a handle for each small integer, in the scope of a call of an add-on", ScopeBudget, directives = BUDGET;
     noop_scopes: "denoland/deno #33281", "https://github.com/denoland/deno/pull/33281",
         "add-on's own scopes that its host leaves out", ScopeBudget, directives = BUDGET;
     dispatch: "wasmerio/edgejs #125", "https://github.com/wasmerio/edgejs/pull/125",
@@ -155,13 +155,11 @@ mod escapable_loop {
     }
 }
 
-/// Calls the native function `raw` from JavaScript.
-fn from_javascript(stage: &Stage, raw: v8::FunctionCallback) {
+/// Has JavaScript call `native`.
+fn from_javascript(stage: &Stage, native: impl v8::MapFnTo<v8::FunctionCallback>) {
     host!(scope);
     let callback = handleguard_tests::function(scope, "function caller(native) { native() }");
-    let native = v8::FunctionBuilder::<Function>::new_raw(raw)
-        .build(scope)
-        .unwrap();
+    let native = Function::new(scope, native).unwrap();
     stage.turns(scope, |scope| {
         turn!(scope, "request");
         scope!(let scope, scope);
@@ -172,21 +170,16 @@ fn from_javascript(stage: &Stage, raw: v8::FunctionCallback) {
 mod create_int64 {
     use super::*;
 
-    unsafe extern "C" fn fill(info: *const v8::FunctionCallbackInfo) {
-        // SAFETY: V8 passes it for the time of the call.
-        let info = unsafe { &*info };
-        callback_scope!(unsafe let scope, info); //~ create_int64 opener
+    fn fill(scope: &mut PinScope, _: v8::FunctionCallbackArguments, _: v8::ReturnValue) {
+        scope!(let scope, scope); //~ create_int64 opener
         for _ in 0..ROUNDS {
-            Number::new(scope, 0.5);
+            v8::Integer::new(scope, 1);
         }
     }
 
-    unsafe extern "C" fn mended(info: *const v8::FunctionCallbackInfo) {
-        // SAFETY: V8 passes it for the time of the call.
-        let info = unsafe { &*info };
-        callback_scope!(unsafe let scope, info);
-        let _ = scope;
-        let mut result: v8::ReturnValue = v8::ReturnValue::from_function_callback_info(info);
+    /// What fits into the value itself needs no handle.
+    fn mended(scope: &mut PinScope, _: v8::FunctionCallbackArguments, mut result: v8::ReturnValue) {
+        scope!(let _scope, scope);
         for _ in 0..ROUNDS {
             result.set_int32(1);
         }
@@ -222,26 +215,21 @@ mod noop_scopes {
     };
 
     /// An add-on that takes care.
-    fn add_on(scope: &mut PinScope, host: &Host) {
-        for _ in 0..ROUNDS {
+    fn add_on(scope: &mut PinScope, host: &Host, rounds: u32) {
+        scope!(let scope, scope); //~ noop_scopes opener
+        for _ in 0..rounds {
             let token = (host.open)(scope);
             Number::new(scope, 0.5);
             (host.close)(token);
         }
     }
 
-    unsafe extern "C" fn careful(info: *const v8::FunctionCallbackInfo) {
-        // SAFETY: V8 passes it for the time of the call.
-        let info = unsafe { &*info };
-        callback_scope!(unsafe let scope, info); //~ noop_scopes opener
-        add_on(scope, &NOTHING);
+    fn careful(scope: &mut PinScope, _: v8::FunctionCallbackArguments, _: v8::ReturnValue) {
+        add_on(scope, &NOTHING, ROUNDS);
     }
 
-    unsafe extern "C" fn mended(info: *const v8::FunctionCallbackInfo) {
-        // SAFETY: V8 passes it for the time of the call.
-        let info = unsafe { &*info };
-        callback_scope!(unsafe let scope, info);
-        add_on(scope, &MENDED);
+    fn mended(scope: &mut PinScope, _: v8::FunctionCallbackArguments, _: v8::ReturnValue) {
+        add_on(scope, &MENDED, 10);
     }
 
     pub fn bug(stage: &Stage) {

@@ -75,7 +75,7 @@ mod copied {
         stage.turns(scope, |scope| {
             turn!(scope, "call add-on");
             let first = Scope(napi::open(scope));
-            let _copy = Scope(napi::copy(first.0));
+            let _copy = Scope(first.0);
             Number::new(scope, 0.5);
         });
     }
@@ -105,7 +105,7 @@ mod existing {
         stage.turns(scope, |scope| {
             turn!(scope, "call add-on");
             let token = napi::open(scope);
-            with_scope(napi::copy(token), || {
+            with_scope(token, || {
                 let callback = Local::new(scope, &callback);
                 call(scope, callback);
             });
@@ -132,9 +132,8 @@ mod stale_token {
 
     fn first(isolate: &mut Isolate) -> napi::Token {
         let token = napi::open(isolate);
-        let kept = napi::copy(token);
         napi::close(token);
-        kept
+        token
     }
 
     pub fn bug(stage: &Stage) {

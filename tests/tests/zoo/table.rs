@@ -43,7 +43,7 @@ pub fn of(trials: &[Trial]) -> String {
     table
 }
 
-/// How many there are, and which of them each rule finds alone: they go unreported by it where it is off.
+/// How many there are, and which go unreported by each rule where it is off.
 pub fn summary(trials: &[Trial]) -> String {
     let passed = trials
         .iter()
@@ -56,7 +56,7 @@ pub fn summary(trials: &[Trial]) -> String {
     for rule in Rule::ALL {
         let bugs: Vec<&str> = trials
             .iter()
-            .filter(|trial| trial.specimen.rule == rule)
+            .filter(|trial| trial.specimen.rule == rule && trial.unreported)
             .map(|trial| trial.specimen.name)
             .collect();
         writeln!(

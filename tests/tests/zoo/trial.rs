@@ -26,8 +26,9 @@ pub struct Trial {
     pub counter_blames_twin: bool,
     /// What handleguard says.
     pub handleguard: String,
-    /// What it says with the rule switched off.
+    /// What it says with the rule switched off, and whether it is not found by it then.
     pub without_rule: String,
+    pub unreported: bool,
     /// What is not as it has to be.
     pub failures: Vec<String>,
 }
@@ -119,10 +120,9 @@ impl Run {
         match (self.output.status.code(), self.grown()) {
             (Some(0), Some(0)) => "silent".to_owned(),
             (Some(0), Some(grown)) => {
-                format!(
-                    "silent; {} handles more each turn",
-                    grown / u64::from(turns)
-                )
+                let each = grown / u64::from(turns);
+                let plural = if each == 1 { "" } else { "s" };
+                format!("silent, {each} handle{plural} more each turn")
             }
             (code, _) => {
                 let why = lines
@@ -194,7 +194,8 @@ fn of(specimen: &'static Specimen) -> Trial {
     for wrong in judge_bug(specimen, &bug) {
         fail(&bug, wrong);
     }
-    if without.rules().contains(&rule.name()) {
+    let unreported = !without.rules().contains(&rule.name());
+    if !unreported {
         fail(&without, "found with its rule switched off".to_owned());
     }
     if !twin.events.is_empty() || twin.sites().next().is_some() {
@@ -213,6 +214,7 @@ fn of(specimen: &'static Specimen) -> Trial {
             rules if rules.is_empty() => "silent".to_owned(),
             rules => rules,
         },
+        unreported,
         failures,
     }
 }
