@@ -15,6 +15,8 @@ mod host;
 mod marker;
 #[path = "zoo/napi.rs"]
 mod napi;
+#[path = "zoo/performance.rs"]
+mod performance;
 #[path = "zoo/specimen.rs"]
 mod specimen;
 #[path = "zoo/stage.rs"]

@@ -1,20 +1,13 @@
-//! The parent's side: each specimen is put on stage four times, and its twin once, and what they say is judged.
+//! The parent's side: each bug performs three times, and its twin once, and what was seen of them is judged.
 
-use crate::counter;
 use crate::marker;
+use crate::performance::Performance;
 use crate::specimen::Specimen;
-use crate::stage::{END, PART, SPECIMEN, TURNS};
 use handleguard_v8::handleguard::Rule;
-use serde_json::{Value, json};
-use std::os::unix::process::ExitStatusExt;
-use std::process::Output;
 use std::sync::Mutex;
 
 /// Turns of a twin.
 const TWIN_TURNS: u32 = 10_000;
-
-/// The test that a child runs.
-const STAGE: &str = "one_specimen_on_stage";
 
 /// What came out of a specimen.
 pub struct Trial {
@@ -31,127 +24,6 @@ pub struct Trial {
     pub unreported: bool,
     /// What is not as it has to be.
     pub failures: Vec<String>,
-}
-
-/// One performance.
-struct Run {
-    output: Output,
-    stderr: String,
-    stdout: String,
-    /// Violations, as logged or printed.
-    events: Vec<Value>,
-    /// What is known at the end; nothing where it was not reached.
-    end: Option<Value>,
-}
-
-impl Run {
-    fn new(specimen: &Specimen, part: &str, turns: u32, directives: &str) -> Self {
-        let turns = turns.to_string();
-        let variables = [
-            (SPECIMEN, specimen.name),
-            (PART, part),
-            (TURNS, turns.as_str()),
-        ];
-        let output = handleguard_tests::child_with(STAGE, directives, variables);
-        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
-        let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
-        let logged = stderr
-            .lines()
-            .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-            .map(|event| event["fields"].clone())
-            .filter(|fields| fields["rule"].is_string());
-        let events = logged.chain(printed(&stderr)).collect();
-        let end = stdout
-            .lines()
-            .find_map(|line| line.strip_prefix(END))
-            .map(|end| serde_json::from_str(end).expect("the child's last line"));
-        Self {
-            output,
-            stderr,
-            stdout,
-            events,
-            end,
-        }
-    }
-
-    fn grown(&self) -> Option<u64> {
-        self.end.as_ref()?["grown"].as_u64()
-    }
-
-    /// The sites known at the end.
-    fn sites(&self) -> impl Iterator<Item = &Value> {
-        let sites = self.end.as_ref().and_then(|end| end["sites"].as_array());
-        sites.into_iter().flatten()
-    }
-
-    fn is_counted(&self) -> bool {
-        self.stdout.contains(counter::LINE)
-    }
-
-    /// The rules of its events, each once.
-    fn rules(&self) -> Vec<&str> {
-        let mut rules: Vec<&str> = self
-            .events
-            .iter()
-            .filter_map(|event| event["rule"].as_str())
-            .collect();
-        rules.dedup();
-        rules
-    }
-
-    /// How it ended, by V8 or Rust.
-    fn ending(&self, turns: u32) -> String {
-        let lines: Vec<&str> = self.stderr.lines().collect();
-        // `# Fatal error in v8::HandleScope::CreateHandle()`, or `# Fatal error`, and the next line says why.
-        if let Some(at) = lines
-            .iter()
-            .position(|line| line.starts_with("# Fatal error"))
-        {
-            let why = lines[at + 1].trim_start_matches("# ");
-            return format!("aborts: `{why}`");
-        }
-        if let Some(signal) = self.output.status.signal() {
-            return match signal {
-                6 => "SIGABRT, no word of V8".to_owned(),
-                11 => "SIGSEGV".to_owned(),
-                signal => format!("signal {signal}"),
-            };
-        }
-        match (self.output.status.code(), self.grown()) {
-            (Some(0), Some(0)) => "silent".to_owned(),
-            (Some(0), Some(grown)) => {
-                let each = grown / u64::from(turns);
-                let plural = if each == 1 { "" } else { "s" };
-                format!("silent, {each} handle{plural} more each turn")
-            }
-            (code, _) => {
-                let why = lines
-                    .iter()
-                    .position(|line| line.contains("panicked at"))
-                    .map_or("", |at| lines[at + 1]);
-                match code {
-                    Some(101) => format!("the v8 crate panics: `{why}`"),
-                    code => format!("exit {code:?}: {why}"),
-                }
-            }
-        }
-    }
-}
-
-/// The reports that were printed, by actions that end the process, with the fields that an event of the log has.
-fn printed(stderr: &str) -> impl Iterator<Item = Value> {
-    stderr.split("\nhandleguard: ").skip(1).filter_map(|report| {
-        let (rule, _) = report.split_once(": ")?;
-        let line = |label: &str| {
-            report.lines().find_map(|line| {
-                let (found, place) = line.split_once(": ")?;
-                (found.trim() == label && place.contains(" at ")).then_some(place)
-            })
-        };
-        let rule = Rule::named(rule)?.name();
-        let opener = ["swallowed by", "goes to"].into_iter().find_map(line);
-        Some(json!({ "rule": rule, "callback": line("callback"), "opener": opener, "count": 1, "trace": report }))
-    })
 }
 
 /// Puts each of them on stage, as many at a time as there are processors.
@@ -179,13 +51,13 @@ fn of(specimen: &'static Specimen) -> Trial {
     let Specimen { rule, turns, .. } = *specimen;
     let on = format!("log,tick=off,{}", specimen.directives);
     let off = format!("{on},{rule}=off");
-    let bug = Run::new(specimen, "bug", turns, &on);
-    let without = Run::new(specimen, "bug", turns, &off);
-    let alone = Run::new(specimen, "bug", turns, "off");
-    let twin = Run::new(specimen, "twin", TWIN_TURNS, &on);
+    let bug = Performance::new(specimen, "bug", turns, &on);
+    let without = Performance::new(specimen, "bug", turns, &off);
+    let alone = Performance::new(specimen, "bug", turns, "off");
+    let twin = Performance::new(specimen, "twin", TWIN_TURNS, &on);
 
     let mut failures = Vec::new();
-    let mut fail = |run: &Run, what: String| {
+    let mut fail = |run: &Performance, what: String| {
         failures.push(format!(
             "{} ({}): {what}\n--- {}\n--- stdout\n{}\n--- stderr\n{}",
             specimen.name, rule, run.output.status, run.stdout, run.stderr
@@ -198,11 +70,8 @@ fn of(specimen: &'static Specimen) -> Trial {
     if !unreported {
         fail(&without, "found with its rule switched off".to_owned());
     }
-    if !twin.events.is_empty() || twin.sites().next().is_some() {
-        fail(&twin, "the twin is not silent".to_owned());
-    }
-    if twin.grown() != Some(0) {
-        fail(&twin, format!("the twin has grown by {:?}", twin.grown()));
+    for wrong in judge_twin(&twin) {
+        fail(&twin, wrong);
     }
     Trial {
         specimen,
@@ -219,8 +88,20 @@ fn of(specimen: &'static Specimen) -> Trial {
     }
 }
 
+/// What is wrong with a twin.
+fn judge_twin(run: &Performance) -> Vec<String> {
+    let mut wrong = Vec::new();
+    if !run.events.is_empty() || run.sites().next().is_some() {
+        wrong.push("the twin is not silent".to_owned());
+    }
+    if run.grown() != Some(0) {
+        wrong.push(format!("the twin has grown by {:?}", run.grown()));
+    }
+    wrong
+}
+
 /// What is wrong with the report of a bug.
-fn judge_bug(specimen: &Specimen, run: &Run) -> Vec<String> {
+fn judge_bug(specimen: &Specimen, run: &Performance) -> Vec<String> {
     let rule = specimen.rule;
     let mut wrong = Vec::new();
     if run.rules() != [rule.name()] {
@@ -296,4 +177,24 @@ fn judge_bug(specimen: &Specimen, run: &Run) -> Vec<String> {
         }
     }
     wrong
+}
+
+#[test]
+fn a_twin_in_the_place_of_its_bug_is_objected_to_and_so_is_the_bug_in_its() {
+    let specimen = crate::zoo().next().expect("a specimen");
+    let bug = Performance::new(specimen, "bug", 10, "log,tick=off");
+    let twin = Performance::new(specimen, "twin", 1, "log,tick=off");
+    assert_eq!(
+        judge_bug(specimen, &twin),
+        ["expected missing-scope alone, found []"]
+    );
+    assert_eq!(judge_bug(specimen, &bug), ["found 10 times, not 1"]);
+    let grown = bug.grown().expect("an end");
+    assert_eq!(
+        judge_twin(&bug),
+        [
+            "the twin is not silent".to_owned(),
+            format!("the twin has grown by Some({grown})")
+        ]
+    );
 }
