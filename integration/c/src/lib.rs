@@ -13,8 +13,8 @@
 //! }
 //! ```
 //!
-//! `cargo build --release -p handleguard-c` makes `libhandleguard_c.a` and `libhandleguard_c.so` in `target/release`; the
-//! headers are in the crate's folder `include`. The static library needs `-lgcc_s -lutil -lrt -lpthread -lm -ldl -lc`.
+//! The crate's script `install <prefix>` builds `libhandleguard_c.a` and `libhandleguard_c.so` and puts them there, with the
+//! headers and a file for pkg-config. The static library needs `-lgcc_s -lutil -lrt -lpthread -lm -ldl -lc`.
 //!
 //! # The boundary
 //!

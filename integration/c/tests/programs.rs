@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::LazyLock;
 
+const STATIC: &str = "libhandleguard_c.a";
+
 const WARNINGS: [&str; 4] = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"];
 
 /// Of the static library; `cargo rustc -p handleguard-c -- --print native-static-libs` prints them.
@@ -26,14 +28,13 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Builds `tests/programs/<source>`.
-fn build(variable: &str, default: &str, source: &str, flags: &[&str]) -> PathBuf {
+/// Builds `tests/programs/<source>`, with the static library or the shared one.
+fn build(variable: &str, default: &str, source: &str, flags: &[&str], library: &str) -> PathBuf {
     let compiler = std::env::var(variable).unwrap_or_else(|_| default.to_owned());
     // Cargo has put it beside this test.
-    let library = std::env::current_exe()
-        .unwrap()
-        .with_file_name("libhandleguard_c.a");
-    let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join(source.replace('.', "_"));
+    let library = std::env::current_exe().unwrap().with_file_name(library);
+    let program = format!("{source}_{}", library.extension().unwrap().display());
+    let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join(program.replace('.', "_"));
     let sizes = [
         ("ABI_VERSION", HANDLEGUARD_ABI_VERSION as usize),
         ("STATUS_SIZE", size_of::<Status>()),
@@ -68,14 +69,14 @@ fn build(variable: &str, default: &str, source: &str, flags: &[&str]) -> PathBuf
 /// Built once: the tests run side by side.
 fn c() -> &'static Path {
     static PROGRAM: LazyLock<PathBuf> =
-        LazyLock::new(|| build("CC", "cc", "host.c", &["-std=c11"]));
+        LazyLock::new(|| build("CC", "cc", "host.c", &["-std=c11"], STATIC));
     &PROGRAM
 }
 
 fn cpp() -> &'static Path {
     static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| {
         let flags = ["-std=c++17", "-fno-exceptions", "-fno-rtti"];
-        build("CXX", "c++", "host.cc", &flags)
+        build("CXX", "c++", "host.cc", &flags, STATIC)
     });
     &PROGRAM
 }
@@ -155,6 +156,15 @@ fn assert_text(text: &[u8], source: &str, name: &str) {
 #[test]
 fn a_host_in_c_is_told_of_its_bug() {
     let output = run(c(), None, "");
+    assert_eq!(output.status.code(), Some(0));
+    assert_text(&output.stderr, "host.c", "bug.c.stderr");
+    assert_text(&output.stdout, "host.c", "bug.c.stdout");
+}
+
+#[test]
+fn the_shared_library_tells_the_same() {
+    let program = build("CC", "cc", "host.c", &["-std=c11"], "libhandleguard_c.so");
+    let output = run(&program, None, "");
     assert_eq!(output.status.code(), Some(0));
     assert_text(&output.stderr, "host.c", "bug.c.stderr");
     assert_text(&output.stdout, "host.c", "bug.c.stdout");

@@ -1,5 +1,6 @@
 /* A host in C: an event loop whose close callback opens no scope. Calls each function of the interface. */
 #include <handleguard.h>
+#include <pthread.h>
 #include <string.h>
 
 #include "arena.h"
@@ -70,6 +71,12 @@ static void misuse(void) {
   failed("turn", handleguard_turn_end(turn));
 }
 
+/* What this thread has begun is not open on another one. */
+static void *other_thread(void *scope) {
+  CHECK(handleguard_scope_end(*(handleguard_scope *)scope) == HANDLEGUARD_STATUS_NOT_OPEN);
+  return NULL;
+}
+
 static void print(void *data, const char *text, size_t length) {
   CHECK(data == &arena && strlen(text) == length);
   fwrite(text, 1, length, stdout);
@@ -103,6 +110,10 @@ int main(int argc, char **argv) {
     on_timer();
     if (!clean) on_close();
     CHECK(handleguard_turn_end(turn) == HANDLEGUARD_STATUS_OK);
+  }
+  if (!clean) {
+    pthread_t other;
+    CHECK(pthread_create(&other, NULL, other_thread, &scope) == 0 && pthread_join(other, NULL) == 0);
   }
   CHECK(handleguard_scope_end(scope) == HANDLEGUARD_STATUS_OK);
   if (!clean) CHECK(handleguard_scope_end(scope) == HANDLEGUARD_STATUS_NOT_OPEN);
