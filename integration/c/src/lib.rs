@@ -1,5 +1,6 @@
 //! [handleguard] for C and C++: the library behind `handleguard.h` and `handleguard.hpp`, for embedders of V8 that are not
-//! written in Rust. It knows no V8 of its own: the host registers each isolate by its address, with functions that read it.
+//! written in Rust. It knows no V8 of its own: the host registers each isolate by its address, with functions that read it;
+//! `handleguard.hpp` has these where V8's headers are included.
 //!
 //! ```c
 //! #include <handleguard.h>

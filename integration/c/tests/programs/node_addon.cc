@@ -41,6 +41,13 @@ void good(const FunctionCallbackInfo<Value>& info) {
   }
 }
 
+// A scope that nobody tells handleguard of: V8's own count does.
+void unseen(const FunctionCallbackInfo<Value>& info) {
+  HANDLEGUARD_TURN(info.GetIsolate(), "event loop");
+  HandleScope scope(info.GetIsolate());
+  call(info.GetIsolate(), info[0]);
+}
+
 void report(const FunctionCallbackInfo<Value>& info) {
   const auto give = [](void* data, const char* text, size_t length) {
     const auto& info = *static_cast<const FunctionCallbackInfo<Value>*>(data);
@@ -63,5 +70,6 @@ NODE_MODULE_INIT() {
   handleguard::register_isolate(Isolate::GetCurrent());
   NODE_SET_METHOD(exports, "bad", bad);
   NODE_SET_METHOD(exports, "good", good);
+  NODE_SET_METHOD(exports, "unseen", unseen);
   NODE_SET_METHOD(exports, "report", report);
 }
