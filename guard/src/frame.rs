@@ -185,10 +185,11 @@ impl Frame {
                 .is_some_and(|name| self.lies_in(|folder| folder.starts_with(name)))
     }
 
-    /// In the folder of `file`, which is as the compiler has it: relative to where it was started, or absolute.
+    /// In the folder of `file`, or in one of its own folders. `file` is as the compiler has it: relative to where it was
+    /// started, or absolute.
     fn lies_beside(&self, file: &str) -> bool {
         match (&self.file, Path::new(file).parent()) {
-            (Some(own), Some(folder)) => own.parent().is_some_and(|own| own.ends_with(folder)),
+            (Some(own), Some(folder)) => own.ancestors().skip(1).any(|own| own.ends_with(folder)),
             _ => false,
         }
     }

@@ -130,6 +130,32 @@ handleguard: out-of-order: scope #7 closed, which is not open: closed twice, or 
     }
 
     #[test]
+    fn storage_reused() {
+        let finding = Finding::StorageReused {
+            first: ScopeRef {
+                number: 2,
+                kind: ScopeKind::HandleScope,
+                place: Place::here("page"),
+                turns_ago: 0,
+            },
+            again: Place::here("frame"),
+        };
+        assert_eq!(
+            message(finding, None),
+            "\
+handleguard: out-of-order: a scope is constructed `frame` at FILE in the memory of HandleScope `page` at FILE, which is still open
+   constructed: `frame` at FILE
+    still open: HandleScope #2 `page` at FILE
+        thread: worker-3
+       isolate: 0xabc
+          rule: out-of-order=panic
+          help: give each scope memory of its own, or close the first before
+     backtrace: of the second construction
+"
+        );
+    }
+
+    #[test]
     fn scope_budget() {
         let finding = Finding::ScopeBudget {
             scope: ScopeRef {

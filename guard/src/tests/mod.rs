@@ -5,6 +5,8 @@ mod host;
 #[cfg(not(loom))]
 mod stack;
 #[cfg(not(loom))]
+mod stack_hooks;
+#[cfg(not(loom))]
 mod stack_phases;
 #[cfg(not(loom))]
 mod stack_properties;

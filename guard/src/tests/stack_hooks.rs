@@ -1,0 +1,210 @@
+//! What hooks tell the stack: scopes known by where they lie, and a host that waits.
+
+use super::host::{place, scope};
+use crate::finding::{Ended, Finding, Open, Opener, ScopeKind};
+use crate::stack::Stack;
+use crate::{Place, Seen};
+
+const SCOPE: ScopeKind = ScopeKind::HandleScope;
+
+fn seen(level: u32) -> Seen {
+    Seen {
+        level: Some(level),
+        handles: None,
+    }
+}
+
+fn code(ip: usize) -> Place {
+    Place::code(ip, 0)
+}
+
+/// A stack on which a scope was constructed at each of `storages`, the engine's levels counted from 1.
+fn constructed(storages: &[usize]) -> Stack {
+    let mut stack = Stack::new();
+    for (level, &storage) in (1..).zip(storages) {
+        assert_eq!(
+            stack.reused(SCOPE, code(storage), storage, seen(level)),
+            None
+        );
+        stack.construct_scope(SCOPE, code(storage), storage, seen(level));
+    }
+    stack
+}
+
+#[test]
+fn scopes_close_by_where_they_lie() {
+    let mut stack = constructed(&[0x300, 0x200, 0x100]);
+    assert_eq!(stack.depth(), 3);
+    for storage in [0x100, 0x200, 0x300] {
+        assert_eq!(stack.destruct_scope(storage), None);
+    }
+    assert!(stack.is_empty());
+    assert!(stack.has_rested());
+}
+
+#[test]
+fn the_wrong_order_is_found_and_the_late_close_is_no_second_bug() {
+    let mut stack = constructed(&[0x300, 0x200]);
+    let Some(Finding::OutOfOrder { closing, open, .. }) = stack.destruct_scope(0x300) else {
+        panic!("not found");
+    };
+    assert_eq!(closing.place, code(0x300));
+    assert!(matches!(open, Open::Scope(open) if open.place == code(0x200)));
+    assert_eq!(stack.destruct_scope(0x200), None);
+    assert!(stack.is_empty());
+}
+
+#[test]
+fn a_close_of_what_was_opened_before_the_record_accuses_nobody() {
+    let mut stack = constructed(&[0x300]);
+    assert_eq!(stack.destruct_scope(0x200), None);
+    assert_eq!(stack.depth(), 1);
+}
+
+#[test]
+fn memory_that_is_in_use_is_found_wherever_it_lies() {
+    // On the machine stack, and in boxes below it, in any order.
+    for storages in [&[0x300, 0x200, 0x100][..], &[0x100, 0x300, 0x200], &[0x200]] {
+        for &again in storages {
+            let stack = constructed(storages);
+            let inside = seen(u32::try_from(storages.len()).unwrap() + 1);
+            let Some(Finding::StorageReused { first, again: by }) =
+                stack.reused(SCOPE, place("again"), again, inside)
+            else {
+                panic!("{again:#x} of {storages:x?}");
+            };
+            assert_eq!(first.place, code(again));
+            assert_eq!(by, place("again"));
+        }
+    }
+}
+
+#[test]
+fn memory_of_a_scope_that_the_engine_has_closed_is_free() {
+    let stack = constructed(&[0x300, 0x200]);
+    // It stands no higher than inside the one that is said to lie there.
+    assert_eq!(stack.reused(SCOPE, place("again"), 0x200, seen(2)), None);
+}
+
+#[test]
+fn each_of_two_scopes_in_one_memory_is_closed() {
+    let mut stack = constructed(&[0x300]);
+    stack.construct_scope(SCOPE, code(1), 0x300, seen(2));
+    assert_eq!(stack.destruct_scope(0x300), None);
+    assert_eq!(stack.depth(), 1);
+    assert_eq!(stack.destruct_scope(0x300), None);
+    assert!(stack.is_empty());
+}
+
+#[test]
+fn a_guard_adopts_the_scope_that_a_hook_saw_and_only_once() {
+    let mut stack = constructed(&[0x300]);
+    assert!(!stack.adopt(ScopeKind::TryCatch, place("of another kind")));
+    assert!(!stack.adopt(ScopeKind::CallbackScope, place("seen by no hook")));
+    assert!(stack.adopt(ScopeKind::EscapableHandleScope, place("guard")));
+    assert!(!stack.adopt(SCOPE, place("second guard")));
+    assert_eq!(stack.depth(), 1);
+    let Some(Finding::StorageReused { first, .. }) =
+        stack.reused(SCOPE, place("again"), 0x300, seen(2))
+    else {
+        panic!("not found");
+    };
+    assert_eq!(first.kind, ScopeKind::EscapableHandleScope);
+    assert_eq!(first.place, place("guard"));
+    assert_eq!(stack.destruct_scope(0x300), None);
+    assert!(stack.is_empty());
+}
+
+#[test]
+fn a_guard_without_a_hooked_scope_adopts_nothing() {
+    let mut stack = Stack::new();
+    assert!(!stack.adopt(SCOPE, place("first")));
+    stack.open_scope(SCOPE, place("guard"), seen(1));
+    assert!(!stack.adopt(SCOPE, place("guard")));
+}
+
+#[test]
+fn a_call_is_told_twice_until_javascript_runs() {
+    let mut stack = constructed(&[0x300]);
+    assert!(!stack.is_on_the_way(Some(1)));
+    let (guard, _) = stack.begin_callback(place("guarded_call"), seen(1));
+    assert!(stack.is_on_the_way(Some(1)));
+    assert!(!stack.is_on_the_way(Some(2)), "native code called it");
+    stack.end_callback(guard, seen(1));
+    // Of a hook's own callback, the next one is another.
+    stack.begin_callback(code(7), seen(1));
+    assert!(!stack.is_on_the_way(Some(1)));
+}
+
+/// What a host finds that waits at level 1, with so many handles alive.
+fn waits(stack: &mut Stack, handles: u64) -> Option<Finding> {
+    stack.host_waits(
+        place("pump"),
+        Seen {
+            level: Some(1),
+            handles: Some(handles),
+        },
+    )
+}
+
+fn calls(stack: &mut Stack) {
+    let (id, _) = stack.begin_callback(code(7), seen(1));
+    stack.end_callback(id, seen(1));
+}
+
+#[test]
+fn a_host_that_waits_again_in_one_scope_has_ended_a_turn() {
+    let mut stack = Stack::new();
+    stack.open_scope(SCOPE, place("main"), seen(1));
+    assert_eq!(waits(&mut stack, 10), None);
+    // It pumps until there is nothing to do.
+    assert_eq!(waits(&mut stack, 10), None);
+    for (number, handles) in [(1, 12), (2, 14)] {
+        calls(&mut stack);
+        let Some(Finding::OuterGrowth {
+            ended,
+            opener,
+            turn,
+            grown,
+        }) = waits(&mut stack, handles)
+        else {
+            panic!("not found");
+        };
+        assert_eq!((ended, grown), (Ended::Turn, 2));
+        assert_eq!((turn.number, turn.place), (number, place("pump")));
+        assert_eq!(opener, Opener::Known(scope(1, "main", 0)));
+    }
+    calls(&mut stack);
+    assert_eq!(waits(&mut stack, 14), None, "nothing left behind");
+}
+
+#[test]
+fn a_host_that_waits_elsewhere_or_marks_its_turns_is_left_alone() {
+    // In a scope of each turn.
+    let mut stack = Stack::new();
+    for _ in 0..3 {
+        let (id, _) = stack.open_scope(SCOPE, place("turn"), seen(1));
+        assert_eq!(waits(&mut stack, 10), None);
+        calls(&mut stack);
+        stack.close_scope(id);
+    }
+    // With nothing open.
+    assert_eq!(waits(&mut stack, 10), None);
+    calls(&mut stack);
+    assert_eq!(waits(&mut stack, 12), None);
+    // In a scope that is not the engine's innermost.
+    stack.open_scope(SCOPE, place("main"), seen(1));
+    let unseen = |handles| Seen {
+        level: Some(2),
+        handles: Some(handles),
+    };
+    assert_eq!(stack.host_waits(place("pump"), unseen(10)), None);
+    calls(&mut stack);
+    assert_eq!(stack.host_waits(place("pump"), unseen(12)), None);
+    // Where turns are marked.
+    let turn = stack.begin_turn(place("marked"), seen(1));
+    stack.end_turn(turn, seen(1));
+    assert_eq!(waits(&mut stack, 10), None);
+    calls(&mut stack);
+    assert_eq!(waits(&mut stack, 12), None);
+}
