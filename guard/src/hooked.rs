@@ -7,9 +7,10 @@
 //! What runs while a violation is told, of the checker itself or of a subscriber to its events, is not recorded.
 
 use crate::finding::{Beginning, ScopeKind};
+use crate::guard::{self, CallbackGuard};
 use crate::judge::{self, add, violated};
 use crate::local::Local;
-use crate::{CallbackGuard, Engine, Place, Seen, guard, names, process};
+use crate::{Engine, Place, Seen, names, process};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Whether a scope was ever told by a hook: where not, a guard has nothing to adopt.

@@ -48,13 +48,52 @@
 //! own `SealHandleScope`, so that a handle made directly under it is refused too, whoever makes it: C++, generated bindings,
 //! `Local::new`.
 //!
+//! # No source change
+//!
+//! On x86-64 Linux, with the feature `interpose` and one line in the program's own build script, the linker puts hooks into the
+//! functions by which the v8 crate opens and closes scopes, enters JavaScript, pumps messages and drains microtasks, makes,
+//! enters, leaves and disposes of isolates, and into `v8::internal::HandleScope::Extend`. Every crate of the program is seen
+//! then, as if it had used the macros here; where it does use them, nothing is counted twice.
+//!
+//! ```toml
+//! [dependencies]
+//! handleguard-v8 = { version = "0.1", features = ["interpose"] }
+//! [build-dependencies]
+//! handleguard-build = "0.1"
+//! ```
+//! ```text
+//! // build.rs
+//! fn main() { handleguard_build::link_hooks() }
+//! // main.rs, for a crate that nothing names is not linked
+//! use handleguard_v8 as _;
+//! ```
+//!
+//! The program must have one v8 crate: where cargo takes a newer one for this crate than a dependency has,
+//! `cargo update -p v8@<newer> --precise <older>` unites them.
+//!
+//! At the start each hook is proved by a call of the function that it is in; the first line says `hooks (16 of 16 proved)`, or
+//! names those that are missing and what is not seen without them. `HANDLEGUARD=require-hooks` ends the program then, with
+//! status 2. Tried with these linkers (`.ci/interpose`):
+//!
+//! MATRIX
+//!
+//! A scope is named by its function and line where the v8 crate's functions were inlined, as in optimised builds; else by the
+//! function that holds it, at the function's first line.
+//!
+//! A host that marks no turn is watched for what its loop does: where it pumps V8's messages (`Platform::pump_message_loop`)
+//! twice with the same scope innermost, and JavaScript was called in between, a turn has ended, and `outer-growth` is judged
+//! of it. One pump in a turn's own scope, checkpoints for microtasks, and pumps with no scope open end none: nothing is said
+//! then, rather than guessed. [`turn!`] states it, and switches the guessing off.
+//!
 //! # What it cannot see
 //!
 //! Beside what [handleguard](handleguard#what-it-cannot-see) says:
 //!
-//! - Calls into JavaScript by `v8::Function::call` itself, in this program or in a crate that it uses. *Missed bug* for
-//!   `missing-scope`; the handles that they leave are still found at the end of the turn, as `outer-growth`.
-//! - The opener of a scope that plain `v8::scope!` opened. Its handles are found; the report says that it was out of sight.
+//! - Without the hooks, calls into JavaScript by `v8::Function::call` itself, in this program or in a crate that it uses. *Missed
+//!   bug* for `missing-scope`; the handles that they leave are still found at the end of the turn, as `outer-growth`.
+//! - Without the hooks, the opener of a scope that plain `v8::scope!` opened. Its handles are found; the report says that it was
+//!   out of sight.
+//! - With the hooks, a plain escapable scope is told as a `HandleScope`: both are constructed by one function.
 //! - Off x86-64 Linux, native frames below JavaScript: a stack that begins in a native function called from JavaScript ends at
 //!   V8's builtins there, for they have no unwind tables. On x86-64 Linux it goes on, with the JavaScript functions in their
 //!   place.
