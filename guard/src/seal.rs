@@ -7,7 +7,7 @@ use crate::guard::entering;
 use crate::judge::{self, describe};
 use crate::local::Local;
 use crate::process::checker;
-use crate::stack::Charge;
+use crate::stack::{Charge, Stack};
 use crate::{Action, Engine, Rule, addon, handleguard_on_violation, probes, react};
 use std::fmt;
 
@@ -72,9 +72,12 @@ pub fn action_of_sealed() -> Action {
 /// `panic` is as `abort` here, for the engine's frames are on the stack.
 pub fn handle_refused<E: Engine>(engine: E, can_rescue: bool) -> Refused {
     entering(engine, |local| {
-        let (finding, told) = local.existing_stack(engine.isolate(), |stack| {
-            (stack.refused(engine.level()), stack.tail().is_some())
-        })?;
+        let (finding, told) = local
+            .existing_stack(engine.isolate(), |stack| {
+                (stack.refused(engine.level()), stack.tail().is_some())
+            })
+            // No guard and no hook has told of this isolate on this thread.
+            .unwrap_or_else(|| (Stack::new().refused(engine.level()), false));
         if told {
             // Of the callback that was reported before; its handles are charged to that.
             return Some(if can_rescue {
