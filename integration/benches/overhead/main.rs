@@ -16,6 +16,7 @@
 
 mod allocations;
 mod builds;
+mod counted;
 mod host;
 mod memory;
 mod paired;
@@ -84,6 +85,8 @@ fn measure(group: &str) -> Vec<Row> {
         "violation-new" => violations::new(),
         "peers" => peers::peers(),
         "allocations" => memory::allocations(),
+        // For `.ci/cost` alone.
+        "counted" => counted::counted(),
         "memory-one-site" => memory::one_site(),
         "memory-many-stacks" => memory::many_stacks(),
         _ => unreachable!("no such group: {group}"),
