@@ -7,7 +7,7 @@ use crate::report::{self, Cost, Report, Site};
 use crate::sites::{Recorded, Sites, Standing};
 use crate::usage::{ScopeUse, Usage};
 use crate::violation::Violation;
-use crate::{Config, names};
+use crate::{Action, Config, Rule, names};
 use foldhash::fast::FixedState;
 use once_cell::race::OnceBox;
 use std::hash::{BuildHasher, Hash, Hasher};
@@ -26,6 +26,8 @@ const MISSED: &str =
 /// Configuration, site table and clock of one process; tests build their own.
 pub(crate) struct Checker {
     pub(crate) config: Config,
+    /// See [`is_quick`](Self::is_quick).
+    quick: bool,
     sites: Sites,
     pub(crate) usage: Usage,
     /// How the frames of the engine are told from the user's, once one was announced.
@@ -43,6 +45,9 @@ impl Checker {
     pub(crate) fn new(config: Config) -> Self {
         Self {
             sites: Sites::with_capacity(config.sites_of()),
+            quick: config.scope_budget_of().is_none()
+                && config.action_of(Rule::RedundantScope) == Action::Off
+                && !config.is_strict(),
             config,
             usage: Usage::new(),
             layer: OnceBox::new(),
@@ -51,6 +56,11 @@ impl Checker {
             spent: AtomicU64::new(0),
             ticked: Mutex::new(Report::default()),
         }
+    }
+
+    /// Whether a scope on which the engine and the record agree needs no further look.
+    pub(crate) fn is_quick(&self) -> bool {
+        self.quick
     }
 
     /// How stacks are captured.

@@ -5,8 +5,8 @@ pub use crate::detached::is_open;
 pub use crate::entered::{enter, exit};
 pub use crate::gc::{GcGuard, collection_begins, collection_ends, gc};
 pub use crate::guard::{
-    CallbackGuard, ScopeGuard, TurnGuard, callback, callback_at, depth, end_isolate, scope,
-    scope_at, turn, turn_at,
+    CallbackGuard, ScopeGuard, TurnGuard, callback, callback_at, callback_quickly, depth,
+    end_isolate, scope, scope_at, scope_quickly, turn, turn_at,
 };
 pub use crate::process::{is_on, report, tick, try_init};
 pub use crate::seal::{action_of_sealed, handle_refused};

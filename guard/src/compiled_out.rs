@@ -5,6 +5,7 @@ use crate::finding::{GcPhase, ScopeKind};
 use crate::stack::FrameId;
 use crate::{Action, AddonFunction, Config, Engine, InitError, Place, Refused, Report};
 use std::marker::PhantomData;
+use std::panic::Location;
 
 /// Whether the checks are compiled into this build.
 pub const COMPILED_IN: bool = false;
@@ -39,6 +40,29 @@ pub fn scope<E: Engine>(_: E, _: impl Into<Option<&'static str>>) -> ScopeGuard<
 #[inline(always)]
 pub fn scope_at<E: Engine>(_: E, _: ScopeKind, _: Place) -> ScopeGuard<E> {
     ScopeGuard(PhantomData)
+}
+
+/// Does nothing: the checks are compiled out.
+#[doc(hidden)]
+#[inline(always)]
+pub fn scope_quickly<E: Engine>(
+    _: E,
+    _: ScopeKind,
+    _: Option<&'static str>,
+    _: &'static Location<'static>,
+) -> Option<ScopeGuard<E>> {
+    Some(ScopeGuard(PhantomData))
+}
+
+/// Does nothing: the checks are compiled out.
+#[doc(hidden)]
+#[inline(always)]
+pub fn callback_quickly<E: Engine>(
+    _: E,
+    _: Option<&'static str>,
+    _: &'static Location<'static>,
+) -> Option<CallbackGuard<E>> {
+    Some(CallbackGuard(PhantomData))
 }
 
 /// Does nothing: the checks are compiled out.

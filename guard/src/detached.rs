@@ -3,6 +3,7 @@
 use crate::engine::Engine;
 use crate::guard::{CallbackGuard, ScopeGuard, TurnGuard};
 use crate::local::Local;
+use crate::recent::Written;
 use crate::stack::FrameId;
 use std::marker::PhantomData;
 
@@ -19,14 +20,16 @@ macro_rules! detach {
             /// Leaves it open, without a guard; [`attach`](Self::attach) gives the guard back. `None` where there is nothing to
             /// close: every rule is off.
             pub fn detach(mut self) -> Option<FrameId> {
-                self.held.take().map(|(_, id)| id)
+                let written = std::mem::replace(&mut self.written, Written::NOTHING);
+                (!written.is_nothing()).then_some(written.id)
             }
 
             /// The guard of what is open in `engine` under that `id`. An `id` of something else closes nothing, and is an
             /// `out-of-order` violation where it is to close a scope.
             pub fn attach(engine: E, id: FrameId) -> Self {
                 Self {
-                    held: Some((engine, id)),
+                    engine,
+                    written: Written::told(id),
                     _not_send: PhantomData,
                 }
             }

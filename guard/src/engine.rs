@@ -1,4 +1,5 @@
 use crate::entry::Entered;
+use crate::recent::Counters;
 use crate::stack::FrameId;
 use std::fmt;
 
@@ -65,6 +66,11 @@ pub trait Engine: Copy + 'static {
 
     /// Where the next handle goes, if that can be read. Asked at each scope, so a load or two.
     fn cursor(self) -> Option<Cursor> {
+        None
+    }
+
+    /// Where level and cursor are counted, so that a guard can look by itself.
+    fn counters(self) -> Option<Counters> {
         None
     }
 

@@ -6,13 +6,13 @@ use crate::judge::{self, add, settle, violated};
 use crate::local::Local;
 use crate::probes;
 use crate::process;
+use crate::recent::{self, Written};
 use crate::seal;
+use crate::stack::recent::HINT_AFTER;
 use crate::stack::{FrameId, Outcome};
-use crate::{Engine, Place, Seen};
+use crate::{Engine, Place, Seen, Spot};
 use std::marker::PhantomData;
-
-/// Callbacks after which a host that never marked a turn is told of turns.
-const HINT_AFTER: u64 = 100;
+use std::panic::Location;
 
 /// Keeps a guard on its thread: a scope belongs to the thread that opened it.
 type NotSend = PhantomData<*const ()>;
@@ -28,7 +28,8 @@ type NotSend = PhantomData<*const ()>;
 #[must_use = "if unused the scope closes immediately"]
 #[derive(Debug)]
 pub struct ScopeGuard<E: Engine> {
-    pub(crate) held: Option<(E, FrameId)>,
+    pub(crate) engine: E,
+    pub(crate) written: Written,
     pub(crate) _not_send: NotSend,
 }
 
@@ -43,7 +44,8 @@ pub struct ScopeGuard<E: Engine> {
 #[must_use = "if unused the callback ends immediately"]
 #[derive(Debug)]
 pub struct CallbackGuard<E: Engine> {
-    pub(crate) held: Option<(E, FrameId)>,
+    pub(crate) engine: E,
+    pub(crate) written: Written,
     pub(crate) _not_send: NotSend,
 }
 
@@ -79,7 +81,42 @@ pub fn scope<E: Engine>(engine: E, name: impl Into<Option<&'static str>>) -> Sco
 /// As [`scope`], of another kind or opened elsewhere.
 #[inline]
 pub fn scope_at<E: Engine>(engine: E, kind: ScopeKind, place: Place) -> ScopeGuard<E> {
+    let quick = match place.location {
+        Spot::Source(location) => scope_quickly(engine, kind, place.name, location),
+        _ => None,
+    };
+    quick.unwrap_or_else(|| scope_slowly(engine, kind, place))
+}
+
+/// As [`scope_at`], where nothing is to be said of it: `None` where there may be, or nothing is known yet of the engine's
+/// instance. For engine layers, to leave out what they do only once for an instance. A place in pieces, for it stays in
+/// registers then.
+#[doc(hidden)]
+#[inline(always)]
+pub fn scope_quickly<E: Engine>(
+    engine: E,
+    kind: ScopeKind,
+    name: Option<&'static str>,
+    location: &'static Location<'static>,
+) -> Option<ScopeGuard<E>> {
+    let written = if process::start().is_off() {
+        Written::NOTHING
+    } else {
+        let written = recent::open(engine, Some(kind), name, location)?;
+        probes::scope_open(engine.isolate());
+        written
+    };
+    Some(ScopeGuard {
+        engine,
+        written,
+        _not_send: PhantomData,
+    })
+}
+
+#[inline(never)]
+fn scope_slowly<E: Engine>(engine: E, kind: ScopeKind, place: Place) -> ScopeGuard<E> {
     let held = entering(engine, |local| {
+        local.let_be_quick(engine);
         if hooked::adopted(local, engine, kind, place) {
             return None;
         }
@@ -101,7 +138,8 @@ pub fn scope_at<E: Engine>(engine: E, kind: ScopeKind, place: Place) -> ScopeGua
         })?;
         probes::scope_open(engine.isolate());
         let guard = ScopeGuard {
-            held: Some((engine, id)),
+            engine,
+            written: Written::told(id),
             _not_send: PhantomData,
         };
         add(local, swallowed);
@@ -111,7 +149,8 @@ pub fn scope_at<E: Engine>(engine: E, kind: ScopeKind, place: Place) -> ScopeGua
         Some(guard)
     });
     held.unwrap_or(ScopeGuard {
-        held: None,
+        engine,
+        written: Written::NOTHING,
         _not_send: PhantomData,
     })
 }
@@ -119,20 +158,32 @@ pub fn scope_at<E: Engine>(engine: E, kind: ScopeKind, place: Place) -> ScopeGua
 impl<E: Engine> Drop for ScopeGuard<E> {
     #[inline]
     fn drop(&mut self) {
-        leaving(&mut self.held, |local, engine, id| {
+        let Self {
+            engine, written, ..
+        } = *self;
+        if written.close_scope() {
             probes::scope_close(engine.isolate());
-            judge::budget(local, engine, 0);
-            let found = local.existing_stack(engine.isolate(), |stack| {
-                judge::usage(engine, stack, id);
-                stack
-                    .close_scope(id)
-                    .map(|finding| (finding, stack.engine_is_below()))
-            });
-            if let Some(Some((finding, below))) = found {
-                violated(local, engine, finding, below, || None);
-            }
-        });
+        } else if !written.is_nothing() {
+            close_slowly(engine, written.id);
+        }
     }
+}
+
+#[inline(never)]
+fn close_slowly<E: Engine>(engine: E, id: FrameId) {
+    probes::scope_close(engine.isolate());
+    let _ = Local::with(|local| {
+        judge::budget(local, engine, 0);
+        let found = local.existing_stack(engine.isolate(), |stack| {
+            judge::usage(engine, stack, id);
+            stack
+                .close_scope(id)
+                .map(|finding| (finding, stack.engine_is_below()))
+        });
+        if let Some(Some((finding, below))) = found {
+            violated(local, engine, finding, below, || None);
+        }
+    });
 }
 
 /// Records that the host calls into JavaScript now; the call ends when the guard is dropped. Judges `missing-scope` at
@@ -151,6 +202,39 @@ pub fn callback<E: Engine>(engine: E, name: impl Into<Option<&'static str>>) -> 
 /// to be described, and may use the engine.
 #[inline]
 pub fn callback_at<E: Engine>(
+    engine: E,
+    place: Place,
+    callee: impl FnOnce() -> Option<String>,
+) -> CallbackGuard<E> {
+    let quick = match place.location {
+        Spot::Source(location) => callback_quickly(engine, place.name, location),
+        _ => None,
+    };
+    quick.unwrap_or_else(|| callback_slowly(engine, place, callee))
+}
+
+/// As [`callback_at`], where nothing is to be said of it: `None` where there may be.
+#[doc(hidden)]
+#[inline(always)]
+pub fn callback_quickly<E: Engine>(
+    engine: E,
+    name: Option<&'static str>,
+    location: &'static Location<'static>,
+) -> Option<CallbackGuard<E>> {
+    let written = if process::start().is_off() {
+        Written::NOTHING
+    } else {
+        recent::open(engine, None, name, location)?
+    };
+    Some(CallbackGuard {
+        engine,
+        written,
+        _not_send: PhantomData,
+    })
+}
+
+#[inline(never)]
+fn callback_slowly<E: Engine>(
     engine: E,
     place: Place,
     callee: impl FnOnce() -> Option<String>,
@@ -175,7 +259,8 @@ pub fn callback_at<E: Engine>(
         })?;
         // Before the reaction: one that panics takes the callback off the stack again.
         let guard = CallbackGuard {
-            held: Some((engine, id)),
+            engine,
+            written: Written::told(id),
             _not_send: PhantomData,
         };
         if let Some(finding) = finding
@@ -192,7 +277,8 @@ pub fn callback_at<E: Engine>(
         Some(guard)
     })
     .unwrap_or(CallbackGuard {
-        held: None,
+        engine,
+        written: Written::NOTHING,
         _not_send: PhantomData,
     })
 }
@@ -200,21 +286,31 @@ pub fn callback_at<E: Engine>(
 impl<E: Engine> Drop for CallbackGuard<E> {
     #[inline]
     fn drop(&mut self) {
-        leaving(&mut self.held, |local, engine, id| {
-            let ended = local.existing_stack(engine.isolate(), |stack| {
-                let exposed = stack.callback_is_exposed();
-                let seen = Seen {
-                    level: engine.level(),
-                    handles: exposed.then(|| engine.handles()).flatten(),
-                };
-                (stack.end_callback(id, seen), stack.engine_is_below())
-            });
-            if let Some((outcome, below)) = ended {
-                settle(local, engine, outcome, below);
-            }
-            judge::budget(local, engine, 0);
-        });
+        let Self {
+            engine, written, ..
+        } = *self;
+        if !written.end_callback() && !written.is_nothing() {
+            end_slowly(engine, written.id);
+        }
     }
+}
+
+#[inline(never)]
+fn end_slowly<E: Engine>(engine: E, id: FrameId) {
+    let _ = Local::with(|local| {
+        let ended = local.existing_stack(engine.isolate(), |stack| {
+            let exposed = stack.callback_is_exposed();
+            let seen = Seen {
+                level: engine.level(),
+                handles: exposed.then(|| engine.handles()).flatten(),
+            };
+            (stack.end_callback(id, seen), stack.engine_is_below())
+        });
+        if let Some((outcome, below)) = ended {
+            settle(local, engine, outcome, below);
+        }
+        judge::budget(local, engine, 0);
+    });
 }
 
 /// Marks that a turn of the host's loop begins now; it ends when the guard is dropped. Scopes opened before it do not
@@ -233,6 +329,7 @@ pub fn turn<E: Engine>(engine: E, name: impl Into<Option<&'static str>>) -> Turn
 #[inline]
 pub fn turn_at<E: Engine>(engine: E, place: Place) -> TurnGuard<E> {
     let held = entering(engine, |local| {
+        local.let_be_quick(engine);
         judge::entered(local, engine, Beginning::Turn, place);
         let (found, id, below) = local.stack(engine.isolate(), place, |stack| {
             let seen = seen(engine);

@@ -10,6 +10,7 @@ use crate::finding::{Beginning, ScopeKind};
 use crate::guard::{self, CallbackGuard};
 use crate::judge::{self, add, violated};
 use crate::local::Local;
+use crate::recent;
 use crate::{Engine, Place, Seen, names, process};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -30,10 +31,24 @@ const NEAR: usize = 1 << 16;
 /// cannot be unwound.
 #[inline]
 pub fn scope_constructed<E: Engine>(engine: E, kind: ScopeKind, ip: usize, storage: usize) {
+    if !process::start().is_off() && !constructed_quickly(engine, kind, ip, storage) {
+        constructed_slowly(engine, kind, ip, storage);
+    }
+}
+
+#[inline(always)]
+fn constructed_quickly<E: Engine>(engine: E, kind: ScopeKind, ip: usize, storage: usize) -> bool {
+    let here = std::ptr::from_ref(&ip).addr();
+    storage.wrapping_sub(here) < NEAR && recent::construct(engine, kind, ip, storage)
+}
+
+#[inline(never)]
+fn constructed_slowly<E: Engine>(engine: E, kind: ScopeKind, ip: usize, storage: usize) {
     serving(engine, |local| {
         if !SEEN.load(Ordering::Relaxed) {
             SEEN.store(true, Ordering::Relaxed);
         }
+        local.let_be_quick(engine);
         let here = std::ptr::from_ref(&ip).addr();
         let place = if storage.wrapping_sub(here) < NEAR {
             Place::code(ip, storage)
@@ -72,6 +87,13 @@ pub fn scope_constructed<E: Engine>(engine: E, kind: ScopeKind, ip: usize, stora
 /// By the action of `out-of-order`, as [`scope_constructed`].
 #[inline]
 pub fn scope_destructs<E: Engine>(engine: E, storage: usize) {
+    if !process::start().is_off() && !recent::destruct(engine.isolate(), storage) {
+        destructs_slowly(engine, storage);
+    }
+}
+
+#[inline(never)]
+fn destructs_slowly<E: Engine>(engine: E, storage: usize) {
     serving(engine, |local| {
         judge::budget(local, engine, 0);
         let (finding, below) = local.existing_stack(engine.isolate(), |stack| {
@@ -96,8 +118,10 @@ pub fn callback<E: Engine>(
     callee: impl FnOnce() -> Option<String>,
 ) -> Option<CallbackGuard<E>> {
     serving(engine, |local| {
-        let told = local.existing_stack(engine.isolate(), |stack| {
-            stack.is_on_the_way(engine.level())
+        let told = recent::is_on_the_way(engine.isolate()).or_else(|| {
+            local.existing_stack(engine.isolate(), |stack| {
+                stack.is_on_the_way(engine.level())
+            })
         });
         if told == Some(true) {
             return None;

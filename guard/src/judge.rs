@@ -5,6 +5,7 @@ use crate::checker::Checker;
 use crate::finding::{Beginning, Finding};
 use crate::local::Local;
 use crate::process::checker;
+use crate::recent::WORTH_A_LOOK;
 use crate::stack::{Charge, FrameId, Outcome, Stack, Swallowed};
 use crate::{
     Action, Cursor, Engine, Entered, Place, Rule, Seen, Violation, addon, entry,
@@ -37,9 +38,6 @@ fn set_budget<E: Engine>(local: &Local, engine: E, budget: u64, inside: u32) {
         violated(local, engine, finding, below, || None);
     }
 }
-
-/// Handles that a scope holds before it is worth a look.
-const WORTH_A_LOOK: u64 = 64;
 
 /// Notes what the scope `id`, that is about to close, held.
 #[inline]

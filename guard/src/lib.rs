@@ -193,6 +193,7 @@ mod place;
 mod probes;
 mod process;
 mod react;
+mod recent;
 mod report;
 mod rule;
 mod seal;
@@ -222,6 +223,7 @@ pub use engine::{Cursor, Dialect, Engine, IsolateId, Layer, ScriptFrame, Seen, S
 pub use entry::Entered;
 pub use frame::{Frame, FrameKind};
 pub use place::{Code, Place, SourceLine, Spot};
+pub use recent::Counters;
 pub use report::{Cost, Report, Site};
 pub use rule::Rule;
 pub use seal::Refused;

@@ -4,8 +4,11 @@ use crate::engine::IsolateId;
 use crate::entered::Entries;
 use crate::owners;
 use crate::place::Place;
+use crate::process;
+use crate::recent;
 use crate::stack::Stack;
 use crate::violation::Violation;
+use crate::{Counters, Engine};
 use std::cell::{Cell, RefCell};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -24,6 +27,8 @@ pub(crate) struct Local {
     strict: Cell<bool>,
     /// Isolates entered.
     pub(crate) entries: Entries,
+    /// The isolate of which scopes and callbacks may be [only written down](recent).
+    quick: Cell<Option<(IsolateId, Counters)>>,
     /// A hook is being served.
     in_hook: Cell<bool>,
     /// The thread's lane of counts in the site table, and one more; 0 before it was asked for.
@@ -50,6 +55,7 @@ impl Local {
             collected: RefCell::new(None),
             strict: Cell::new(false),
             entries: Entries::new(),
+            quick: Cell::new(None),
             in_hook: Cell::new(false),
             lane: Cell::new(0),
             violations: Cell::new(0),
@@ -73,12 +79,16 @@ impl Local {
         f: impl FnOnce(&mut Stack) -> R,
     ) -> Option<R> {
         let mut stacks = self.stacks.try_borrow_mut().ok()?;
+        stacks.hear();
         let at = match stacks.find(isolate) {
             Some(at) => at,
             None => stacks.add(isolate, place),
         };
         stacks.current = at;
-        Some(f(&mut stacks.all[at].1))
+        let stack = &mut stacks.all[at].1;
+        let result = f(stack);
+        self.arm(isolate, stack);
+        Some(result)
     }
 
     /// Runs `f` on the stack of `isolate`, if there is one: its record may have ended before a guard's drop.
@@ -89,14 +99,43 @@ impl Local {
         f: impl FnOnce(&mut Stack) -> R,
     ) -> Option<R> {
         let mut stacks = self.stacks.try_borrow_mut().ok()?;
+        stacks.hear();
         let at = stacks.find(isolate)?;
         stacks.current = at;
-        Some(f(&mut stacks.all[at].1))
+        let stack = &mut stacks.all[at].1;
+        let result = f(stack);
+        self.arm(isolate, stack);
+        Some(result)
+    }
+
+    /// Has what begins next in `isolate` only be written down, if nothing is to be said of it.
+    #[inline]
+    fn arm(&self, isolate: IsolateId, stack: &Stack) {
+        if !self.reporting.get()
+            && let Some((quick, counters)) = self.quick.get()
+            && quick == isolate
+            && !self.strict.get()
+            && let Some(calm) = stack.calm()
+            && process::checker().is_some_and(|checker| checker.is_quick())
+        {
+            recent::arm(isolate, calm, counters);
+        }
+    }
+
+    /// Lets scopes and callbacks of `engine` be only written down from now on, where nothing is to be said of them.
+    #[inline]
+    pub(crate) fn let_be_quick<E: Engine>(&self, engine: E) {
+        let counters = engine.counters();
+        self.quick
+            .set(counters.map(|counters| (engine.isolate(), counters)));
     }
 
     /// Takes the stack of `isolate` away.
     pub(crate) fn remove_stack(&self, isolate: IsolateId) -> Option<Stack> {
         let mut stacks = self.stacks.try_borrow_mut().ok()?;
+        stacks.hear();
+        self.quick
+            .set(self.quick.get().filter(|(quick, _)| *quick != isolate));
         let at = stacks.find(isolate)?;
         owners::forget(isolate);
         self.entries.forget(isolate);
@@ -107,7 +146,8 @@ impl Local {
 
     /// The depth of the stack used last.
     pub(crate) fn depth(&self) -> u32 {
-        self.stacks.try_borrow().map_or(0, |stacks| {
+        self.stacks.try_borrow_mut().map_or(0, |mut stacks| {
+            stacks.hear();
             stacks
                 .all
                 .get(stacks.current)
@@ -147,6 +187,7 @@ impl Local {
             return None;
         }
         let _reset = Reset(&self.reporting);
+        recent::disarm();
         Some(f())
     }
 
@@ -191,6 +232,7 @@ impl Local {
     #[cfg(feature = "testing")]
     /// Sets that; gives back what it was.
     pub(crate) fn set_strict(&self, strict: bool) -> bool {
+        recent::disarm();
         self.strict.replace(strict)
     }
 
@@ -216,6 +258,16 @@ impl Local {
 }
 
 impl Stacks {
+    /// Is told what was only written down.
+    #[inline]
+    fn hear(&mut self) {
+        recent::tell(|isolate, entries, last| {
+            if let Some(at) = self.find(isolate) {
+                self.all[at].1.take_over(entries, last);
+            }
+        });
+    }
+
     #[cold]
     fn add(&mut self, isolate: IsolateId, place: Place) -> usize {
         owners::note(isolate, place);

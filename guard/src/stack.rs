@@ -23,6 +23,7 @@ mod exit;
 mod gc;
 mod hooked;
 mod level;
+pub(crate) mod recent;
 mod seal;
 pub mod usage;
 mod wait;
@@ -43,6 +44,15 @@ impl FrameId {
     /// Of a number that [`get`](Self::get) gave.
     pub const fn from_number(number: u64) -> Self {
         Self(number)
+    }
+
+    /// Of nothing.
+    pub(crate) const NONE: Self = Self(0);
+
+    /// The name of what is pushed after this.
+    #[inline(always)]
+    pub(crate) fn next(self) -> Self {
+        Self(self.0 + 1)
     }
 }
 

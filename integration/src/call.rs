@@ -2,7 +2,8 @@
 //! handleguard judges.
 
 use crate::V8;
-use handleguard::{CallbackGuard, Place, callback_at};
+use handleguard::{CallbackGuard, Place, Spot, callback_at};
+use std::panic::Location;
 use v8::{Context, Local, Object, PinScope, Value};
 
 /// [`v8::Function`], guarded.
@@ -44,7 +45,7 @@ impl GuardedFunction for v8::Function {
         recv: Local<Value>,
         args: &[Local<Value>],
     ) -> Option<Local<'s, Value>> {
-        let _callback = enter(scope, Place::here("Function::call"), self);
+        let _callback = enter_here(scope, "Function::call", self);
         self.call(scope, recv, args)
     }
 
@@ -57,7 +58,7 @@ impl GuardedFunction for v8::Function {
         recv: Local<Value>,
         args: &[Local<Value>],
     ) -> Option<Local<'s, Value>> {
-        let _callback = enter(scope, Place::here("Function::call_with_context"), self);
+        let _callback = enter_here(scope, "Function::call_with_context", self);
         self.call_with_context(scope, context, recv, args)
     }
 
@@ -68,7 +69,7 @@ impl GuardedFunction for v8::Function {
         scope: &PinScope<'s, '_>,
         args: &[Local<Value>],
     ) -> Option<Local<'s, Object>> {
-        let _callback = enter(scope, Place::here("Function::new_instance"), self);
+        let _callback = enter_here(scope, "Function::new_instance", self);
         self.new_instance(scope, args)
     }
 }
@@ -174,6 +175,35 @@ impl GuardedMicrotaskQueue for v8::MicrotaskQueue {
         let _callback = callback_at(V8::of(isolate), place, || None);
         self.perform_checkpoint(isolate);
     }
+}
+
+/// The callback of a call of `function` at the caller's place.
+#[inline]
+#[track_caller]
+pub(crate) fn enter_here(
+    isolate: &v8::Isolate,
+    name: &'static str,
+    function: &v8::Function,
+) -> CallbackGuard<V8> {
+    let location = Location::caller();
+    match handleguard::callback_quickly(V8::of(isolate), Some(name), location) {
+        Some(guard) => guard,
+        None => entered(isolate, name, location, function),
+    }
+}
+
+#[inline(never)]
+fn entered(
+    isolate: &v8::Isolate,
+    name: &'static str,
+    location: &'static Location<'static>,
+    function: &v8::Function,
+) -> CallbackGuard<V8> {
+    let place = Place {
+        name: Some(name),
+        location: Spot::Source(location),
+    };
+    enter(isolate, place, function)
 }
 
 /// The callback of a call of `function` at `place`.

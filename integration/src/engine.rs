@@ -3,7 +3,9 @@ use crate::ffi::{self, RawIsolate};
 use crate::script;
 use crate::seal;
 use handleguard::stack::FrameId;
-use handleguard::{Cursor, Dialect, Engine, Entered, IsolateId, Layer, ScriptFrame, Sight};
+use handleguard::{
+    Counters, Cursor, Dialect, Engine, Entered, IsolateId, Layer, ScriptFrame, Sight,
+};
 use once_cell::race::OnceBox;
 use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -157,10 +159,24 @@ impl Engine for V8 {
         })
     }
 
+    fn counters(self) -> Option<Counters> {
+        let offset = match LEVEL_OFFSET.load(Ordering::Relaxed) {
+            0 => return None,
+            offset => offset,
+        };
+        // SAFETY: calibration has seen V8's `int level` at this offset of the isolate, and `next` and `limit` in the two words
+        // before. The isolate is used by one thread at a time, and lives as long as its record: `watch.rs` ends that.
+        unsafe {
+            let level = self.isolate.byte_add(offset);
+            let cursor = level.byte_sub(size_of::<[usize; 2]>());
+            Some(Counters::new(cursor.cast(), level.cast()))
+        }
+    }
+
     #[inline]
     fn entered(self) -> Entered {
         // SAFETY: reads a thread-local of V8.
-        let current = unsafe { ffi::v8__Isolate__GetCurrent() };
+        let current = unsafe { ffi::current_isolate() };
         if current.is_null() {
             Entered::None
         } else {

@@ -2,7 +2,8 @@
 
 use crate::{V8, watch};
 use handleguard::finding::ScopeKind;
-use handleguard::{CallbackGuard, Place, ScopeGuard, TurnGuard};
+use handleguard::{CallbackGuard, Place, ScopeGuard, Spot, TurnGuard};
+use std::panic::Location;
 
 /// Records a scope that was just opened in `isolate`; see [`handleguard::scope`].
 #[inline]
@@ -12,7 +13,23 @@ pub fn scope_guard(
     kind: ScopeKind,
     name: impl Into<Option<&'static str>>,
 ) -> ScopeGuard<V8> {
-    handleguard::scope_at(watch::watch(isolate), kind, Place::here(name))
+    let (name, location) = (name.into(), Location::caller());
+    match handleguard::scope_quickly(V8::of(isolate), kind, name, location) {
+        Some(guard) => guard,
+        None => scope_watched(isolate, kind, name, location),
+    }
+}
+
+/// The first scope of an isolate on a thread, and any that there may be something to say of.
+#[inline(never)]
+fn scope_watched(
+    isolate: &mut v8::Isolate,
+    kind: ScopeKind,
+    name: Option<&'static str>,
+    location: &'static Location<'static>,
+) -> ScopeGuard<V8> {
+    let location = Spot::Source(location);
+    handleguard::scope_at(watch::watch(isolate), kind, Place { name, location })
 }
 
 /// Marks that a turn begins in `isolate`; see [`handleguard::turn`].
@@ -33,5 +50,19 @@ pub fn callback_guard(
     isolate: &mut v8::Isolate,
     name: impl Into<Option<&'static str>>,
 ) -> CallbackGuard<V8> {
-    handleguard::callback_at(watch::watch(isolate), Place::here(name), || None)
+    let (name, location) = (name.into(), Location::caller());
+    match handleguard::callback_quickly(V8::of(isolate), name, location) {
+        Some(guard) => guard,
+        None => callback_watched(isolate, name, location),
+    }
+}
+
+#[inline(never)]
+fn callback_watched(
+    isolate: &mut v8::Isolate,
+    name: Option<&'static str>,
+    location: &'static Location<'static>,
+) -> CallbackGuard<V8> {
+    let location = Spot::Source(location);
+    handleguard::callback_at(watch::watch(isolate), Place { name, location }, || None)
 }

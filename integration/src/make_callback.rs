@@ -1,5 +1,4 @@
 use crate::call;
-use handleguard::Place;
 use std::cell::Cell;
 use v8::{Function, Local, MicrotasksPolicy, Object, PinScope, Value};
 
@@ -28,7 +27,7 @@ pub fn make_callback<'s>(
     callback: Local<Function>,
     args: &[Local<Value>],
 ) -> Option<Local<'s, Value>> {
-    let _callback = call::enter(scope, Place::here(name), &callback);
+    let _callback = call::enter_here(scope, name, &callback);
     let nested = Nested::enter();
     let result = callback.call(scope, recv.into(), args);
     if result.is_some()

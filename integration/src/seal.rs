@@ -135,7 +135,7 @@ unsafe extern "C" fn on_fatal_error(location: *const c_char, message: *const c_c
     };
     let (location, message) = (text(location), text(message));
     // SAFETY: reads a thread-local of V8.
-    let current = unsafe { ffi::v8__Isolate__GetCurrent() };
+    let current = unsafe { ffi::current_isolate() };
     if location == c"v8::HandleScope::CreateHandle()" && !current.is_null() && !reported() {
         // SAFETY: the current isolate of this thread is live, and V8 stands still below this call.
         let engine = unsafe { V8::from_raw(current) };

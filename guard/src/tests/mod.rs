@@ -2,6 +2,8 @@
 
 #[cfg(not(loom))]
 mod host;
+#[cfg(all(feature = "testing", not(loom)))]
+mod recent;
 #[cfg(not(loom))]
 mod stack;
 #[cfg(not(loom))]

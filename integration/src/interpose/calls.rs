@@ -14,7 +14,7 @@ fn as_callback<R>(
     call: impl FnOnce() -> R,
 ) -> R {
     // SAFETY: reads a thread-local of V8.
-    let isolate = unsafe { ffi::v8__Isolate__GetCurrent() };
+    let isolate = unsafe { ffi::current_isolate() };
     // SAFETY: an isolate that is entered is live, and this thread's.
     let engine = (!isolate.is_null()).then(|| unsafe { V8::from_raw(isolate) });
     let callback = engine.and_then(|engine| hooked::callback(engine, ip, || callee(engine)));

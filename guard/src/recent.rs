@@ -1,0 +1,433 @@
+//! What was opened last on this thread and is as it should be: only written down here, and told to the
+//! [stack](crate::stack) when something else happens than the close of the innermost.
+//!
+//! Most scopes and callbacks are closed again with nothing to be said of them in between. Of those the stack never hears:
+//! an open is a few comparisons and one entry, a close is one step down. What the comparisons ask is what the stack would:
+//! the engine's level is not below the record, the isolate is the current one, and a callback stands higher than its turn.
+//! Whether that is *all* it would ask is worked out when it has been told everything ([`Calm`]); where there is more to be
+//! judged at each scope (a budget, a collection, strict mode, advice), nothing is written down here at all.
+//!
+//! Every other way to the stack begins with [`tell`], so whoever looks at it finds it as if there were nothing in between.
+//!
+//! The names of entries are those that the stack would have given, and are used once: [`Recent::last`] counts them.
+#![expect(
+    unsafe_code,
+    reason = "reads the engine's counters, and a thread-local by its address"
+)]
+
+use crate::finding::ScopeKind;
+use crate::stack::FrameId;
+use crate::stack::recent::Calm;
+use crate::{Cursor, Engine, Entered, IsolateId, Place, Spot};
+use std::cell::Cell;
+use std::panic::Location;
+use std::ptr;
+
+/// Entries; what is deeper goes to the stack. The first stands for the stack's own innermost frame.
+const ROOM: usize = 32;
+
+/// Handles that a scope holds before it is worth a look.
+pub(crate) const WORTH_A_LOOK: u64 = 64;
+
+thread_local! {
+    // Without a destructor: there as long as the thread is.
+    static RECENT: Recent = const { Recent::new() };
+}
+
+/// Where an engine counts what the record is compared with: its level, and its [`Cursor`].
+#[derive(Clone, Copy, Debug)]
+pub struct Counters {
+    cursor: *const usize,
+    level: *const u32,
+}
+
+impl Counters {
+    const NONE: Self = Self {
+        cursor: ptr::null(),
+        level: ptr::null(),
+    };
+
+    /// Of these two places: at `cursor` are the two words of a [`Cursor`], `next` first.
+    ///
+    /// # Safety
+    ///
+    /// Both are readable until the record of their isolate [ends](crate::end_isolate), and written by no other thread than that
+    /// which uses the isolate.
+    pub const unsafe fn new(cursor: *const usize, level: *const u32) -> Self {
+        Self { cursor, level }
+    }
+
+    #[inline(always)]
+    fn level(self) -> u32 {
+        // SAFETY: promised to `new`; those of `NONE` are asked by nobody, for nothing is armed with them. Volatile, for the
+        // engine changes it behind the compiler's back.
+        unsafe { ptr::read_volatile(self.level) }
+    }
+
+    /// Where the next handle goes.
+    #[inline(always)]
+    fn next(self) -> usize {
+        // SAFETY: as in `level`.
+        unsafe { ptr::read_volatile(self.cursor) }
+    }
+
+    /// Word by word, as the engine writes them: what was written in pieces is slow to read whole.
+    #[inline(always)]
+    fn cursor(self) -> Cursor {
+        Cursor {
+            next: self.next(),
+            // SAFETY: as in `level`; two words were promised.
+            limit: unsafe { ptr::read_volatile(self.cursor.add(1)) },
+        }
+    }
+}
+
+pub(crate) struct Recent {
+    /// The isolate whose scopes and callbacks may be written down; 0 for none.
+    armed: Cell<usize>,
+    /// The innermost entry: one of `entries`, once it was armed.
+    top: Cell<*const Cell<Entry>>,
+    counters: Cell<Counters>,
+    /// The name given last. No two isolates of a thread have one in common, as long as entries are told of late.
+    last: Cell<FrameId>,
+    /// That of which the stack knows.
+    told: Cell<FrameId>,
+    /// The level above which a callback is in a scope of its turn.
+    floor: Cell<u32>,
+    /// The isolate that the entries are of.
+    owner: Cell<usize>,
+    /// The lowest address at which a scope lies that a hook told of; and for each entry, what it was below it.
+    lowest: Cell<usize>,
+    lowests: [Cell<usize>; ROOM],
+    entries: [Cell<Entry>; ROOM],
+}
+
+/// A scope or callback that is open.
+#[derive(Clone, Copy)]
+pub(crate) struct Entry {
+    pub(crate) id: FrameId,
+    pub(crate) cursor: Cursor,
+    /// The engine's level just inside.
+    pub(crate) level: u32,
+    /// `None` is a callback.
+    pub(crate) kind: Option<ScopeKind>,
+    pub(crate) place: Place,
+}
+
+/// What names an entry: of the thread that it was made on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Written {
+    /// Where it is; null for what the stack was told of at once.
+    entry: *const Cell<Entry>,
+    pub(crate) id: FrameId,
+}
+
+impl Written {
+    /// Of nothing: no rule is on.
+    pub(crate) const NOTHING: Self = Self::told(FrameId::NONE);
+
+    #[inline(always)]
+    pub(crate) fn is_nothing(self) -> bool {
+        self.id == FrameId::NONE
+    }
+
+    /// Of something that the stack was told of at once.
+    pub(crate) const fn told(id: FrameId) -> Self {
+        Self {
+            entry: ptr::null(),
+            id,
+        }
+    }
+
+    /// Takes the scope's entry away, if it is the innermost and there is nothing to be said of it. False if the stack has to be
+    /// told.
+    #[inline(always)]
+    pub(crate) fn close_scope(self) -> bool {
+        !self.entry.is_null() && own().is_some_and(|recent| recent.pop(self, true))
+    }
+
+    /// The same of a callback.
+    #[inline(always)]
+    pub(crate) fn end_callback(self) -> bool {
+        !self.entry.is_null() && own().is_some_and(|recent| recent.pop(self, false))
+    }
+}
+
+impl Recent {
+    const fn new() -> Self {
+        const NOTHING: Entry = Entry {
+            id: FrameId::NONE,
+            cursor: Cursor { next: 0, limit: 0 },
+            level: 0,
+            kind: None,
+            place: Place::code(0, 0),
+        };
+        Self {
+            armed: Cell::new(0),
+            top: Cell::new(ptr::null()),
+            counters: Cell::new(Counters::NONE),
+            last: Cell::new(FrameId::NONE),
+            told: Cell::new(FrameId::NONE),
+            floor: Cell::new(u32::MAX),
+            owner: Cell::new(0),
+            lowest: Cell::new(usize::MAX),
+            lowests: [const { Cell::new(usize::MAX) }; ROOM],
+            entries: [const { Cell::new(NOTHING) }; ROOM],
+        }
+    }
+
+    /// The innermost entry; the first, which is the stack's own, where nothing is written down.
+    #[inline(always)]
+    fn top(&self) -> &Cell<Entry> {
+        debug_assert!(self.entries.as_ptr_range().contains(&self.top.get()));
+        // SAFETY: `arm` has it point at one of the entries, and `push` and `pop` move it by one, never past either end. Without
+        // `arm`, nothing is armed and nobody has what `pop` asks for.
+        unsafe { &*self.top.get() }
+    }
+
+    /// How many are written down.
+    fn depth(&self) -> usize {
+        let bytes = self.top.get().addr() - self.entries.as_ptr().addr();
+        bytes / size_of::<Entry>()
+    }
+
+    /// Writes down what begins, unless there is something to be said of it.
+    #[inline(always)]
+    fn push(&self, isolate: IsolateId, kind: Option<ScopeKind>, place: Place) -> Written {
+        if self.armed.get() != isolate.0
+            || ptr::eq(self.top.get(), &raw const self.entries[ROOM - 1])
+        {
+            return Written::NOTHING;
+        }
+        let (top, counters) = (self.top(), self.counters.get());
+        let level = counters.level();
+        // A scope has raised it already.
+        let outside = top.get().level + kind.map_or(0, ScopeKind::levels);
+        if level < outside || (kind.is_none() && level <= self.floor.get()) {
+            return Written::NOTHING;
+        }
+        let id = self.last.get().next();
+        self.last.set(id);
+        // SAFETY: not the last one, as was asked above.
+        let at = unsafe { &*ptr::from_ref(top).add(1) };
+        at.set(Entry {
+            id,
+            cursor: counters.cursor(),
+            level,
+            kind,
+            place,
+        });
+        self.top.set(at);
+        Written { entry: at, id }
+    }
+
+    /// Takes the innermost entry away, if it is the one meant and there is nothing to be said of it.
+    #[inline(always)]
+    fn pop(&self, written: Written, is_scope: bool) -> bool {
+        if !ptr::eq(self.top.get(), written.entry) {
+            return false;
+        }
+        let entry = self.top().get();
+        if entry.id != written.id {
+            return false;
+        }
+        if is_scope {
+            // Where another block of handles was begun, this is as good as any number: told of, or as few as it looks.
+            let bytes = self.counters.get().next().wrapping_sub(entry.cursor.next);
+            if bytes as u64 >= WORTH_A_LOOK * size_of::<usize>() as u64 {
+                return false;
+            }
+        }
+        // Of what the guard has, and not of what was just read: the next open need not wait for it.
+        self.top.set(written.entry.wrapping_sub(1));
+        true
+    }
+}
+
+/// A scope of the engine was opened, or a call into JavaScript begins where there is no `kind`. `None` if the stack has to be
+/// told.
+#[inline(always)]
+pub(crate) fn open<E: Engine>(
+    engine: E,
+    kind: Option<ScopeKind>,
+    name: Option<&'static str>,
+    location: &'static Location<'static>,
+) -> Option<Written> {
+    let isolate = engine.isolate();
+    let recent = own()?;
+    if engine.entered() != Entered::Isolate(isolate) {
+        return None;
+    }
+    let location = Spot::Source(location);
+    let written = recent.push(isolate, kind, Place { name, location });
+    (!written.is_nothing()).then_some(written)
+}
+
+/// As [`open`], of a scope that was constructed at the address `storage` by a function that returns to `ip`.
+#[inline(always)]
+pub(crate) fn construct<E: Engine>(engine: E, kind: ScopeKind, ip: usize, storage: usize) -> bool {
+    let isolate = engine.isolate();
+    let Some(recent) = own() else { return false };
+    let lowest = recent.lowest.get();
+    if storage >= lowest || engine.entered() != Entered::Isolate(isolate) {
+        return false;
+    }
+    let written = recent.push(isolate, Some(kind), Place::code(ip, storage));
+    if written.is_nothing() {
+        return false;
+    }
+    recent.lowests[recent.depth()].set(lowest);
+    recent.lowest.set(storage);
+    true
+}
+
+/// The scope at that address is about to be destroyed. False if the stack has to be told.
+#[inline(always)]
+pub(crate) fn destruct(isolate: IsolateId, storage: usize) -> bool {
+    let Some(recent) = own() else { return false };
+    if recent.armed.get() != isolate.0 {
+        return false;
+    }
+    let entry = recent.top().get();
+    // The first entry is of a scope at no address.
+    let is_meant = entry.kind.is_some()
+        && matches!(entry.place.location, Spot::Code(code) if code.stack == storage);
+    let written = Written {
+        entry: recent.top.get(),
+        id: entry.id,
+    };
+    let depth = recent.depth();
+    let closed = is_meant && recent.pop(written, true);
+    if closed {
+        recent.lowest.set(recent.lowests[depth].get());
+    }
+    closed
+}
+
+/// Whether a hook that sees a call is told nothing new; `None` if the stack has to be asked.
+#[inline]
+pub(crate) fn is_on_the_way(isolate: IsolateId) -> Option<bool> {
+    let recent = own()?;
+    if recent.armed.get() != isolate.0 || recent.depth() == 0 {
+        return None;
+    }
+    let entry = recent.top().get();
+    let by_guard = !matches!(entry.place.location, Spot::Code(_));
+    Some(entry.kind.is_none() && by_guard && entry.level == recent.counters.get().level())
+}
+
+/// Gives all entries to `stack`, outermost first, with the isolate that they are of and the name given last; forgets them.
+#[inline]
+pub(crate) fn tell(stack: impl FnOnce(IsolateId, &mut dyn Iterator<Item = Entry>, FrameId)) {
+    let Some(recent) = own() else { return };
+    recent.armed.set(0);
+    // Else nothing was written down since.
+    if recent.told.replace(recent.last.get()) != recent.last.get() {
+        let depth = recent.depth();
+        recent.top.set(&raw const recent.entries[0]);
+        let mut entries = recent.entries[1..=depth].iter().map(Cell::get);
+        stack(
+            IsolateId(recent.owner.get()),
+            &mut entries,
+            recent.last.get(),
+        );
+    }
+}
+
+/// Has the next scopes and callbacks of `isolate` written down here. Its stack has been told everything.
+#[inline]
+pub(crate) fn arm(isolate: IsolateId, calm: Calm, counters: Counters) {
+    RECENT.with(|recent| {
+        let first = &recent.entries[0];
+        first.set(Entry {
+            level: calm.level,
+            ..first.get()
+        });
+        recent.top.set(first);
+        recent.lowest.set(calm.lowest);
+        recent.owner.set(isolate.0);
+        recent.counters.set(counters);
+        let last = recent.last.get().max(calm.last);
+        recent.last.set(last);
+        recent.told.set(last);
+        recent.floor.set(calm.floor.unwrap_or(u32::MAX));
+        recent.armed.set(isolate.0);
+        pointer::set(recent);
+    });
+}
+
+/// Has the stack told of everything, until it is [armed](arm) again.
+pub(crate) fn disarm() {
+    if let Some(recent) = own() {
+        recent.armed.set(0);
+    }
+}
+
+/// What is this thread's own, if it was ever armed.
+#[inline(always)]
+fn own<'a>() -> Option<&'a Recent> {
+    // SAFETY: null, or `RECENT` of this thread, which has no destructor and is there as long as the thread. No reference leaves
+    // the functions of this module.
+    unsafe { pointer::get().as_ref() }
+}
+
+/// Where this thread's [`RECENT`] is, at a place that is known when the program starts: two instructions, where a thread-local
+/// of another crate takes a call.
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod pointer {
+    use super::Recent;
+    use std::arch::{asm, global_asm};
+
+    // One word, null at first, in the initial-exec model of thread-local storage ("ELF Handling For Thread-Local Storage", 4.3).
+    global_asm!(
+        ".pushsection .tbss.handleguard_recent,\"awT\",@nobits",
+        ".globl handleguard_recent",
+        ".hidden handleguard_recent",
+        ".type handleguard_recent,@object",
+        ".size handleguard_recent,8",
+        ".p2align 3",
+        "handleguard_recent:",
+        ".zero 8",
+        ".popsection",
+    );
+
+    #[inline(always)]
+    pub(super) fn get() -> *const Recent {
+        let recent;
+        // SAFETY: reads the word that is declared above, of this thread.
+        unsafe {
+            asm!(
+                "mov {at}, qword ptr [rip + handleguard_recent@GOTTPOFF]",
+                "mov {at}, qword ptr fs:[{at}]",
+                at = out(reg) recent,
+                options(pure, readonly, nostack, preserves_flags),
+            );
+        }
+        recent
+    }
+
+    pub(super) fn set(recent: *const Recent) {
+        // SAFETY: writes that word.
+        unsafe {
+            asm!(
+                "mov {at}, qword ptr [rip + handleguard_recent@GOTTPOFF]",
+                "mov qword ptr fs:[{at}], {recent}",
+                at = out(reg) _,
+                recent = in(reg) recent,
+                options(nostack, preserves_flags),
+            );
+        }
+    }
+}
+
+#[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
+mod pointer {
+    use super::{RECENT, Recent};
+
+    #[inline]
+    pub(super) fn get() -> *const Recent {
+        RECENT.with(std::ptr::from_ref)
+    }
+
+    pub(super) fn set(_: *const Recent) {}
+}

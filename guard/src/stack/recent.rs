@@ -1,0 +1,74 @@
+//! What the stack is told late: scopes and callbacks that were written down where they began, and are still open.
+
+use super::{FrameId, Stack};
+use crate::recent::Entry;
+use crate::{Seen, Spot};
+
+/// Callbacks after which a host that never marked a turn is told of turns.
+pub(crate) const HINT_AFTER: u64 = 100;
+
+/// What is to be known so that a scope or callback can be found to be right without the stack.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Calm {
+    /// The name given last.
+    pub(crate) last: FrameId,
+    /// The engine's level cannot be lower outside of what begins.
+    pub(crate) level: u32,
+    /// Above this level a callback is in a scope of its turn. `None` if each has to be looked at.
+    pub(crate) floor: Option<u32>,
+    /// The lowest address at which a scope lies that a hook told of.
+    pub(crate) lowest: usize,
+}
+
+impl Stack {
+    /// `None` if there may be something to say of any scope that opens now.
+    pub(crate) fn calm(&self) -> Option<Calm> {
+        let turn = self.turns.last();
+        if turn.is_some_and(|turn| turn.tail.is_some() || turn.doubtful) || self.phase().is_some() {
+            return None;
+        }
+        let (level, lowest) = match self.frames.last() {
+            Some(frame) => (frame.level?, frame.lowest),
+            None => (0, usize::MAX),
+        };
+        let floor = match turn {
+            Some(turn) => turn.level,
+            // Counted, for the hint about turns.
+            None if self.turns_begun == 0 && self.callbacks_begun <= HINT_AFTER => None,
+            None => Some(0),
+        };
+        Some(Calm {
+            last: FrameId(self.pushed),
+            level,
+            floor: floor.filter(|_| !self.strict),
+            lowest,
+        })
+    }
+
+    /// Takes over what was written down, with the names that it was given; `last` is the last of these.
+    pub(crate) fn take_over(&mut self, entries: &mut dyn Iterator<Item = Entry>, last: FrameId) {
+        for entry in entries {
+            self.pushed = entry.id.0 - 1;
+            let seen = Seen {
+                level: Some(entry.level),
+                handles: None,
+            };
+            match (entry.kind, entry.place.location) {
+                // Only a hook knows a scope by its code.
+                (Some(kind), Spot::Code(code)) => {
+                    self.construct_scope(kind, entry.place, code.stack, seen);
+                }
+                (Some(kind), _) => {
+                    self.open_scope(kind, entry.place, seen);
+                }
+                (None, _) => {
+                    let (_, found) = self.begin_callback(entry.place, seen);
+                    debug_assert!(found.is_none(), "[handleguard internal bug] {found:?}");
+                    continue;
+                }
+            }
+            self.note_cursor(Some(entry.cursor));
+        }
+        self.pushed = self.pushed.max(last.0);
+    }
+}
