@@ -263,7 +263,7 @@ pub(crate) fn describe<E: Engine>(
         isolate,
         callee: if may_ask { callee() } else { None },
         owner: match finding {
-            Finding::WrongThread { .. } => owners::describe(isolate),
+            Finding::WrongThread { .. } => owners::describe(isolate, E::DIALECT.layer),
             _ => None,
         },
         handles: finding.handles(),

@@ -1,7 +1,7 @@
 //! Which thread used an isolate first: for the report of a second one. Looked at and changed where a thread makes a record
 //! for an isolate and where a violation is described; never on the way of a guard.
 
-use crate::{IsolateId, Place};
+use crate::{IsolateId, Layer, Place, names};
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
@@ -37,9 +37,10 @@ pub(crate) fn forget(isolate: IsolateId) {
 }
 
 /// The thread that used `isolate` first, and where, for a message.
-pub(crate) fn describe(isolate: IsolateId) -> Option<String> {
+pub(crate) fn describe(isolate: IsolateId, layer: &Layer) -> Option<String> {
     let owners = OWNERS.lock().unwrap_or_else(PoisonError::into_inner);
     let Owner { thread, place } = owners.as_ref()?.get(&isolate)?;
+    let place = names::named(*place, layer);
     Some(format!("thread {thread}, first at {place}"))
 }
 

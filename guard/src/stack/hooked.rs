@@ -93,10 +93,11 @@ impl Stack {
         self.frames.last().map(|frame| frame.id)
     }
 
-    /// The finding, if a scope is constructed at `storage` where one lies that is still open; `seen` is from just inside it.
+    /// The finding, if a scope is constructed at `storage` where one lies that is still open; `seen` is from just inside it. The
+    /// one that lies there is told of, and no more bug where it is never closed.
     #[inline]
     pub fn reused(
-        &self,
+        &mut self,
         kind: ScopeKind,
         place: Place,
         storage: usize,
@@ -111,19 +112,32 @@ impl Stack {
 
     #[cold]
     fn lies_at(
-        &self,
+        &mut self,
         kind: ScopeKind,
         place: Place,
         storage: usize,
         seen: Seen,
     ) -> Option<Finding> {
-        let frame = self.frames.iter().rev().find(|it| it.storage == storage)?;
+        let at = self.frames.iter().rposition(|it| it.storage == storage)?;
+        let frame = self.frames[at];
         // Else it closed behind our back: the new one stands no higher.
         if kind.holds_handles() && seen.level.is_some() && frame.level >= seen.level {
             return None;
         }
+        let first = self.scope_ref(&frame)?;
+        self.frames.remove(at);
+        self.orphans.push(frame);
+        let mut above = self.turns.iter_mut().filter(|turn| turn.barrier > at);
+        if let Some(turn) = above.next() {
+            turn.barrier -= 1;
+            turn.outer_depth -= u32::from(frame.raises_level());
+        }
+        for turn in above {
+            turn.barrier -= 1;
+        }
+        self.recount();
         Some(Finding::StorageReused {
-            first: self.scope_ref(frame)?,
+            first,
             again: place,
         })
     }

@@ -66,7 +66,7 @@ fn memory_that_is_in_use_is_found_wherever_it_lies() {
     // On the machine stack, and in boxes below it, in any order.
     for storages in [&[0x300, 0x200, 0x100][..], &[0x100, 0x300, 0x200], &[0x200]] {
         for &again in storages {
-            let stack = constructed(storages);
+            let mut stack = constructed(storages);
             let inside = seen(u32::try_from(storages.len()).unwrap() + 1);
             let Some(Finding::StorageReused { first, again: by }) =
                 stack.reused(SCOPE, place("again"), again, inside)
@@ -81,19 +81,31 @@ fn memory_that_is_in_use_is_found_wherever_it_lies() {
 
 #[test]
 fn memory_of_a_scope_that_the_engine_has_closed_is_free() {
-    let stack = constructed(&[0x300, 0x200]);
+    let mut stack = constructed(&[0x300, 0x200]);
     // It stands no higher than inside the one that is said to lie there.
     assert_eq!(stack.reused(SCOPE, place("again"), 0x200, seen(2)), None);
 }
 
 #[test]
-fn each_of_two_scopes_in_one_memory_is_closed() {
-    let mut stack = constructed(&[0x300]);
-    stack.construct_scope(SCOPE, code(1), 0x300, seen(2));
-    assert_eq!(stack.destruct_scope(0x300), None);
-    assert_eq!(stack.depth(), 1);
-    assert_eq!(stack.destruct_scope(0x300), None);
-    assert!(stack.is_empty());
+fn a_scope_whose_memory_was_taken_is_told_of_once_whether_it_is_closed_or_not() {
+    for closes in [1, 2] {
+        let mut stack = constructed(&[0x300]);
+        let turn = stack.begin_turn(place("turn"), seen(1));
+        stack.construct_scope(SCOPE, code(1), 0x200, seen(2));
+        let inner = stack.begin_turn(place("inner"), seen(2));
+        assert!(stack.reused(SCOPE, code(2), 0x200, seen(3)).is_some());
+        stack.construct_scope(SCOPE, code(2), 0x200, seen(3));
+        assert_eq!(stack.depth(), 1);
+        for _ in 0..closes {
+            assert_eq!(stack.destruct_scope(0x200), None);
+        }
+        let left = 3 - closes;
+        assert_eq!(stack.end_turn(inner, seen(left)).findings, []);
+        assert_eq!(stack.end_turn(turn, seen(left)).findings, []);
+        assert_eq!(stack.depth(), 1);
+        assert_eq!(stack.destruct_scope(0x300), None);
+        assert!(stack.is_empty());
+    }
 }
 
 #[test]
