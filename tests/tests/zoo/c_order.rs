@@ -6,22 +6,23 @@ use crate::napi;
 use crate::open::{call, enter, exit};
 use crate::specimen::specimens;
 use crate::stage::Stage;
+use handleguard_v8::handleguard::Rule;
 use v8::{Function, Global, Isolate, Number, PinScope};
 
 specimens! {
     class "c";
     twice_initialised: "lightpanda-io/browser #2813", "https://github.com/lightpanda-io/browser/pull/2813",
-        "one storage initialised twice", NeverClosed;
+        "one storage initialised twice", NeverClosed, hooked = Some(&[Rule::OutOfOrder, Rule::NeverClosed]);
     error_path: "nodejs/node #16175", "https://github.com/nodejs/node/issues/16175",
         "add-on whose error path leaves its scope open", NeverClosed;
     wrong_order: "oven-sh/bun #32834", "https://github.com/oven-sh/bun/pull/32834",
         "add-on that closes the outer of two scopes first", OutOfOrder;
     bogus_token: "denoland/deno #21629", "https://github.com/denoland/deno/pull/21629",
-        "add-on handed the token of its host's scope, which it closes", OutOfOrder;
+        "add-on handed the token of its host's scope, which it closes", OutOfOrder, hooked = Some(&[]);
     check_immediate: "nodejs/node #23997", "https://github.com/nodejs/node/issues/23997",
         "scope on an isolate that another thread has", WrongThread;
     own_thread: "nodejs/node-addon-api #858", "https://github.com/nodejs/node-addon-api/issues/858",
-        "library that calls back on a thread of its own", WrongThread;
+        "library that calls back on a thread of its own", WrongThread, hooked = Some(&[]);
     after_call: "joeferner/node-java #346", "https://github.com/joeferner/node-java/issues/346",
         "turn on a worker's thread that does not lock the isolate", WrongThread;
     worker_exception: "audreyt/node-webworker-threads #118", "https://github.com/audreyt/node-webworker-threads/issues/118",

@@ -65,10 +65,8 @@ pub fn open_again(token: Token, isolate: &mut v8::Isolate) {
 pub fn close(token: Token) {
     // SAFETY: from `open`. Closed a second time, V8 restores the same state again, and the guard's copy names a scope that is not
     // open any more: as in C++, that is the bug.
-    unsafe {
-        #[cfg(not(feature = "plain"))]
-        drop((&raw const (*token).guard).read());
-    }
+    #[cfg(not(feature = "plain"))]
+    drop(unsafe { (&raw const (*token).guard).read() });
     close_unseen(token);
 }
 

@@ -12,7 +12,7 @@ specimens! {
         "scope round each call, in which no handle is made", RedundantScope,
         directives = "redundant-scope=log", turns = 150;
     two_stacks: "oven-sh/bun #39805", "https://github.com/oven-sh/bun/pull/39805",
-        "two scope stacks of which a callback closes one", Desync, plain = false;
+        "two scope stacks of which a callback closes one", Desync, hooked = Some(&[]);
 }
 
 mod every_call {

@@ -20,8 +20,8 @@ pub struct Specimen {
     pub turns: u32,
     /// How often it is found in those.
     pub count: u64,
-    /// Whether it is one too where the linker's hooks see every scope.
-    pub plain: bool,
+    /// The rules that find it where only the linker's hooks see it, if not that one alone.
+    pub hooked: Option<&'static [Rule]>,
     pub bug: fn(&Stage),
     pub twin: fn(&Stage),
     /// The file it stands in.
@@ -44,7 +44,7 @@ macro_rules! specimens {
                 directives: "",
                 turns: 1,
                 count: 1,
-                plain: true,
+                hooked: None,
                 bug: $name::bug,
                 twin: $name::twin,
                 file: file!(),

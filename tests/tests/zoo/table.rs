@@ -45,14 +45,20 @@ pub fn of(trials: &[Trial]) -> String {
 
 /// How many there are, and which go unreported by each rule where it is off.
 pub fn summary(trials: &[Trial]) -> String {
-    let passed = trials
-        .iter()
-        .filter(|trial| trial.failures.is_empty())
-        .count();
+    let found = |trial: &&Trial| trial.failures.is_empty() && trial.is_found_as_it_should;
+    let passed = trials.iter().filter(found).count();
     let mut summary = format!(
         "{passed} of {} bugs found, their twins silent\n",
         trials.len()
     );
+    for trial in trials.iter().filter(|trial| !trial.is_found_as_it_should) {
+        writeln!(
+            summary,
+            "with hooks alone, {}: `{}` and not `{}`",
+            trial.specimen.name, trial.handleguard, trial.specimen.rule
+        )
+        .unwrap();
+    }
     for rule in Rule::ALL {
         let bugs: Vec<&str> = trials
             .iter()
