@@ -156,7 +156,7 @@ fn told(program: &[Step], engine: Counting) -> (Vec<String>, Vec<u32>) {
                     }
                 }
             }
-            if program.len() % 2 == 0 {
+            if program.len().is_multiple_of(2) {
                 // Asking has everything told at once: half of the programs are to go without.
                 depths.push(crate::depth());
             }
