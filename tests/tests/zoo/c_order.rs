@@ -12,7 +12,7 @@ use v8::{Function, Global, Isolate, Number, PinScope};
 specimens! {
     class "c";
     twice_initialised: "lightpanda-io/browser #2813", "https://github.com/lightpanda-io/browser/pull/2813",
-        "one storage initialised twice", NeverClosed, hooked = Some(&[Rule::OutOfOrder, Rule::NeverClosed]);
+        "one storage initialised twice", NeverClosed, hooked = Some(&[Rule::OutOfOrder]);
     error_path: "nodejs/node #16175", "https://github.com/nodejs/node/issues/16175",
         "add-on whose error path leaves its scope open", NeverClosed;
     wrong_order: "oven-sh/bun #32834", "https://github.com/oven-sh/bun/pull/32834",
