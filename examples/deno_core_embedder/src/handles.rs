@@ -12,5 +12,10 @@ unsafe extern "C" {
 pub fn alive(isolate: &mut v8::OwnedIsolate) -> c_int {
     // SAFETY: `UnsafeRawIsolatePtr` is a transparent wrapper of the isolate's address (`isolate.rs`), and the isolate is live
     // and this thread's; V8 only counts.
-    unsafe { number_of_handles(std::mem::transmute(isolate.as_raw_isolate_ptr())) }
+    unsafe {
+        let isolate = std::mem::transmute::<v8::UnsafeRawIsolatePtr, *mut c_void>(
+            isolate.as_raw_isolate_ptr(),
+        );
+        number_of_handles(isolate)
+    }
 }
