@@ -14,7 +14,7 @@
 //!     handleguard_build::link_hooks();
 //! }
 //! ```
-//! ```ignore
+//! ```text
 //! // main.rs: a crate that nothing names is not linked
 //! use handleguard_v8 as _;
 //! ```
