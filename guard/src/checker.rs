@@ -236,7 +236,7 @@ mod tests {
     use super::*;
     use crate::tests::violation;
 
-    const FINDING: Finding = Finding::ClosedTwice { number: 7 };
+    const FINDING: Finding = Finding::ClosedTwice { number: Some(7) };
 
     /// Two occurrences of one cause.
     fn record_twice(checker: &Checker) {

@@ -202,8 +202,8 @@ pub enum Finding {
     },
     /// [`Rule::OutOfOrder`]: a scope closes that is not open.
     ClosedTwice {
-        /// The scope's number.
-        number: u64,
+        /// The scope's number; `None` where only a hook saw it close.
+        number: Option<u64>,
     },
     /// [`Rule::OutOfOrder`]: a scope is constructed where one lies that is still open.
     StorageReused {

@@ -80,27 +80,30 @@ fn constructed_slowly<E: Engine>(engine: E, kind: ScopeKind, ip: usize, storage:
     });
 }
 
-/// The scope at the address `storage` is about to be destroyed.
+/// The scope of that kind at the address `storage` is about to be destroyed.
 ///
 /// # Aborts
 ///
 /// By the action of `out-of-order`, as [`scope_constructed`].
 #[inline]
-pub fn scope_destructs<E: Engine>(engine: E, storage: usize) {
+pub fn scope_destructs<E: Engine>(engine: E, kind: ScopeKind, storage: usize) {
     if !process::start().is_off() && !recent::destruct(engine.isolate(), storage) {
-        destructs_slowly(engine, storage);
+        destructs_slowly(engine, kind, storage);
     }
 }
 
 #[inline(never)]
-fn destructs_slowly<E: Engine>(engine: E, storage: usize) {
+fn destructs_slowly<E: Engine>(engine: E, kind: ScopeKind, storage: usize) {
     serving(engine, |local| {
         judge::budget(local, engine, 0);
         let (finding, below) = local.existing_stack(engine.isolate(), |stack| {
             if let Some(id) = stack.innermost() {
                 judge::usage(engine, stack, id);
             }
-            (stack.destruct_scope(storage), stack.engine_is_below())
+            (
+                stack.destruct_scope(kind, storage, engine.level()),
+                stack.engine_is_below(),
+            )
         })?;
         if let Some(finding) = finding {
             violated(local, engine, finding, below, || None);

@@ -60,9 +60,12 @@ impl fmt::Display for Sentence<'_> {
                 f.write_str(", which began inside it, is still open")
             }
             Finding::ClosedTwice { number } => {
-                write!(
-                    f,
-                    "scope #{number} closed, which is not open: closed twice, or after the scope around it"
+                match number {
+                    Some(number) => write!(f, "scope #{number}")?,
+                    None => f.write_str("a scope")?,
+                }
+                f.write_str(
+                    " closed, which is not open: closed twice, or after the scope around it",
                 )
             }
             Finding::StorageReused { first, again } => write!(

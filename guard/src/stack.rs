@@ -320,7 +320,7 @@ impl Stack {
                 self.lower(&orphan);
                 return None;
             }
-            return Some(Finding::ClosedTwice { number: id.0 });
+            return Some(Finding::ClosedTwice { number: Some(id.0) });
         };
         if matches!(self.frames[at].kind, Kind::Lost) {
             self.remove(at);

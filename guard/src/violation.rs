@@ -117,7 +117,7 @@ mod tests {
     #[test]
     fn closed_twice() {
         assert_eq!(
-            message(Finding::ClosedTwice { number: 7 }, None),
+            message(Finding::ClosedTwice { number: Some(7) }, None),
             "\
 handleguard: out-of-order: scope #7 closed, which is not open: closed twice, or after the scope around it
         thread: worker-3
@@ -152,6 +152,17 @@ handleguard: out-of-order: a scope is constructed `frame` at FILE in the memory 
           help: give each scope memory of its own, or close the first before
      backtrace: of the second construction
 "
+        );
+    }
+
+    #[test]
+    fn closed_twice_by_a_hooks_word() {
+        let text = message(Finding::ClosedTwice { number: None }, None);
+        assert_eq!(
+            text.lines().next(),
+            Some(
+                "handleguard: out-of-order: a scope closed, which is not open: closed twice, or after the scope around it"
+            )
         );
     }
 

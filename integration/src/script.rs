@@ -35,7 +35,8 @@ pub(crate) unsafe fn callee(isolate: *mut RawIsolate, function: &v8::Function) -
         let script = function
             .get_script_origin(scope)
             .resource_name()
-            .filter(|name| name.is_string())
+            // A value's own conversion asks for the current context, and there may be none.
+            .and_then(|name| v8::Local::<v8::String>::try_from(name).ok())
             .map(|name| name.to_rust_string_lossy(scope));
         let line = function.get_script_line_number().map(|line| line + 1);
         let column = function.get_script_column_number().map(|column| column + 1);

@@ -22,10 +22,15 @@ impl Stack {
         swallowed
     }
 
-    /// The scope that lies at `storage` closes. One that is not known was opened before there was a record: nobody is
-    /// accused.
+    /// The scope that lies at `storage` closes, with the engine at `level` until then. Of one that is not known see
+    /// [`destruct_unknown`](Self::destruct_unknown).
     #[inline]
-    pub fn destruct_scope(&mut self, storage: usize) -> Option<Finding> {
+    pub fn destruct_scope(
+        &mut self,
+        kind: ScopeKind,
+        storage: usize,
+        level: Option<u32>,
+    ) -> Option<Finding> {
         if let Some(&Frame {
             storage: top,
             kind: Kind::Scope(kind),
@@ -38,15 +43,38 @@ impl Stack {
             self.rested |= self.frames.is_empty();
             return None;
         }
-        self.destruct_below(storage)
+        self.destruct_below(kind, storage, level)
     }
 
     #[cold]
-    fn destruct_below(&mut self, storage: usize) -> Option<Finding> {
+    fn destruct_below(
+        &mut self,
+        kind: ScopeKind,
+        storage: usize,
+        level: Option<u32>,
+    ) -> Option<Finding> {
         let known = |frame: &&Frame| frame.storage == storage;
         let frame = self.frames.iter().rev().find(known);
-        let id = frame.or(self.orphans.iter().rev().find(known))?.id;
-        self.close_scope(id)
+        match frame.or(self.orphans.iter().rev().find(known)) {
+            Some(frame) => self.close_scope(frame.id),
+            None if kind.levels() > 0 => self.destruct_unknown(level?),
+            None => None,
+        }
+    }
+
+    /// A scope closes that no hook saw opened, or that has closed before. If the engine stands no higher than the innermost scope of
+    /// the record, it can be none that was opened out of sight: it takes the level of that one away. The record follows.
+    fn destruct_unknown(&mut self, level: u32) -> Option<Finding> {
+        let innermost = self
+            .frames
+            .iter()
+            .rev()
+            .find(|frame| frame.raises_level())?;
+        if innermost.level != Some(level) {
+            return None;
+        }
+        self.lose_above(level - 1);
+        Some(Finding::ClosedTwice { number: None })
     }
 
     /// A guard tells more of the scope that a hook has just seen open. False if there is none: the guard's scope is one that

@@ -21,6 +21,16 @@ impl Stack {
     #[cold]
     fn follow(&mut self, level: u32, recorded: u32) -> Option<Finding> {
         let innermost = self.frames.last()?.place;
+        self.lose_above(level);
+        (!std::mem::replace(&mut self.desync_told, true)).then_some(Finding::Desync {
+            recorded,
+            level,
+            innermost,
+        })
+    }
+
+    /// The engine stands at `level`: whatever of the record stands higher was closed without our knowing.
+    pub(super) fn lose_above(&mut self, level: u32) {
         for frame in &mut self.frames {
             if frame.level > Some(level) {
                 if matches!(frame.kind, Kind::Scope(_)) {
@@ -36,11 +46,6 @@ impl Stack {
         self.leaked = self.leaked.filter(|leaked| leaked.level <= Some(level));
         self.leaked_levels = self.leaked_levels.min(level);
         self.recount();
-        (!std::mem::replace(&mut self.desync_told, true)).then_some(Finding::Desync {
-            recorded,
-            level,
-            innermost,
-        })
     }
 
     /// Remembers that `levels` scopes opened above `barrier` stay open for good, so that they are told of once, and

@@ -16,9 +16,10 @@ impl Stack {
         }
     }
 
-    /// The report that handles made in the innermost turn are charged to for now.
+    /// The report that a handle made now is charged to: of the innermost callback, or of one before it in the innermost turn.
     pub fn tail(&self) -> Option<Charge> {
-        self.turns.last()?.tail
+        let callback = self.callbacks.last().and_then(|callback| callback.charge);
+        callback.or(self.turns.last().and_then(|turn| turn.tail))
     }
 
     /// Charges handles made in the innermost turn to a report, until something is opened in it.

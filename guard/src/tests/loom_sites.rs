@@ -17,7 +17,7 @@ fn key(value: u64) -> NonZeroU64 {
 }
 
 fn violation() -> Violation {
-    super::violation(Finding::ClosedTwice { number: 7 }, None)
+    super::violation(Finding::ClosedTwice { number: Some(7) }, None)
 }
 
 /// Records `value` once, in a lane; its slot, and whether it is the one that tells of the site.

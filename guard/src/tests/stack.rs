@@ -689,7 +689,7 @@ fn scope_closed_twice_is_reported() {
     let own = host.open("own");
     assert_eq!(host.close(own), None);
     let finding = host.close(own);
-    assert_eq!(finding, Some(Finding::ClosedTwice { number: 2 }));
+    assert_eq!(finding, Some(Finding::ClosedTwice { number: Some(2) }));
     assert_eq!(finding.unwrap().rule(), Rule::OutOfOrder);
     assert_eq!(host.stack.depth(), 1);
 }
@@ -715,7 +715,10 @@ fn orphan_closed_a_second_time_is_reported() {
     let inner = host.open("inner");
     assert!(host.close(outer).is_some());
     assert_eq!(host.close(inner), None);
-    assert_eq!(host.close(inner), Some(Finding::ClosedTwice { number: 2 }));
+    assert_eq!(
+        host.close(inner),
+        Some(Finding::ClosedTwice { number: Some(2) })
+    );
 }
 
 #[test]

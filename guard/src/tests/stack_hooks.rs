@@ -36,7 +36,7 @@ fn scopes_close_by_where_they_lie() {
     let mut stack = constructed(&[0x300, 0x200, 0x100]);
     assert_eq!(stack.depth(), 3);
     for storage in [0x100, 0x200, 0x300] {
-        assert_eq!(stack.destruct_scope(storage), None);
+        assert_eq!(stack.destruct_scope(SCOPE, storage, None), None);
     }
     assert!(stack.is_empty());
     assert!(stack.has_rested());
@@ -45,20 +45,44 @@ fn scopes_close_by_where_they_lie() {
 #[test]
 fn the_wrong_order_is_found_and_the_late_close_is_no_second_bug() {
     let mut stack = constructed(&[0x300, 0x200]);
-    let Some(Finding::OutOfOrder { closing, open, .. }) = stack.destruct_scope(0x300) else {
+    let Some(Finding::OutOfOrder { closing, open, .. }) = stack.destruct_scope(SCOPE, 0x300, None)
+    else {
         panic!("not found");
     };
     assert_eq!(closing.place, code(0x300));
     assert!(matches!(open, Open::Scope(open) if open.place == code(0x200)));
-    assert_eq!(stack.destruct_scope(0x200), None);
+    assert_eq!(stack.destruct_scope(SCOPE, 0x200, None), None);
     assert!(stack.is_empty());
 }
 
 #[test]
-fn a_close_of_what_was_opened_before_the_record_accuses_nobody() {
+fn a_close_of_what_was_opened_out_of_sight_accuses_nobody() {
+    // The engine stands one higher than the record, or does not tell.
+    for level in [Some(2), None] {
+        let mut stack = constructed(&[0x300]);
+        assert_eq!(stack.destruct_scope(SCOPE, 0x200, level), None);
+        assert_eq!(stack.depth(), 1);
+    }
+    // A `TryCatch` takes no level away.
     let mut stack = constructed(&[0x300]);
-    assert_eq!(stack.destruct_scope(0x200), None);
+    let closed = stack.destruct_scope(ScopeKind::TryCatch, 0x200, Some(1));
+    assert_eq!(closed, None);
+}
+
+#[test]
+fn a_close_that_takes_the_level_of_another_scope_is_a_second_one_and_told_of_once() {
+    let mut stack = constructed(&[0x300, 0x200, 0x100]);
+    assert_eq!(stack.destruct_scope(SCOPE, 0x100, Some(3)), None);
+    assert_eq!(
+        stack.destruct_scope(SCOPE, 0x100, Some(2)),
+        Some(Finding::ClosedTwice { number: None })
+    );
+    // The record has followed the engine, and the scope whose level it was may still close.
+    assert_eq!(stack.agree(Some(1)), None);
     assert_eq!(stack.depth(), 1);
+    assert_eq!(stack.destruct_scope(SCOPE, 0x200, Some(1)), None);
+    assert_eq!(stack.destruct_scope(SCOPE, 0x300, Some(0)), None);
+    assert!(stack.is_empty());
 }
 
 #[test]
@@ -97,13 +121,13 @@ fn a_scope_whose_memory_was_taken_is_told_of_once_whether_it_is_closed_or_not() 
         stack.construct_scope(SCOPE, code(2), 0x200, seen(3));
         assert_eq!(stack.depth(), 1);
         for _ in 0..closes {
-            assert_eq!(stack.destruct_scope(0x200), None);
+            assert_eq!(stack.destruct_scope(SCOPE, 0x200, None), None);
         }
         let left = 3 - closes;
         assert_eq!(stack.end_turn(inner, seen(left)).findings, []);
         assert_eq!(stack.end_turn(turn, seen(left)).findings, []);
         assert_eq!(stack.depth(), 1);
-        assert_eq!(stack.destruct_scope(0x300), None);
+        assert_eq!(stack.destruct_scope(SCOPE, 0x300, None), None);
         assert!(stack.is_empty());
     }
 }
@@ -123,7 +147,7 @@ fn a_guard_adopts_the_scope_that_a_hook_saw_and_only_once() {
     };
     assert_eq!(first.kind, ScopeKind::EscapableHandleScope);
     assert_eq!(first.place, place("guard"));
-    assert_eq!(stack.destruct_scope(0x300), None);
+    assert_eq!(stack.destruct_scope(SCOPE, 0x300, None), None);
     assert!(stack.is_empty());
 }
 

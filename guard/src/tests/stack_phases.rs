@@ -180,6 +180,20 @@ fn a_handle_with_no_scope_at_all_is_told_from_a_sealed_one() {
     );
 }
 
+#[test]
+fn a_handle_of_a_callback_that_was_reported_is_charged_to_that() {
+    let mut host = Host::new(ALL);
+    assert_eq!(host.stack.tail(), None);
+    let callback = host.begin_reported("bare");
+    assert!(host.stack.tail().is_some());
+    host.end(callback);
+    assert_eq!(
+        host.stack.tail(),
+        None,
+        "with no turn, it ends with the callback"
+    );
+}
+
 // desync
 
 #[test]

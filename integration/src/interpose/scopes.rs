@@ -34,7 +34,8 @@ pub(super) unsafe extern "C" fn closes_handle_scope(storage: *mut c_void) {
         return;
     }
     // SAFETY: the caller's promise.
-    hooked::scope_destructs(unsafe { isolate_of(storage) }, storage.addr());
+    let engine = unsafe { isolate_of(storage) };
+    hooked::scope_destructs(engine, ScopeKind::HandleScope, storage.addr());
     // SAFETY: the caller's promise, and this is its hook.
     unsafe { link::handle_scope_destruct(storage) };
 }
@@ -65,7 +66,8 @@ pub(super) unsafe extern "C" fn closes_try_catch(storage: *mut c_void) {
         return;
     }
     // SAFETY: the caller's promise.
-    hooked::scope_destructs(unsafe { isolate_of(storage) }, storage.addr());
+    let engine = unsafe { isolate_of(storage) };
+    hooked::scope_destructs(engine, ScopeKind::TryCatch, storage.addr());
     // SAFETY: the caller's promise, and this is its hook.
     unsafe { link::try_catch_destruct(storage) };
 }

@@ -18,7 +18,7 @@ specimens! {
     wrong_order: "oven-sh/bun #32834", "https://github.com/oven-sh/bun/pull/32834",
         "add-on that closes the outer of two scopes first", OutOfOrder;
     bogus_token: "denoland/deno #21629", "https://github.com/denoland/deno/pull/21629",
-        "add-on handed the token of its host's scope, which it closes", OutOfOrder, hooked = Some(&[]);
+        "add-on handed the token of its host's scope, which it closes", OutOfOrder;
     check_immediate: "nodejs/node #23997", "https://github.com/nodejs/node/issues/23997",
         "scope on an isolate that another thread has", WrongThread;
     own_thread: "nodejs/node-addon-api #858", "https://github.com/nodejs/node-addon-api/issues/858",

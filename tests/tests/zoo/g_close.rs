@@ -12,11 +12,11 @@ specimens! {
     after_work: "wankdanker/node-odbc #12", "https://github.com/wankdanker/node-odbc/pull/12",
         "after-work callback that escapes its result, for nobody, into the root scope", OuterGrowth;
     copied: "nodejs/node-addon-api #565", "https://github.com/nodejs/node-addon-api/pull/565",
-        "scope object copied, and closed by each copy", OutOfOrder, hooked = Some(&[]);
+        "scope object copied, and closed by each copy", OutOfOrder;
     existing: "nodejs/node-addon-api #1263", "https://github.com/nodejs/node-addon-api/pull/1263",
-        "scope object that takes over a token which its caller closes too", OutOfOrder, hooked = Some(&[]);
+        "scope object that takes over a token which its caller closes too", OutOfOrder;
     stale_token: "BabylonJS/JsRuntimeHost #223", "https://github.com/BabylonJS/JsRuntimeHost/pull/223",
-        "stale token closed, later and in another scope", OutOfOrder, hooked = Some(&[]);
+        "stale token closed, later and in another scope", OutOfOrder;
 }
 
 mod after_work {
