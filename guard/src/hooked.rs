@@ -11,7 +11,7 @@ use crate::guard::{self, CallbackGuard};
 use crate::judge::{self, add, violated};
 use crate::local::Local;
 use crate::recent;
-use crate::{Engine, Place, Seen, names, process};
+use crate::{Engine, IsolateId, Place, Seen, names, owners, process};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Whether a scope was ever told by a hook: where not, a guard has nothing to adopt.
@@ -132,6 +132,23 @@ pub fn callback<E: Engine>(
         let place = Place::code(ip, std::ptr::from_ref(&ip).addr());
         Some(guard::callback_at(engine, place, callee))
     })
+}
+
+/// A call by a function that returns to `ip`, on a thread that has entered no isolate. Whose function is called is not known; of
+/// a process with one isolate it is that one's, and `wrong-thread` is told of it. `engine` makes one of its name, and does not
+/// touch it.
+#[cold]
+pub fn callback_on_no_isolate<E: Engine>(ip: usize, engine: impl FnOnce(IsolateId) -> E) {
+    if process::start().is_off() {
+        return;
+    }
+    if let Some(engine) = owners::only().map(engine) {
+        serving(engine, |local| {
+            let place = Place::code(ip, std::ptr::from_ref(&ip).addr());
+            judge::entered(local, engine, Beginning::Callback, place);
+            Some(())
+        });
+    }
 }
 
 /// Ends a [`callback`].

@@ -36,6 +36,16 @@ pub(crate) fn forget(isolate: IsolateId) {
     }
 }
 
+/// The isolate that is in use, if there is one only.
+pub(crate) fn only() -> Option<IsolateId> {
+    let owners = OWNERS.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut isolates = owners.as_ref()?.keys();
+    isolates
+        .next()
+        .copied()
+        .filter(|_| isolates.next().is_none())
+}
+
 /// The thread that used `isolate` first, and where, for a message.
 pub(crate) fn describe(isolate: IsolateId, layer: &Layer) -> Option<String> {
     let owners = OWNERS.lock().unwrap_or_else(PoisonError::into_inner);

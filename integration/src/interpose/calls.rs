@@ -23,6 +23,18 @@ fn as_callback<R>(
     result
 }
 
+/// The same of a call that V8 makes in the isolate that is entered, whatever it is given: where none is, V8 crashes.
+fn as_call<R>(ip: usize, callee: impl FnOnce(V8) -> Option<String>, call: impl FnOnce() -> R) -> R {
+    // SAFETY: reads a thread-local of V8.
+    if unsafe { ffi::current_isolate() }.is_null() {
+        hooked::callback_on_no_isolate(ip, |isolate| {
+            // SAFETY: only named in the report: it may be another thread's, and is not asked for anything.
+            unsafe { V8::from_raw(ptr::without_provenance_mut(isolate.0)) }
+        });
+    }
+    as_callback(ip, callee, call)
+}
+
 /// The name of the function at `function`.
 ///
 /// # Safety
@@ -47,7 +59,7 @@ pub(super) unsafe extern "C" fn function_call(
     if proof::is_probing() {
         return ptr::null();
     }
-    as_callback(
+    as_call(
         ip,
         // SAFETY: the caller's promise.
         |engine| unsafe { name(engine, function) },
@@ -69,7 +81,7 @@ pub(super) unsafe extern "C" fn function_new_instance(
     if proof::is_probing() {
         return ptr::null();
     }
-    as_callback(
+    as_call(
         ip,
         // SAFETY: the caller's promise.
         |engine| unsafe { name(engine, function) },
@@ -90,7 +102,7 @@ pub(super) unsafe extern "C" fn script_run(
         return ptr::null();
     }
     // SAFETY: the caller's promise, and this is its hook.
-    as_callback(
+    as_call(
         ip,
         |_| None,
         || unsafe { link::real_script_run(script, context) },
@@ -109,7 +121,7 @@ pub(super) unsafe extern "C" fn module_evaluate(
         return ptr::null();
     }
     // SAFETY: the caller's promise, and this is its hook.
-    as_callback(
+    as_call(
         ip,
         |_| None,
         || unsafe { link::real_module_evaluate(module, context) },

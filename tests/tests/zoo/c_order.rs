@@ -22,7 +22,7 @@ specimens! {
     check_immediate: "nodejs/node #23997", "https://github.com/nodejs/node/issues/23997",
         "scope on an isolate that another thread has", WrongThread;
     own_thread: "nodejs/node-addon-api #858", "https://github.com/nodejs/node-addon-api/issues/858",
-        "library that calls back on a thread of its own", WrongThread, hooked = Some(&[]);
+        "library that calls back on a thread of its own", WrongThread;
     after_call: "joeferner/node-java #346", "https://github.com/joeferner/node-java/issues/346",
         "turn on a worker's thread that does not lock the isolate", WrongThread;
     worker_exception: "audreyt/node-webworker-threads #118", "https://github.com/audreyt/node-webworker-threads/issues/118",
