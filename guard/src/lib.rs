@@ -166,6 +166,7 @@ mod breakpoint;
 mod capture;
 mod checker;
 mod clock;
+mod colour;
 mod config;
 mod detached;
 mod details;

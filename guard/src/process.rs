@@ -5,7 +5,7 @@ use crate::checker::Checker;
 use crate::directives::{self, ConfigError, Help};
 use crate::local::Local;
 use crate::start::Start;
-use crate::{Config, Engine, InitError, Report, Rule, VARIABLE, react, seal, sight};
+use crate::{Config, Engine, InitError, Report, Rule, VARIABLE, colour, react, seal, sight};
 
 #[cfg(not(all(test, loom)))]
 static START: Start = Start::new();
@@ -81,6 +81,7 @@ fn start_by_default() {
 }
 
 fn started(config: &Config, help: bool) {
+    colour::look();
     if help {
         crate::stderr::print(Help(config));
     }

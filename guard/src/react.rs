@@ -1,5 +1,6 @@
 //! What is done about a violation: the only place that aborts, panics or logs.
 
+use crate::colour::Headline;
 use crate::report::Site;
 use crate::stderr::{self, RawStderr};
 use crate::{Action, Violation};
@@ -15,7 +16,7 @@ pub(crate) const NO_UNWIND_FOREIGN: &str = "aborts, for frames of another langua
 /// Logs the first occurrence of a site.
 pub(crate) fn log(violation: &Violation) {
     if !tracing::dispatcher::has_been_set() {
-        stderr::print(violation);
+        stderr::print(Headline(violation));
         return;
     }
     event(violation, violation.handles, 1, None);
@@ -72,11 +73,11 @@ pub(crate) fn abort(violation: &Violation) -> ! {
 /// allocates.
 pub(crate) fn print(violation: &Violation) {
     let mut stderr = RawStderr::new();
-    stderr.print(format_args!(
+    stderr.print(Headline(format_args!(
         "handleguard: {}\n{}",
         violation.sentence(),
         violation.details()
-    ));
+    )));
     stderr.print(violation.trace());
 }
 

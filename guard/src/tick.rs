@@ -1,5 +1,6 @@
 //! The periodic report, from a thread of its own.
 
+use crate::colour::Headline;
 use crate::start::Start;
 use crate::{Action, Config, Rule, frame, react, stderr};
 use std::thread;
@@ -36,7 +37,7 @@ fn tick(start: &Start) {
         return;
     }
     if !tracing::dispatcher::has_been_set() {
-        stderr::print(format_args!("{interval}in all:\n{all}"));
+        stderr::print(format_args!("{}in all:\n{all}", Headline(&interval)));
     } else {
         for site in &interval.sites {
             if let Some(total) = all.sites.iter().find(|total| total.slot == site.slot) {

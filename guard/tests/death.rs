@@ -180,6 +180,39 @@ fn abort_prints_the_whole_message_and_ends_by_sigabrt() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn a_terminal_shows_the_sentence_in_colour_unless_no_color_is_set() {
+    const TEST: &str = "a_terminal_shows_the_sentence_in_colour_unless_no_color_is_set";
+    if is_child() {
+        leaking_host();
+        unreachable!("lived on");
+    }
+    let exe = std::env::current_exe().unwrap();
+    let on_a_terminal = |no_color: &str| {
+        // `script(1)` of util-linux runs a command on a terminal of its own.
+        let shell = format!("{} {TEST} --exact --nocapture", exe.display());
+        let output = Command::new("script")
+            .args(["-qec", &shell, "/dev/null"])
+            .env(CHILD, "1")
+            .env("HANDLEGUARD", "abort")
+            .env("NO_COLOR", no_color)
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let coloured = on_a_terminal("");
+    let (_, rest) = coloured
+        .split_once("\x1b[1;31mhandleguard: missing-scope: ")
+        .unwrap_or_else(|| panic!("no colour: {coloured}"));
+    let line = rest.lines().next().unwrap();
+    assert!(line.ends_with("\x1b[0m"), "{line:?}");
+    let plain = on_a_terminal("1");
+    assert!(plain.contains("\nhandleguard: missing-scope: "), "{plain}");
+    assert!(!plain.contains("\x1b[1;31m"), "{plain}");
+}
+
+#[test]
 fn abort_of_the_end_of_a_callback_prints_the_whole_message() {
     if is_child() {
         let fake = Fake::new(0xabc);

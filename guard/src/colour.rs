@@ -1,0 +1,71 @@
+//! Colours of what is written to stderr: on a terminal only, and not where `NO_COLOR` is set (<https://no-color.org>).
+
+use std::fmt::{self, Write};
+use std::io::IsTerminal;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Looked at once, where the checker starts: a dying process is not to read its environment.
+static ON: AtomicBool = AtomicBool::new(false);
+
+const BOLD_RED: &str = "\x1b[1;31m";
+const PLAIN: &str = "\x1b[0m";
+
+/// Finds out whether stderr takes colours.
+pub(crate) fn look() {
+    let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    ON.store(
+        !refused && std::io::stderr().is_terminal(),
+        Ordering::Relaxed,
+    );
+}
+
+/// Text whose first line stands out where there are colours.
+pub(crate) struct Headline<T>(pub(crate) T);
+
+impl<T: fmt::Display> fmt::Display for Headline<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if ON.load(Ordering::Relaxed) {
+            coloured(f, &self.0)
+        } else {
+            self.0.fmt(f)
+        }
+    }
+}
+
+fn coloured(out: &mut impl Write, text: impl fmt::Display) -> fmt::Result {
+    out.write_str(BOLD_RED)?;
+    write!(FirstLine { out, ended: false }, "{text}")
+}
+
+/// Goes back to plain text at the end of the first line.
+struct FirstLine<'a, W> {
+    out: &'a mut W,
+    ended: bool,
+}
+
+impl<W: Write> Write for FirstLine<'_, W> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        match text.split_once('\n') {
+            Some((line, rest)) if !self.ended => {
+                self.ended = true;
+                self.out.write_str(line)?;
+                self.out.write_str(PLAIN)?;
+                self.out.write_str("\n")?;
+                self.out.write_str(rest)
+            }
+            _ => self.out.write_str(text),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_line_stands_out_and_no_other() {
+        let mut out = String::new();
+        coloured(&mut out, format_args!("{}: {}\nb\nc\n", "rule", "a")).unwrap();
+        assert_eq!(out, "\x1b[1;31mrule: a\x1b[0m\nb\nc\n");
+    }
+}
