@@ -14,6 +14,8 @@ pub enum Build {
     CompiledIn,
     /// Compiled in, and `-Cforce-frame-pointers=yes`.
     FramePointers,
+    /// Compiled in, and the hooks linked: `v8::scope!` itself is seen.
+    Hooked,
 }
 
 impl Build {
@@ -22,6 +24,7 @@ impl Build {
             Self::CompiledOut => "compiled out".to_owned(),
             Self::CompiledIn => handleguard.to_owned(),
             Self::FramePointers => format!("{handleguard}, frame pointers"),
+            Self::Hooked => format!("{handleguard}, hooks"),
         }
     }
 }
@@ -76,29 +79,28 @@ impl Builds {
 
 fn executable(build: Build) -> Result<PathBuf, String> {
     let mut cargo = cargo();
-    cargo.args([
-        "bench",
-        "--no-run",
-        "-p",
-        "handleguard-v8",
-        "--bench",
-        "overhead",
-    ]);
-    cargo.args([
-        "--features",
-        "enabled",
-        "--message-format",
-        "json-render-diagnostics",
-    ]);
+    let bench = ["-p", "handleguard-v8", "--bench", "overhead"];
+    let json = ["--message-format", "json-render-diagnostics"];
     match build {
         Build::CompiledOut => {
             return std::env::current_exe().map_err(|error| error.to_string());
         }
-        Build::CompiledIn => {}
+        Build::CompiledIn => {
+            cargo.args(["bench", "--no-run", "--features", "enabled"]);
+            cargo.args(bench).args(json);
+        }
         Build::FramePointers => {
+            cargo.args(["bench", "--no-run", "--features", "enabled"]);
+            cargo.args(bench).args(json);
             // A target directory of its own: other flags, and each would throw the other's build away.
             cargo.env("CARGO_TARGET_DIR", target().join("frame-pointers"));
             cargo.env("RUSTFLAGS", "-Cforce-frame-pointers=yes");
+        }
+        Build::Hooked => {
+            cargo.args(["rustc", "--profile", "bench", "--features", "interpose"]);
+            cargo.args(bench).args(json).arg("--");
+            let wrap = |symbol| format!("-Clink-arg=-Wl,--wrap={symbol}");
+            cargo.args(handleguard_build::WRAPPED.map(wrap));
         }
     }
     let output = cargo

@@ -6,8 +6,8 @@
 //! ```
 //!
 //! Whether the checks are compiled in is a property of the build, and whether they are on one of the process. So this
-//! binary, which has them compiled out, has cargo build itself twice more (compiled in; and with frame pointers too), and
-//! runs itself and those as children, one for each group and setting. Each child measures the plain line too, in turns with the
+//! binary, which has them compiled out, has cargo build itself three times more (compiled in; with frame pointers; with the
+//! hooks linked), and runs itself and those as children, one for each group and setting. Each child measures the plain line too, in turns with the
 //! line in question ([`paired`]); all ratios are to that.
 //!
 //! Prints a table, and writes `target/overhead.json`.
@@ -51,15 +51,16 @@ const fn child(group: &'static str, build: Build, handleguard: &'static str) -> 
     }
 }
 
-/// In the order of the table. A further way in (interposition) or program is a further line here, and a function in
-/// [`measure`].
+/// In the order of the table. A further program is a further function in [`programs`].
 const CHILDREN: &[Child] = &[
     child("scope", Build::CompiledOut, ""),
     child("scope", Build::CompiledIn, "off"),
     child("scope", Build::CompiledIn, "count"),
+    child("scope", Build::Hooked, "count"),
     child("callback", Build::CompiledOut, ""),
     child("callback", Build::CompiledIn, "off"),
     child("callback", Build::CompiledIn, "count"),
+    child("callback", Build::Hooked, "count"),
     child("turn", Build::CompiledIn, "off"),
     child("turn", Build::CompiledIn, "count"),
     child("violation", Build::FramePointers, "count"),
@@ -148,6 +149,7 @@ fn drive() -> Result<(), String> {
         eprintln!("overhead: programs: walmart_leak");
         rows.extend(programs::walmart_leak()?);
     }
+    row::beside_plain(&mut rows);
     row::print(&rows);
     let written = row::write(&rows)?;
     println!("\nwritten to {}", written.display());

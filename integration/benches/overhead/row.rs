@@ -81,6 +81,25 @@ impl Row {
     }
 }
 
+/// Where the hooks are linked, the plain line is hooked too: it is set beside that of the build that has them not.
+pub fn beside_plain(rows: &mut [Row]) {
+    let plain: Vec<Row> = rows
+        .iter()
+        .filter(|row| row.build == "compiled out")
+        .cloned()
+        .collect();
+    for row in rows.iter_mut().filter(|row| row.build.ends_with(", hooks")) {
+        let plain_line = row
+            .line
+            .replace("scope!", "v8::scope!")
+            .replace("v8::v8::", "v8::")
+            .replace("guarded_call", "Function::call");
+        let plain = plain.iter().find(|plain| plain.line == plain_line);
+        row.ratio = plain.map(|plain| row.median / plain.median);
+        row.over = plain.map(|plain| row.median - plain.median);
+    }
+}
+
 /// Prints the table; in Markdown, as `BENCHMARKS.md` has it.
 pub fn print(rows: &[Row]) {
     println!("| group | line | build | median | quartiles | | ratio | over plain |");
