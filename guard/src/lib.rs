@@ -104,6 +104,16 @@
 //! teardown. No callback may begin in them, and in most no scope; the scopes of the code that was interrupted enclose nothing
 //! there.
 //!
+//! Reports on a terminal are coloured, unless `NO_COLOR` is set.
+//!
+//! # Stacks
+//!
+//! On x86-64 Linux a stack is walked by unwind tables, and by frame pointers where there is no table, as in JavaScript. Where the
+//! program keeps frame pointers (`RUSTFLAGS=-Cforce-frame-pointers=yes`), it is walked by these alone, at a fifth of the cost.
+//! Which it is, the start-up line says: the first guard walks its own stack both ways, and goes by frame pointers if both tell the
+//! same. The first stack of each site is walked both ways again, and kept as the tables tell it; where the two differ, some of
+//! the code that is run keeps none, and all stacks are walked by tables from then on, which is said once.
+//!
 //! # In a debugger
 //!
 //! Break on [`handleguard_on_violation`]: it is called at each violation, with the whole stack still there.
