@@ -61,16 +61,20 @@ fn note_usage<E: Engine>(
     cursor: Cursor,
     advised: bool,
 ) {
-    if let Some(mut used) = stack.used(Some(cursor), engine.handles()) {
-        if cfg!(debug_assertions) {
-            // Nothing is inlined, so the address that a hook noted is of what binds the engine; who called that is on the stack
-            // as long as the scope is open.
-            used.place = names::named(used.place, E::DIALECT.layer);
-        }
+    let Some(mut used) = stack.used(Some(cursor), engine.handles()) else {
+        return;
+    };
+    let marked = used.held.is_some_and(|held| held >= WORTH_A_LOOK);
+    if cfg!(debug_assertions) && (marked || advised) {
+        // Nothing is inlined, so the address that a hook noted is of what binds the engine; who called that is on the stack as
+        // long as the scope is open.
+        used.place = names::named(used.place, E::DIALECT.layer);
+    }
+    if marked {
         checker.usage.note(&used);
-        if advised {
-            checker.usage.count(&used);
-        }
+    }
+    if advised {
+        checker.usage.count(&used);
     }
 }
 

@@ -41,7 +41,8 @@ pub struct ScopeUse {
     pub kind: ScopeKind,
     /// Who opened them.
     pub place: Place,
-    /// The most handles that one of them held, its high-water mark. 0 stands for fewer than 64.
+    /// The most handles that one of them held, its high-water mark. 0 stands for fewer than 64, and for what cannot
+    /// be told: a scope that takes more of the engine's blocks of handles, and did not begin in the block in which its turn did.
     pub most: u64,
     /// How many of them were looked at: all, where `redundant-scope` is on.
     pub uses: u64,

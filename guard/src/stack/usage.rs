@@ -51,6 +51,9 @@ impl Stack {
         let Kind::Scope(kind) = frame.kind else {
             return None;
         };
+        if !kind.holds_handles() {
+            return None;
+        }
         // Across the engine's blocks of handles, by their number in all and at the last moment when it was known.
         let across = || Some(alive?.saturating_sub(self.alive_at(frame)?));
         Some(Used {

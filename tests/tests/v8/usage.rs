@@ -31,7 +31,13 @@ fn the_most_handles_that_a_place_held_are_in_the_report() {
         host!(scope, _context);
         {
             turn!(scope, "loop");
-            small(scope);
+            // Across the end of a block of V8's.
+            for _ in 0..300 {
+                small(scope);
+                scope!(let scope, scope);
+                handleguard_v8::tc_scope!(let catching, scope);
+                make(catching, 5);
+            }
             for handles in [200, 5000, 70] {
                 large(scope, handles);
             }
