@@ -22,8 +22,9 @@ impl Stack {
         swallowed
     }
 
-    /// The scope that lies at `storage` closes, with the engine at `level` until then. Of one that is not known see
-    /// [`destruct_unknown`](Self::destruct_unknown).
+    /// The scope that lies at `storage` closes, with the engine at `level` until then. One that is not known was opened out of
+    /// sight, and nobody is accused; unless the engine stands no higher than the innermost scope of the record, for then this
+    /// close takes the level of that one away.
     #[inline]
     pub fn destruct_scope(
         &mut self,
@@ -62,8 +63,7 @@ impl Stack {
         }
     }
 
-    /// A scope closes that no hook saw opened, or that has closed before. If the engine stands no higher than the innermost scope of
-    /// the record, it can be none that was opened out of sight: it takes the level of that one away. The record follows.
+    /// A scope closes that no hook saw opened, or that has closed before. The record follows the engine.
     fn destruct_unknown(&mut self, level: u32) -> Option<Finding> {
         let innermost = self
             .frames
