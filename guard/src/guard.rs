@@ -283,6 +283,28 @@ fn callback_slowly<E: Engine>(
     })
 }
 
+impl<E: Engine> CallbackGuard<E> {
+    /// Of a callback that is written down.
+    #[inline]
+    pub(crate) fn written(engine: E, written: Written) -> Self {
+        Self {
+            engine,
+            written,
+            _not_send: PhantomData,
+        }
+    }
+
+    /// Ends it, or gives it back if there is something to be said of it.
+    #[inline]
+    pub(crate) fn end_quickly(mut self) -> Result<(), Self> {
+        if self.written.end_callback() {
+            self.written = Written::NOTHING;
+            return Ok(());
+        }
+        Err(self)
+    }
+}
+
 impl<E: Engine> Drop for CallbackGuard<E> {
     #[inline]
     fn drop(&mut self) {

@@ -10,7 +10,7 @@ use crate::finding::{Beginning, ScopeKind};
 use crate::guard::{self, CallbackGuard};
 use crate::judge::{self, add, violated};
 use crate::local::Local;
-use crate::recent;
+use crate::recent::{self, Call};
 use crate::{Engine, IsolateId, Place, Seen, names, owners, process};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -112,24 +112,38 @@ fn destructs_slowly<E: Engine>(engine: E, kind: ScopeKind, storage: usize) {
     });
 }
 
-/// As [`callback_at`](crate::callback_at), of a call by a function that returns to `ip`. Nothing where a guard has told of
-/// this call already. To be ended by [`callback_ends`].
+/// As [`callback_at`](crate::callback_at), of a call by a function that returns to `ip`, in the isolate that is entered. Nothing
+/// where a guard has told of this call already. To be ended by [`callback_ends`].
 #[inline]
 pub fn callback<E: Engine>(
     engine: E,
     ip: usize,
     callee: impl FnOnce() -> Option<String>,
 ) -> Option<CallbackGuard<E>> {
+    if process::start().is_off() {
+        return None;
+    }
+    let place = Place::code(ip, std::ptr::from_ref(&ip).addr());
+    match recent::call(engine.isolate(), place) {
+        Call::Told => None,
+        Call::Written(written) => Some(CallbackGuard::written(engine, written)),
+        Call::Ask => callback_slowly(engine, place, callee),
+    }
+}
+
+#[inline(never)]
+fn callback_slowly<E: Engine>(
+    engine: E,
+    place: Place,
+    callee: impl FnOnce() -> Option<String>,
+) -> Option<CallbackGuard<E>> {
     serving(engine, |local| {
-        let told = recent::is_on_the_way(engine.isolate()).or_else(|| {
-            local.existing_stack(engine.isolate(), |stack| {
-                stack.is_on_the_way(engine.level())
-            })
+        let told = local.existing_stack(engine.isolate(), |stack| {
+            stack.is_on_the_way(engine.level())
         });
         if told == Some(true) {
             return None;
         }
-        let place = Place::code(ip, std::ptr::from_ref(&ip).addr());
         Some(guard::callback_at(engine, place, callee))
     })
 }
@@ -154,7 +168,9 @@ pub fn callback_on_no_isolate<E: Engine>(ip: usize, engine: impl FnOnce(IsolateI
 /// Ends a [`callback`].
 #[inline]
 pub fn callback_ends<E: Engine>(callback: Option<CallbackGuard<E>>) {
-    if let Some(callback) = callback {
+    if let Some(callback) = callback
+        && let Err(callback) = callback.end_quickly()
+    {
         let _ = Local::with(|local| local.in_hook(|| drop(callback)));
     }
 }

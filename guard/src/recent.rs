@@ -304,16 +304,37 @@ pub(crate) fn destruct(isolate: IsolateId, storage: usize) -> bool {
     closed
 }
 
-/// Whether a hook that sees a call is told nothing new; `None` if the stack has to be asked.
-#[inline]
-pub(crate) fn is_on_the_way(isolate: IsolateId) -> Option<bool> {
-    let recent = own()?;
+/// What is to be done where a hook sees a call.
+pub(crate) enum Call {
+    /// Nothing: a guard has told of it.
+    Told,
+    /// It is written down.
+    Written(Written),
+    /// The stack has to be asked.
+    Ask,
+}
+
+/// A call begins in the isolate that is entered, at `place`, as a hook sees it.
+#[inline(always)]
+pub(crate) fn call(isolate: IsolateId, place: Place) -> Call {
+    let Some(recent) = own() else {
+        return Call::Ask;
+    };
+    // Where nothing is written down, the innermost is the stack's, and may be a guard's callback.
     if recent.armed.get() != isolate.0 || recent.depth() == 0 {
-        return None;
+        return Call::Ask;
     }
     let entry = recent.top().get();
     let by_guard = !matches!(entry.place.location, Spot::Code(_));
-    Some(entry.kind.is_none() && by_guard && entry.level == recent.counters.get().level())
+    if entry.kind.is_none() && by_guard && entry.level == recent.counters.get().level() {
+        return Call::Told;
+    }
+    let written = recent.push(isolate, None, place);
+    if written.is_nothing() {
+        Call::Ask
+    } else {
+        Call::Written(written)
+    }
 }
 
 /// Gives all entries to `stack`, outermost first, with the isolate that they are of and the name given last; forgets them.
