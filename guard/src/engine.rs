@@ -74,6 +74,11 @@ pub trait Engine: Copy + 'static {
         None
     }
 
+    /// Whether the handle at that address is surely one of this instance.
+    fn holds(self, _handle: usize) -> bool {
+        false
+    }
+
     /// Which instance is entered on this thread.
     fn entered(self) -> Entered {
         Entered::Unknown

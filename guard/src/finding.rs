@@ -205,7 +205,7 @@ pub enum Finding {
         /// The scope's number; `None` where only a hook saw it close.
         number: Option<u64>,
     },
-    /// [`Rule::OutOfOrder`]: a scope is constructed where one lies that is still open.
+    /// [`Rule::NeverClosed`]: a scope is constructed where one lies that is still open, and can never close now.
     StorageReused {
         /// The scope that lies there.
         first: ScopeRef,
@@ -290,10 +290,8 @@ impl Finding {
         match self {
             Self::MissingScope { .. } => Rule::MissingScope,
             Self::OuterGrowth { .. } => Rule::OuterGrowth,
-            Self::OutOfOrder { .. } | Self::ClosedTwice { .. } | Self::StorageReused { .. } => {
-                Rule::OutOfOrder
-            }
-            Self::NeverClosed { .. } => Rule::NeverClosed,
+            Self::OutOfOrder { .. } | Self::ClosedTwice { .. } => Rule::OutOfOrder,
+            Self::NeverClosed { .. } | Self::StorageReused { .. } => Rule::NeverClosed,
             Self::ScopeBudget { .. } => Rule::ScopeBudget,
             Self::WrongThread { .. } => Rule::WrongThread,
             Self::WrongIsolate { .. } => Rule::WrongIsolate,

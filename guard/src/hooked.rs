@@ -10,7 +10,7 @@ use crate::finding::{Beginning, ScopeKind};
 use crate::guard::{self, CallbackGuard};
 use crate::judge::{self, add, violated};
 use crate::local::Local;
-use crate::recent::{self, Call};
+use crate::recent::{self, Call, Written};
 use crate::{Engine, IsolateId, Place, Seen, names, owners, process};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -112,12 +112,15 @@ fn destructs_slowly<E: Engine>(engine: E, kind: ScopeKind, storage: usize) {
     });
 }
 
-/// As [`callback_at`](crate::callback_at), of a call by a function that returns to `ip`, in the isolate that is entered. Nothing
-/// where a guard has told of this call already. To be ended by [`callback_ends`].
+/// As [`callback_at`](crate::callback_at), of a call by a function that returns to `ip`, in the isolate that is entered, of what the
+/// handle at the address `handle` stands for (0 where there is none). Where that is surely another isolate's, `wrong-isolate` is
+/// told of it. Nothing where a guard has told of this call already. To be ended by [`callback_ends`].
 #[inline]
 pub fn callback<E: Engine>(
     engine: E,
     ip: usize,
+    handle: usize,
+    of: fn(IsolateId) -> E,
     callee: impl FnOnce() -> Option<String>,
 ) -> Option<CallbackGuard<E>> {
     if process::start().is_off() {
@@ -127,7 +130,7 @@ pub fn callback<E: Engine>(
     match recent::call(engine.isolate(), place) {
         Call::Told => None,
         Call::Written(written) => Some(CallbackGuard::written(engine, written)),
-        Call::Ask => callback_slowly(engine, place, callee),
+        Call::Ask => callback_slowly(engine, place, handle, of, callee),
     }
 }
 
@@ -135,9 +138,25 @@ pub fn callback<E: Engine>(
 fn callback_slowly<E: Engine>(
     engine: E,
     place: Place,
+    handle: usize,
+    of: fn(IsolateId) -> E,
     callee: impl FnOnce() -> Option<String>,
 ) -> Option<CallbackGuard<E>> {
     serving(engine, |local| {
+        if !engine.holds(handle) {
+            let isolates = local.isolates().into_iter();
+            let others = isolates.filter(|&other| other != engine.isolate()).map(of);
+            if let Some(owner) = others.into_iter().find(|other| other.holds(handle)) {
+                let told = judge::entered(local, owner, Beginning::Callback, place)?;
+                // In the isolate that is entered it is a callback all the same, of which nothing more is to be said.
+                let id = local.stack(engine.isolate(), place, |stack| {
+                    let (id, _) = stack.begin_callback(place, guard::seen(engine));
+                    stack.charge(id, told);
+                    id
+                })?;
+                return Some(CallbackGuard::written(engine, Written::told(id)));
+            }
+        }
         let told = local.existing_stack(engine.isolate(), |stack| {
             stack.is_on_the_way(engine.level())
         });

@@ -105,13 +105,17 @@ pub(crate) fn advise<E: Engine>(local: &Local, engine: E, engine_is_below: bool)
     }
 }
 
-/// Judges `wrong-thread` and `wrong-isolate`, before what begins is recorded.
+/// Judges `wrong-thread` and `wrong-isolate`, before what begins is recorded. What was told is what handles can be charged to.
 #[inline]
-pub(crate) fn entered<E: Engine>(local: &Local, engine: E, beginning: Beginning, place: Place) {
-    if let Some(finding) = entry::judge(engine.isolate(), engine.entered(), beginning, place) {
-        let below = local.existing_stack(engine.isolate(), |stack| stack.engine_is_below());
-        violated(local, engine, finding, below.unwrap_or(false), || None);
-    }
+pub(crate) fn entered<E: Engine>(
+    local: &Local,
+    engine: E,
+    beginning: Beginning,
+    place: Place,
+) -> Option<Charge> {
+    let finding = entry::judge(engine.isolate(), engine.entered(), beginning, place)?;
+    let below = local.existing_stack(engine.isolate(), |stack| stack.engine_is_below());
+    violated(local, engine, finding, below.unwrap_or(false), || None)
 }
 
 /// By the configuration, or by the test in progress.

@@ -130,6 +130,14 @@ impl Local {
             .set(counters.map(|counters| (engine.isolate(), counters)));
     }
 
+    /// The isolates that have a record on this thread.
+    pub(crate) fn isolates(&self) -> Vec<IsolateId> {
+        self.stacks.try_borrow().map_or_else(
+            |_| Vec::new(),
+            |stacks| stacks.all.iter().map(|(isolate, _)| *isolate).collect(),
+        )
+    }
+
     /// Takes the stack of `isolate` away.
     pub(crate) fn remove_stack(&self, isolate: IsolateId) -> Option<Stack> {
         let mut stacks = self.stacks.try_borrow_mut().ok()?;

@@ -70,7 +70,7 @@ impl fmt::Display for Sentence<'_> {
             }
             Finding::StorageReused { first, again } => write!(
                 f,
-                "a scope is constructed {again} in the memory of {}, which is still open",
+                "a scope is constructed {again} in the memory of {}, which is still open and can close no more",
                 Opened(first)
             ),
             Finding::NeverClosed { scope, ended, turn } => {

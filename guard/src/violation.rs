@@ -143,12 +143,13 @@ handleguard: out-of-order: scope #7 closed, which is not open: closed twice, or 
         assert_eq!(
             message(finding, None),
             "\
-handleguard: out-of-order: a scope is constructed `frame` at FILE in the memory of HandleScope `page` at FILE, which is still open
+handleguard: never-closed: a scope is constructed `frame` at FILE in the memory of HandleScope `page` at FILE, which is still \
+open and can close no more
    constructed: `frame` at FILE
     still open: HandleScope #2 `page` at FILE
         thread: worker-3
        isolate: 0xabc
-          rule: out-of-order=panic
+          rule: never-closed=panic
           help: give each scope memory of its own, or close the first before
      backtrace: of the second construction
 "

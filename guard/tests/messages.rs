@@ -192,7 +192,10 @@ handleguard: out-of-order: HandleScope `outer` at messages.rs:LL:CC closed while
 #[inline(never)]
 fn close(guard: handleguard::ScopeGuard<Fake>) {
     // Not by `drop`, which would be a frame of its own in a debug build.
-    let _closes_here = guard;
+    {
+        let _closes_here = guard;
+    }
+    // The close is no tail call, which would leave this function out of the stack.
     std::hint::black_box(());
 }
 

@@ -173,6 +173,14 @@ impl Engine for V8 {
         }
     }
 
+    fn holds(self, handle: usize) -> bool {
+        // In V8's last block of them (`handle-scope-implementer.h`, `kHandleBlockSize`), as far as it is filled.
+        const BLOCK: usize = 1022 * size_of::<usize>();
+        self.cursor().is_some_and(|cursor| {
+            (cursor.limit.saturating_sub(BLOCK)..cursor.next).contains(&handle)
+        })
+    }
+
     #[inline]
     fn entered(self) -> Entered {
         // SAFETY: reads a thread-local of V8.

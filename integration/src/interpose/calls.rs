@@ -3,13 +3,14 @@
 use super::{link, proof};
 use crate::V8;
 use crate::ffi::{self, RawIsolate};
-use handleguard::hooked;
+use handleguard::{IsolateId, hooked};
 use std::ffi::{c_int, c_void};
 use std::ptr;
 
 /// Runs `call` as a callback of the isolate that is entered; only from there can JavaScript be called.
 fn as_callback<R>(
     ip: usize,
+    handle: *const c_void,
     callee: impl FnOnce(V8) -> Option<String>,
     call: impl FnOnce() -> R,
 ) -> R {
@@ -17,22 +18,31 @@ fn as_callback<R>(
     let isolate = unsafe { ffi::current_isolate() };
     // SAFETY: an isolate that is entered is live, and this thread's.
     let engine = (!isolate.is_null()).then(|| unsafe { V8::from_raw(isolate) });
-    let callback = engine.and_then(|engine| hooked::callback(engine, ip, || callee(engine)));
+    let callback = engine
+        .and_then(|engine| hooked::callback(engine, ip, handle.addr(), of, || callee(engine)));
     let result = call();
     hooked::callback_ends(callback);
     result
 }
 
+/// The isolate of that name.
+fn of(isolate: IsolateId) -> V8 {
+    // SAFETY: asked of isolates that have a record on this thread, which ends before they do; or only named in a report.
+    unsafe { V8::from_raw(ptr::without_provenance_mut(isolate.0)) }
+}
+
 /// The same of a call that V8 makes in the isolate that is entered, whatever it is given: where none is, V8 crashes.
-fn as_call<R>(ip: usize, callee: impl FnOnce(V8) -> Option<String>, call: impl FnOnce() -> R) -> R {
+fn as_call<R>(
+    ip: usize,
+    handle: *const c_void,
+    callee: impl FnOnce(V8) -> Option<String>,
+    call: impl FnOnce() -> R,
+) -> R {
     // SAFETY: reads a thread-local of V8.
     if unsafe { ffi::current_isolate() }.is_null() {
-        hooked::callback_on_no_isolate(ip, |isolate| {
-            // SAFETY: only named in the report: it may be another thread's, and is not asked for anything.
-            unsafe { V8::from_raw(ptr::without_provenance_mut(isolate.0)) }
-        });
+        hooked::callback_on_no_isolate(ip, of);
     }
-    as_callback(ip, callee, call)
+    as_callback(ip, handle, callee, call)
 }
 
 /// The name of the function at `function`.
@@ -61,6 +71,7 @@ pub(super) unsafe extern "C" fn function_call(
     }
     as_call(
         ip,
+        function,
         // SAFETY: the caller's promise.
         |engine| unsafe { name(engine, function) },
         // SAFETY: the caller's promise, and this is its hook.
@@ -83,6 +94,7 @@ pub(super) unsafe extern "C" fn function_new_instance(
     }
     as_call(
         ip,
+        function,
         // SAFETY: the caller's promise.
         |engine| unsafe { name(engine, function) },
         // SAFETY: the caller's promise, and this is its hook.
@@ -104,6 +116,7 @@ pub(super) unsafe extern "C" fn script_run(
     // SAFETY: the caller's promise, and this is its hook.
     as_call(
         ip,
+        script,
         |_| None,
         || unsafe { link::real_script_run(script, context) },
     )
@@ -123,6 +136,7 @@ pub(super) unsafe extern "C" fn module_evaluate(
     // SAFETY: the caller's promise, and this is its hook.
     as_call(
         ip,
+        module,
         |_| None,
         || unsafe { link::real_module_evaluate(module, context) },
     )
@@ -138,6 +152,7 @@ pub(super) unsafe extern "C" fn isolate_checkpoint(isolate: *mut RawIsolate, ip:
     // SAFETY: the caller's promise, and this is its hook.
     as_callback(
         ip,
+        ptr::null(),
         |_| None,
         || unsafe { link::real_isolate_checkpoint(isolate) },
     );
@@ -157,6 +172,7 @@ pub(super) unsafe extern "C" fn queue_checkpoint(
     // SAFETY: the caller's promise, and this is its hook.
     as_callback(
         ip,
+        ptr::null(),
         |_| None,
         || unsafe { link::real_queue_checkpoint(isolate, queue) },
     );

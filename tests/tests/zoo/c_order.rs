@@ -6,13 +6,12 @@ use crate::napi;
 use crate::open::{call, enter, exit};
 use crate::specimen::specimens;
 use crate::stage::Stage;
-use handleguard_v8::handleguard::Rule;
 use v8::{Function, Global, Isolate, Number, PinScope};
 
 specimens! {
     class "c";
     twice_initialised: "lightpanda-io/browser #2813", "https://github.com/lightpanda-io/browser/pull/2813",
-        "one storage initialised twice", NeverClosed, hooked = Some(&[Rule::OutOfOrder]);
+        "one storage initialised twice", NeverClosed;
     error_path: "nodejs/node #16175", "https://github.com/nodejs/node/issues/16175",
         "add-on whose error path leaves its scope open", NeverClosed;
     wrong_order: "oven-sh/bun #32834", "https://github.com/oven-sh/bun/pull/32834",

@@ -5,7 +5,6 @@ use crate::host::{Realm, host};
 use crate::open::{call, enter, exit};
 use crate::specimen::specimens;
 use crate::stage::Stage;
-use handleguard_v8::handleguard::Rule;
 use v8::{Isolate, Local};
 
 specimens! {
@@ -15,11 +14,11 @@ specimens! {
     two_pages: "h4ckf0r0day/obscura #776", "https://github.com/h4ckf0r0day/obscura/pull/776",
         "script of the older of two pages", WrongIsolate;
     temporary: "nodejs/node-v0.x-archive #9423", "https://github.com/nodejs/node-v0.x-archive/issues/9423",
-        "temporary isolate that is still entered when the loop goes on", WrongIsolate, hooked = Some(&[Rule::MissingScope]);
+        "temporary isolate that is still entered when the loop goes on", WrongIsolate;
     exception_error: "Tencent/puerts #1767", "https://github.com/Tencent/puerts/pull/1767",
         "exception made by the current isolate for another one", WrongIsolate;
     out_of_order: "denoland/rusty_v8 #814", "https://github.com/denoland/rusty_v8/issues/814",
-        "two isolates left in the order in which they were entered", WrongIsolate, hooked = Some(&[Rule::WrongIsolate, Rule::WrongThread]);
+        "two isolates left in the order in which they were entered", WrongIsolate;
 }
 
 /// Enters an isolate for the time of `f`.
