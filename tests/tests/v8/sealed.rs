@@ -15,7 +15,9 @@ fn makes_a_handle(isolate: &mut v8::Isolate) {
         fn v8__Object__New(isolate: *mut std::ffi::c_void) -> *const std::ffi::c_void;
     }
     // SAFETY: a live isolate of this thread, in a context; the pointer is not used.
-    let _ = unsafe { v8__Object__New(isolate.as_raw_isolate_ptr().into_address()) };
+    let handle = unsafe { v8__Object__New(isolate.as_raw_isolate_ptr().into_address()) };
+    // The call is no tail call, which would leave this function out of the stack.
+    std::hint::black_box(handle);
 }
 
 /// The address behind the v8 crate's wrapper of it.
