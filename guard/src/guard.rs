@@ -240,7 +240,7 @@ fn callback_slowly<E: Engine>(
     callee: impl FnOnce() -> Option<String>,
 ) -> CallbackGuard<E> {
     entering(engine, |local| {
-        judge::entered(local, engine, Beginning::Callback, place);
+        let elsewhere = judge::entered(local, engine, Beginning::Callback, place);
         judge::budget(local, engine, 0);
         let (id, finding, below, hint) = local.stack(engine.isolate(), place, |stack| {
             let below = stack.engine_is_below();
@@ -263,9 +263,8 @@ fn callback_slowly<E: Engine>(
             written: Written::told(id),
             _not_send: PhantomData,
         };
-        if let Some(finding) = finding
-            && let Some(charge) = violated(local, engine, finding, below, callee)
-        {
+        let told = finding.and_then(|finding| violated(local, engine, finding, below, callee));
+        if let Some(charge) = told.or(elsewhere) {
             let swallowed = local
                 .existing_stack(engine.isolate(), |stack| stack.charge(id, charge))
                 .flatten();

@@ -147,7 +147,11 @@ fn callback_slowly<E: Engine>(
             let isolates = local.isolates().into_iter();
             let others = isolates.filter(|&other| other != engine.isolate()).map(of);
             if let Some(owner) = others.into_iter().find(|other| other.holds(handle)) {
-                let told = judge::entered(local, owner, Beginning::Callback, place)?;
+                let told = if is_on_the_way(local, owner.isolate(), owner.level()) {
+                    local.existing_stack(owner.isolate(), |stack| stack.tail())?
+                } else {
+                    judge::entered(local, owner, Beginning::Callback, place)
+                }?;
                 // In the isolate that is entered it is a callback all the same, of which nothing more is to be said.
                 let id = local.stack(engine.isolate(), place, |stack| {
                     let (id, _) = stack.begin_callback(place, guard::seen(engine));
@@ -157,14 +161,16 @@ fn callback_slowly<E: Engine>(
                 return Some(CallbackGuard::written(engine, Written::told(id)));
             }
         }
-        let told = local.existing_stack(engine.isolate(), |stack| {
-            stack.is_on_the_way(engine.level())
-        });
-        if told == Some(true) {
+        if is_on_the_way(local, engine.isolate(), engine.level()) {
             return None;
         }
         Some(guard::callback_at(engine, place, callee))
     })
+}
+
+/// Whether a guard on this thread has told of the call already that a hook sees, into `isolate` at `level`.
+fn is_on_the_way(local: &Local, isolate: IsolateId, level: Option<u32>) -> bool {
+    local.existing_stack(isolate, |stack| stack.is_on_the_way(level)) == Some(true)
 }
 
 /// A call by a function that returns to `ip`, on a thread that has entered no isolate. Whose function is called is not known; of
@@ -177,8 +183,10 @@ pub fn callback_on_no_isolate<E: Engine>(ip: usize, engine: impl FnOnce(IsolateI
     }
     if let Some(engine) = owners::only().map(engine) {
         serving(engine, |local| {
-            let place = Place::code(ip, std::ptr::from_ref(&ip).addr());
-            judge::entered(local, engine, Beginning::Callback, place);
+            if !is_on_the_way(local, engine.isolate(), None) {
+                let place = Place::code(ip, std::ptr::from_ref(&ip).addr());
+                judge::entered(local, engine, Beginning::Callback, place);
+            }
             Some(())
         });
     }

@@ -197,12 +197,12 @@ fn a_scope_constructed_in_the_memory_of_one_still_open_is_found() {
         }
     })
     .violations;
-    assert_eq!(rules(&violations), [Rule::OutOfOrder], "{violations:#?}");
+    assert_eq!(rules(&violations), [Rule::NeverClosed], "{violations:#?}");
     let text = without_lines(&violations[0].to_string());
     // The same function, at two lines.
     let name = "`hooks::a_scope_constructed_in_the_memory_of_one_still_open_is_found::{{closure}}` at tests/hooks.rs:LL";
     let sentence = format!(
-        "handleguard: out-of-order: a scope is constructed {name} in the memory of HandleScope {name}, which is still open\n"
+        "handleguard: never-closed: a scope is constructed {name} in the memory of HandleScope {name}, which is still open and can close no more\n"
     );
     assert!(text.starts_with(&sentence), "{text}");
     // One after the other is how a slot is used again.
