@@ -27,6 +27,18 @@ impl ScopeKind {
     pub(crate) const fn levels(self) -> u32 {
         matches!(self, Self::HandleScope | Self::EscapableHandleScope) as u32
     }
+
+    /// Whether a guard of this kind can be of the scope that a hook takes for `hooked`.
+    pub(crate) const fn adopts(self, hooked: Self) -> bool {
+        match self {
+            Self::HandleScope | Self::EscapableHandleScope => {
+                matches!(hooked, Self::HandleScope)
+            }
+            Self::TryCatch => matches!(hooked, Self::TryCatch),
+            // The engine opened its scope, and no hook sees that.
+            Self::CallbackScope => false,
+        }
+    }
 }
 
 impl fmt::Display for ScopeKind {

@@ -115,6 +115,13 @@ pub fn scope_quickly<E: Engine>(
 
 #[inline(never)]
 fn scope_slowly<E: Engine>(engine: E, kind: ScopeKind, place: Place) -> ScopeGuard<E> {
+    if recent::adopt(engine.isolate(), kind, place) {
+        return ScopeGuard {
+            engine,
+            written: Written::NOTHING,
+            _not_send: PhantomData,
+        };
+    }
     let held = entering(engine, |local| {
         local.let_be_quick(engine);
         if hooked::adopted(local, engine, kind, place) {

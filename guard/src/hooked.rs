@@ -12,10 +12,6 @@ use crate::judge::{self, add, violated};
 use crate::local::Local;
 use crate::recent::{self, Call, Written};
 use crate::{Engine, IsolateId, Place, Seen, names, owners, process};
-use std::sync::atomic::{AtomicBool, Ordering};
-
-/// Whether a scope was ever told by a hook: where not, a guard has nothing to adopt.
-static SEEN: AtomicBool = AtomicBool::new(false);
 
 /// How far above the stack pointer a scope lies that is held by a function still running. What is farther away is in a box,
 /// or on another stack, and is looked into at once, for later its opener may be gone.
@@ -45,9 +41,6 @@ fn constructed_quickly<E: Engine>(engine: E, kind: ScopeKind, ip: usize, storage
 #[inline(never)]
 fn constructed_slowly<E: Engine>(engine: E, kind: ScopeKind, ip: usize, storage: usize) {
     serving(engine, |local| {
-        if !SEEN.load(Ordering::Relaxed) {
-            SEEN.store(true, Ordering::Relaxed);
-        }
         local.let_be_quick(engine);
         let here = std::ptr::from_ref(&ip).addr();
         let place = if storage.wrapping_sub(here) < NEAR {
@@ -215,8 +208,7 @@ pub fn serve(f: impl FnOnce()) {
 /// Whether the guard of a scope that was just opened tells of one that a hook has told of.
 #[inline]
 pub(crate) fn adopted<E: Engine>(local: &Local, engine: E, kind: ScopeKind, place: Place) -> bool {
-    SEEN.load(Ordering::Relaxed)
-        && local.existing_stack(engine.isolate(), |stack| stack.adopt(kind, place)) == Some(true)
+    local.existing_stack(engine.isolate(), |stack| stack.adopt(kind, place)) == Some(true)
 }
 
 /// The host is about to have the engine do its own pending work, by a function that returns to `ip`: where it does so again

@@ -96,10 +96,20 @@ pub(crate) struct Recent {
     floor: Cell<u32>,
     /// The isolate that the entries are of.
     owner: Cell<usize>,
-    /// The lowest address at which a scope lies that a hook told of; and for each entry, what it was below it.
+    /// The lowest address at which a scope lies that a hook told of.
     lowest: Cell<usize>,
-    lowests: [Cell<usize>; ROOM],
+    /// What is more to be known of an entry that is [`hooked`](Entry::hooked).
+    hooked: [Cell<Hooked>; ROOM],
     entries: [Cell<Entry>; ROOM],
+}
+
+/// Of a scope that a hook told of.
+#[derive(Clone, Copy)]
+struct Hooked {
+    /// Where it lies.
+    storage: usize,
+    /// [`Recent::lowest`] outside of it.
+    lowest: usize,
 }
 
 /// A scope or callback that is open.
@@ -111,6 +121,8 @@ pub(crate) struct Entry {
     pub(crate) level: u32,
     /// `None` is a callback.
     pub(crate) kind: Option<ScopeKind>,
+    /// A hook told of it, of a scope.
+    hooked: bool,
     pub(crate) place: Place,
 }
 
@@ -160,7 +172,12 @@ impl Recent {
             cursor: Cursor { next: 0, limit: 0 },
             level: 0,
             kind: None,
+            hooked: false,
             place: Place::code(0, 0),
+        };
+        const NOWHERE: Hooked = Hooked {
+            storage: 0,
+            lowest: usize::MAX,
         };
         Self {
             armed: Cell::new(0),
@@ -171,7 +188,7 @@ impl Recent {
             floor: Cell::new(u32::MAX),
             owner: Cell::new(0),
             lowest: Cell::new(usize::MAX),
-            lowests: [const { Cell::new(usize::MAX) }; ROOM],
+            hooked: [const { Cell::new(NOWHERE) }; ROOM],
             entries: [const { Cell::new(NOTHING) }; ROOM],
         }
     }
@@ -193,7 +210,13 @@ impl Recent {
 
     /// Writes down what begins, unless there is something to be said of it.
     #[inline(always)]
-    fn push(&self, isolate: IsolateId, kind: Option<ScopeKind>, place: Place) -> Written {
+    fn push(
+        &self,
+        isolate: IsolateId,
+        kind: Option<ScopeKind>,
+        place: Place,
+        hooked: bool,
+    ) -> Written {
         if self.armed.get() != isolate.0
             || ptr::eq(self.top.get(), &raw const self.entries[ROOM - 1])
         {
@@ -215,10 +238,26 @@ impl Recent {
             cursor: counters.cursor(),
             level,
             kind,
+            hooked,
             place,
         });
         self.top.set(at);
         Written { entry: at, id }
+    }
+
+    fn adopt(&self, isolate: IsolateId, kind: ScopeKind, place: Place) -> bool {
+        if self.armed.get() != isolate.0 {
+            return false;
+        }
+        let mut entry = self.top().get();
+        let unnamed = matches!(entry.place.location, Spot::Code(_));
+        if !entry.hooked || !unnamed || !entry.kind.is_some_and(|hooked| kind.adopts(hooked)) {
+            return false;
+        }
+        entry.kind = Some(kind);
+        entry.place = place;
+        self.top().set(entry);
+        true
     }
 
     /// Takes the innermost entry away, if it is the one meant and there is nothing to be said of it.
@@ -245,7 +284,7 @@ impl Recent {
 }
 
 /// A scope of the engine was opened, or a call into JavaScript begins where there is no `kind`. `None` if the stack has to be
-/// told.
+/// told, or [asked](adopt) whether a hook has.
 #[inline(always)]
 pub(crate) fn open<E: Engine>(
     engine: E,
@@ -259,8 +298,18 @@ pub(crate) fn open<E: Engine>(
         return None;
     }
     let location = Spot::Source(location);
-    let written = recent.push(isolate, kind, Place { name, location });
+    let place = Place { name, location };
+    // What a hook has told of has raised the engine's level once, and so is not written down again; but a `TryCatch` raises none.
+    if kind.is_some_and(|kind| kind.levels() == 0) && recent.top().get().hooked {
+        return None;
+    }
+    let written = recent.push(isolate, kind, place, false);
     (!written.is_nothing()).then_some(written)
+}
+
+/// A guard tells more of the scope that a hook has just told of. False if that was not only written down, or there is none.
+pub(crate) fn adopt(isolate: IsolateId, kind: ScopeKind, place: Place) -> bool {
+    own().is_some_and(|recent| recent.adopt(isolate, kind, place))
 }
 
 /// As [`open`], of a scope that was constructed at the address `storage` by a function that returns to `ip`.
@@ -272,11 +321,11 @@ pub(crate) fn construct<E: Engine>(engine: E, kind: ScopeKind, ip: usize, storag
     if storage >= lowest || engine.entered() != Entered::Isolate(isolate) {
         return false;
     }
-    let written = recent.push(isolate, Some(kind), Place::code(ip, storage));
+    let written = recent.push(isolate, Some(kind), Place::code(ip, storage), true);
     if written.is_nothing() {
         return false;
     }
-    recent.lowests[recent.depth()].set(lowest);
+    recent.hooked[recent.depth()].set(Hooked { storage, lowest });
     recent.lowest.set(storage);
     true
 }
@@ -289,17 +338,17 @@ pub(crate) fn destruct(isolate: IsolateId, storage: usize) -> bool {
         return false;
     }
     let entry = recent.top().get();
-    // The first entry is of a scope at no address.
-    let is_meant = entry.kind.is_some()
-        && matches!(entry.place.location, Spot::Code(code) if code.stack == storage);
+    let depth = recent.depth();
+    let hooked = recent.hooked[depth].get();
+    // The first entry is the stack's own.
+    let is_meant = entry.hooked && hooked.storage == storage;
     let written = Written {
         entry: recent.top.get(),
         id: entry.id,
     };
-    let depth = recent.depth();
     let closed = is_meant && recent.pop(written, true);
     if closed {
-        recent.lowest.set(recent.lowests[depth].get());
+        recent.lowest.set(hooked.lowest);
     }
     closed
 }
@@ -329,7 +378,7 @@ pub(crate) fn call(isolate: IsolateId, place: Place) -> Call {
     if entry.kind.is_none() && by_guard && entry.level == recent.counters.get().level() {
         return Call::Told;
     }
-    let written = recent.push(isolate, None, place);
+    let written = recent.push(isolate, None, place, false);
     if written.is_nothing() {
         Call::Ask
     } else {
@@ -337,16 +386,24 @@ pub(crate) fn call(isolate: IsolateId, place: Place) -> Call {
     }
 }
 
-/// Gives all entries to `stack`, outermost first, with the isolate that they are of and the name given last; forgets them.
+/// Gives all entries to `stack`, outermost first, each with the address of its scope where a hook told of it, else 0; with the
+/// isolate that they are of and the name given last. Forgets them.
 #[inline]
-pub(crate) fn tell(stack: impl FnOnce(IsolateId, &mut dyn Iterator<Item = Entry>, FrameId)) {
+pub(crate) fn tell(
+    stack: impl FnOnce(IsolateId, &mut dyn Iterator<Item = (Entry, usize)>, FrameId),
+) {
     let Some(recent) = own() else { return };
     recent.armed.set(0);
     // Else nothing was written down since.
     if recent.told.replace(recent.last.get()) != recent.last.get() {
         let depth = recent.depth();
         recent.top.set(&raw const recent.entries[0]);
-        let mut entries = recent.entries[1..=depth].iter().map(Cell::get);
+        let hooked = recent.hooked[1..=depth].iter().map(Cell::get);
+        let mut entries = recent.entries[1..=depth]
+            .iter()
+            .map(Cell::get)
+            .zip(hooked)
+            .map(|(entry, hooked)| (entry, if entry.hooked { hooked.storage } else { 0 }));
         stack(
             IsolateId(recent.owner.get()),
             &mut entries,

@@ -87,16 +87,8 @@ impl Stack {
         let Kind::Scope(hooked) = frame.kind else {
             return false;
         };
-        let fits = match kind {
-            ScopeKind::HandleScope | ScopeKind::EscapableHandleScope => {
-                hooked == ScopeKind::HandleScope
-            }
-            ScopeKind::TryCatch => hooked == ScopeKind::TryCatch,
-            // The engine opened its scope, and no hook sees that.
-            ScopeKind::CallbackScope => false,
-        };
         let unnamed = matches!(frame.place.location, Spot::Code(_));
-        if frame.storage == 0 || !unnamed || !fits {
+        if frame.storage == 0 || !unnamed || !kind.adopts(hooked) {
             return false;
         }
         frame.kind = Kind::Scope(kind);

@@ -1,8 +1,8 @@
 //! What the stack is told late: scopes and callbacks that were written down where they began, and are still open.
 
 use super::{FrameId, Stack};
+use crate::Seen;
 use crate::recent::Entry;
-use crate::{Seen, Spot};
 
 /// Callbacks after which a host that never marked a turn is told of turns.
 pub(crate) const HINT_AFTER: u64 = 100;
@@ -45,21 +45,25 @@ impl Stack {
         })
     }
 
-    /// Takes over what was written down, with the names that it was given; `last` is the last of these.
-    pub(crate) fn take_over(&mut self, entries: &mut dyn Iterator<Item = Entry>, last: FrameId) {
-        for entry in entries {
+    /// Takes over what was written down, with the names that it was given, and the addresses of scopes that a hook told of;
+    /// `last` is the last of the names.
+    pub(crate) fn take_over(
+        &mut self,
+        entries: &mut dyn Iterator<Item = (Entry, usize)>,
+        last: FrameId,
+    ) {
+        for (entry, storage) in entries {
             self.pushed = entry.id.0 - 1;
             let seen = Seen {
                 level: Some(entry.level),
                 handles: None,
             };
-            match (entry.kind, entry.place.location) {
-                // Only a hook knows a scope by its code.
-                (Some(kind), Spot::Code(code)) => {
-                    self.construct_scope(kind, entry.place, code.stack, seen);
+            match (entry.kind, storage) {
+                (Some(kind), 0) => {
+                    self.open_scope(kind, entry.place, seen);
                 }
                 (Some(kind), _) => {
-                    self.open_scope(kind, entry.place, seen);
+                    self.construct_scope(kind, entry.place, storage, seen);
                 }
                 (None, _) => {
                     let (_, found) = self.begin_callback(entry.place, seen);
