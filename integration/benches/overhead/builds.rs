@@ -36,45 +36,58 @@ impl Builds {
     pub fn make(wanted: impl Iterator<Item = Build>) -> Result<Self, String> {
         let mut builds = Self(Vec::new());
         for build in wanted {
-            if builds.0.iter().all(|(made, _)| *made != build) {
-                builds.0.push((build, executable(build)?));
-            }
+            builds.executable(build)?;
         }
         Ok(builds)
     }
 
-    /// Runs one group in a process of its own.
-    pub fn run(&self, build: Build, group: &str, handleguard: &str) -> Result<Vec<Row>, String> {
-        let (_, exe) = self
-            .0
-            .iter()
-            .find(|(made, _)| *made == build)
-            .expect("made before");
-        let output = Command::new(exe)
-            .env(GROUP, group)
-            .env("HANDLEGUARD", handleguard)
-            .output()
-            .map_err(|error| format!("{}: {error}", exe.display()))?;
-        if !output.status.success() {
-            return Err(format!(
-                "{group}: {}\n{}",
-                output.status,
-                String::from_utf8_lossy(&output.stderr)
-            ));
+    /// Where that one is; made if it was not.
+    pub fn executable(&mut self, build: Build) -> Result<&Path, String> {
+        if let Some(at) = self.0.iter().position(|(made, _)| *made == build) {
+            return Ok(&self.0[at].1);
         }
-        let rows: Vec<Row> = String::from_utf8_lossy(&output.stdout)
-            .lines()
-            .filter_map(Row::from_json)
-            .map(|row| Row {
-                build: build.describe(handleguard),
-                ..row
-            })
-            .collect();
-        if rows.is_empty() {
-            return Err(format!("{group}: measured nothing"));
-        }
-        Ok(rows)
+        self.0.push((build, executable(build)?));
+        Ok(&self.0[self.0.len() - 1].1)
     }
+
+    /// Runs one group in a process of its own.
+    pub fn run(
+        &mut self,
+        build: Build,
+        group: &str,
+        handleguard: &str,
+    ) -> Result<Vec<Row>, String> {
+        let mut command = Command::new(self.executable(build)?);
+        command.env("HANDLEGUARD", handleguard);
+        let rows = rows(command, group)?.into_iter().map(|row| Row {
+            build: build.describe(handleguard),
+            ..row
+        });
+        Ok(rows.collect())
+    }
+}
+
+/// What `command`, which runs one of the builds, has measured of that group.
+pub fn rows(mut command: Command, group: &str) -> Result<Vec<Row>, String> {
+    let output = command
+        .env(GROUP, group)
+        .output()
+        .map_err(|error| format!("{}: {error}", command.get_program().display()))?;
+    if !output.status.success() {
+        return Err(format!(
+            "{group}: {}\n{}",
+            output.status,
+            String::from_utf8_lossy(&output.stderr)
+        ));
+    }
+    let rows: Vec<Row> = String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .filter_map(Row::from_json)
+        .collect();
+    if rows.is_empty() {
+        return Err(format!("{group}: measured nothing"));
+    }
+    Ok(rows)
 }
 
 fn executable(build: Build) -> Result<PathBuf, String> {

@@ -24,6 +24,7 @@ mod peers;
 mod programs;
 mod row;
 mod scopes;
+mod uprobes;
 mod violations;
 
 use builds::{Build, Builds};
@@ -63,6 +64,7 @@ const CHILDREN: &[Child] = &[
     child("callback", Build::Hooked, "count"),
     child("turn", Build::CompiledIn, "off"),
     child("turn", Build::CompiledIn, "count"),
+    child("turn", Build::CompiledIn, "count,sealed=abort"),
     child("violation", Build::FramePointers, "count"),
     child("violation", Build::CompiledIn, "count"),
     child("violation-logged", Build::FramePointers, "log,tick=off"),
@@ -85,6 +87,7 @@ fn measure(group: &str) -> Vec<Row> {
         "violation-logged" => violations::logged(),
         "violation-new" => violations::new(),
         "peers" => peers::peers(),
+        uprobes::GROUP => uprobes::scopes(),
         "allocations" => memory::allocations(),
         // For `.ci/cost` alone.
         "counted" => counted::counted(),
@@ -116,7 +119,10 @@ fn drive() -> Result<(), String> {
         // Cargo's own.
         .filter(|arg| arg != "--bench")
         .collect();
-    let groups = || CHILDREN.iter().map(|child| child.group).chain(["programs"]);
+    let groups = || {
+        let children = CHILDREN.iter().map(|child| child.group);
+        children.chain([uprobes::GROUP, "programs"])
+    };
     if let Some(unknown) = wanted
         .iter()
         .find(|name| groups().all(|group| group != *name))
@@ -134,7 +140,7 @@ fn drive() -> Result<(), String> {
         .iter()
         .filter(|child| is_wanted(child.group))
         .collect();
-    let builds = Builds::make(children.iter().map(|child| child.build))?;
+    let mut builds = Builds::make(children.iter().map(|child| child.build))?;
     let mut rows = Vec::new();
     for Child {
         build,
@@ -145,9 +151,15 @@ fn drive() -> Result<(), String> {
         eprintln!("overhead: {group}: {}", build.describe(handleguard));
         rows.extend(builds.run(*build, group, handleguard)?);
     }
+    if is_wanted(uprobes::GROUP) {
+        eprintln!("overhead: {}: bpftrace", uprobes::GROUP);
+        rows.extend(uprobes::beside_plain(&mut builds)?);
+    }
     if is_wanted("programs") {
         eprintln!("overhead: programs: walmart_leak");
         rows.extend(programs::walmart_leak()?);
+        eprintln!("overhead: programs: deno_core_embedder");
+        rows.extend(programs::deno_core_embedder()?);
     }
     row::beside_plain(&mut rows);
     row::print(&rows);

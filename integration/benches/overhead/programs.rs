@@ -5,70 +5,127 @@ use crate::paired::quantile;
 use crate::row::Row;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
+use std::time::Instant;
 
 /// Pairs of runs.
-const RUNS: usize = 7;
+const RUNS: usize = 11;
 
 /// Connections closed in a second, in the phase that leaks nothing.
 pub fn walmart_leak() -> Result<Vec<Row>, String> {
-    let plain = build(&["--no-default-features"], "plain")?;
-    let on = build(&[], "on")?;
-    let mut all = [Vec::new(), Vec::new()];
-    let mut ratios = Vec::new();
-    for _ in 0..RUNS {
-        let pair = [closed_per_second(&plain)?, closed_per_second(&on)?];
-        ratios.push(pair[1] / pair[0]);
-        for (all, one) in all.iter_mut().zip(pair) {
-            all.push(one);
-        }
-    }
-    let [mut plain, mut on] = all;
-    let row = |build: &str, samples: &mut [f64]| Row {
-        build: build.to_owned(),
-        low: quantile(samples, 0.25),
-        high: quantile(samples, 0.75),
-        ..Row::exact(
-            "programs",
-            "walmart_leak, fixed phase",
-            "connections/s",
-            quantile(samples, 0.5),
-        )
+    let build = |name, features: &[&str]| {
+        let mut cargo = cargo();
+        cargo.args(["build", "--release", "-p", "walmart_leak"]);
+        build(cargo.args(features), &target(), "walmart_leak", name)
     };
-    Ok(vec![
-        row("compiled out", &mut plain),
-        Row {
-            ratio: Some(quantile(&mut ratios, 0.5)),
-            ..row("log", &mut on)
-        },
-    ])
+    let plain = build("plain", &["--no-default-features"])?;
+    let on = build("on", &[])?;
+    let rates = in_turns(|is_on| closed_per_second(if is_on { &on } else { &plain }))?;
+    Ok(rates.rows(
+        "walmart_leak, fixed phase",
+        "connections/s",
+        ["compiled out", "log"],
+    ))
 }
 
-fn build(features: &[&str], name: &str) -> Result<PathBuf, String> {
-    let built = cargo()
-        .args(["build", "--release", "-p", "walmart_leak"])
-        .args(features)
-        .env("CARGO_TARGET_DIR", target())
-        .status();
-    if !built.is_ok_and(|status| status.success()) {
-        return Err("cargo could not build walmart_leak".to_owned());
+/// Operations in a second, of a program that uses no macro: nothing is seen without the hooks, and everything with them.
+pub fn deno_core_embedder() -> Result<Vec<Row>, String> {
+    let build = |name, features: &[&str]| {
+        let mut cargo = cargo();
+        cargo.args(["build", "--release", "--manifest-path"]);
+        cargo.arg("examples/deno_core_embedder/Cargo.toml");
+        let target = target().join("deno_core_embedder");
+        build(cargo.args(features), &target, "deno_core_embedder", name)
+    };
+    let plain = build("plain", &["--no-default-features"])?;
+    let on = build("on", &[])?;
+    let rates = in_turns(|is_on| {
+        if is_on {
+            operations_per_second(&on, "log")
+        } else {
+            operations_per_second(&plain, "off")
+        }
+    })?;
+    Ok(rates.rows(
+        "deno_core_embedder",
+        "operations/s",
+        ["no hooks, off", "log, hooks"],
+    ))
+}
+
+/// Of each pair of runs: without the checks, and with them.
+struct Rates(Vec<[f64; 2]>);
+
+fn in_turns(run: impl Fn(bool) -> Result<f64, String>) -> Result<Rates, String> {
+    let pair = |at| {
+        // Which is first changes, so that what the first leaves to the second falls on both.
+        Ok(if at % 2 == 0 {
+            [run(false)?, run(true)?]
+        } else {
+            let on = run(true)?;
+            [run(false)?, on]
+        })
+    };
+    (0..RUNS).map(pair).collect::<Result<_, _>>().map(Rates)
+}
+
+impl Rates {
+    fn rows(&self, line: &str, unit: &str, builds: [&str; 2]) -> Vec<Row> {
+        let mut ratios: Vec<f64> = self.0.iter().map(|[plain, on]| on / plain).collect();
+        let ratio = quantile(&mut ratios, 0.5);
+        let row = |at: usize| {
+            let mut samples: Vec<f64> = self.0.iter().map(|pair| pair[at]).collect();
+            Row {
+                build: builds[at].to_owned(),
+                low: quantile(&mut samples, 0.25),
+                high: quantile(&mut samples, 0.75),
+                ratio: (at == 1).then_some(ratio),
+                ..Row::exact("programs", line, unit, quantile(&mut samples, 0.5))
+            }
+        };
+        vec![row(0), row(1)]
     }
-    let copy = target().join(format!("walmart_leak-{name}"));
-    std::fs::copy(target().join("release/walmart_leak"), &copy)
+}
+
+fn build(cargo: &mut Command, target: &Path, bin: &str, name: &str) -> Result<PathBuf, String> {
+    let built = cargo.env("CARGO_TARGET_DIR", target).status();
+    if !built.is_ok_and(|status| status.success()) {
+        return Err(format!("cargo could not build {bin}"));
+    }
+    let copy = target.join(format!("{bin}-{name}"));
+    std::fs::copy(target.join("release").join(bin), &copy)
         .map_err(|error| format!("{}: {error}", copy.display()))?;
     Ok(copy)
 }
 
-fn closed_per_second(program: &Path) -> Result<f64, String> {
+fn run(program: &Path, args: &[&str], handleguard: &str) -> Result<Output, String> {
     let output = Command::new(program)
-        .args(["--phase", "fixed", "--seconds", "2", "--json"])
-        .env("HANDLEGUARD", "")
+        .args(args)
+        .env("HANDLEGUARD", handleguard)
         .output()
         .map_err(|error| format!("{}: {error}", program.display()))?;
+    if !output.status.success() {
+        return Err(format!("{}: {}", program.display(), output.status));
+    }
+    Ok(output)
+}
+
+fn closed_per_second(program: &Path) -> Result<f64, String> {
+    let args = ["--phase", "fixed", "--seconds", "2", "--json"];
+    let output = run(program, &args, "")?;
     String::from_utf8_lossy(&output.stdout)
         .lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
         .filter_map(|line| Some(line["closed"].as_f64()? / line["seconds"].as_f64()?))
         .rfind(|rate| rate.is_finite())
-        .ok_or_else(|| format!("{}: no sample: {}", program.display(), output.status))
+        .ok_or_else(|| format!("{}: no sample", program.display()))
+}
+
+/// From the start of the process to its end.
+fn operations_per_second(program: &Path, handleguard: &str) -> Result<f64, String> {
+    const OPERATIONS: u32 = 1_000_000;
+    let operations = OPERATIONS.to_string();
+    let start = Instant::now();
+    run(program, &["--operations", &operations], handleguard)?;
+    Ok(f64::from(OPERATIONS) / start.elapsed().as_secs_f64())
 }
