@@ -1,4 +1,5 @@
 use crate::calibrate::{self, Refused};
+use crate::current;
 use crate::ffi::{self, RawIsolate};
 use crate::script;
 use crate::seal;
@@ -183,8 +184,7 @@ impl Engine for V8 {
 
     #[inline]
     fn entered(self) -> Entered {
-        // SAFETY: reads a thread-local of V8.
-        let current = unsafe { ffi::current_isolate() };
+        let current = current::isolate();
         if current.is_null() {
             Entered::None
         } else {

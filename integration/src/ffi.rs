@@ -63,7 +63,7 @@ unsafe extern "C" {
     pub(crate) fn v8__HandleScope__DESTRUCT(scope: *mut ScopeBuffer);
 
     /// The isolate entered last on this thread, or null: `Isolate::GetCurrent()`, a public static function (`v8-isolate.h`), which
-    /// does not check. Asked at each scope, and not by way of the v8 crate's function of that purpose.
+    /// does not check. Asked by way of [`current::isolate`](crate::current::isolate).
     #[cfg_attr(not(windows), link_name = "_ZN2v87Isolate10GetCurrentEv")]
     #[cfg_attr(windows, link_name = "?GetCurrent@Isolate@v8@@SAPEAV12@XZ")]
     pub(crate) fn current_isolate() -> *mut RawIsolate;

@@ -108,6 +108,7 @@
 mod addon;
 mod calibrate;
 mod call;
+mod current;
 mod engine;
 mod ffi;
 mod gc;

@@ -3,8 +3,8 @@
 //! V8 refuses such a handle by ending the process (`handles.cc`, `HandleScope::Extend`), with one text for both cases and
 //! no stack. [`on_fatal_error`] has handleguard's report come first.
 
-use crate::V8;
 use crate::ffi::{self, RawIsolate, SealBuffer};
+use crate::{V8, current};
 use handleguard::Engine;
 use handleguard::stack::FrameId;
 use std::cell::RefCell;
@@ -134,8 +134,7 @@ unsafe extern "C" fn on_fatal_error(location: *const c_char, message: *const c_c
         unsafe { CStr::from_ptr::<'static>(text) }
     };
     let (location, message) = (text(location), text(message));
-    // SAFETY: reads a thread-local of V8.
-    let current = unsafe { ffi::current_isolate() };
+    let current = current::isolate();
     if location == c"v8::HandleScope::CreateHandle()" && !current.is_null() && !reported() {
         // SAFETY: the current isolate of this thread is live, and V8 stands still below this call.
         let engine = unsafe { V8::from_raw(current) };

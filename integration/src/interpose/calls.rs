@@ -2,7 +2,8 @@
 
 use super::{link, proof};
 use crate::V8;
-use crate::ffi::{self, RawIsolate};
+use crate::current;
+use crate::ffi::RawIsolate;
 use handleguard::{IsolateId, hooked};
 use std::ffi::{c_int, c_void};
 use std::ptr;
@@ -14,8 +15,7 @@ fn as_callback<R>(
     callee: impl FnOnce(V8) -> Option<String>,
     call: impl FnOnce() -> R,
 ) -> R {
-    // SAFETY: reads a thread-local of V8.
-    let isolate = unsafe { ffi::current_isolate() };
+    let isolate = current::isolate();
     // SAFETY: an isolate that is entered is live, and this thread's.
     let engine = (!isolate.is_null()).then(|| unsafe { V8::from_raw(isolate) });
     let callback = engine
@@ -38,8 +38,7 @@ fn as_call<R>(
     callee: impl FnOnce(V8) -> Option<String>,
     call: impl FnOnce() -> R,
 ) -> R {
-    // SAFETY: reads a thread-local of V8.
-    if unsafe { ffi::current_isolate() }.is_null() {
+    if current::isolate().is_null() {
         hooked::callback_on_no_isolate(ip, of);
     }
     as_callback(ip, handle, callee, call)
