@@ -3,7 +3,6 @@
 use crate::engine::Engine;
 use crate::guard::{CallbackGuard, ScopeGuard, TurnGuard};
 use crate::local::Local;
-use crate::recent::Written;
 use crate::stack::FrameId;
 use std::marker::PhantomData;
 
@@ -20,16 +19,18 @@ macro_rules! detach {
             /// Leaves it open, without a guard; [`attach`](Self::attach) gives the guard back. `None` where there is nothing to
             /// close: every rule is off.
             pub fn detach(mut self) -> Option<FrameId> {
-                let written = std::mem::replace(&mut self.written, Written::NOTHING);
-                (!written.is_nothing()).then_some(written.id)
+                let id = std::mem::replace(&mut self.id, FrameId::NONE);
+                (id != FrameId::NONE).then_some(id)
             }
 
             /// The guard of what is open in `engine` under that `id`. An `id` of something else closes nothing, and is an
             /// `out-of-order` violation where it is to close a scope.
             pub fn attach(engine: E, id: FrameId) -> Self {
+                // Has the stack told of everything: it knows what `id` is of.
+                is_open(engine, id);
                 Self {
                     engine,
-                    written: Written::told(id),
+                    id,
                     _not_send: PhantomData,
                 }
             }

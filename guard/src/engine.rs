@@ -84,6 +84,12 @@ pub trait Engine: Copy + 'static {
         Entered::Unknown
     }
 
+    /// Whether that is surely this one.
+    #[inline]
+    fn is_entered(self) -> bool {
+        self.entered() == Entered::Isolate(self.isolate())
+    }
+
     /// Has the engine refuse every handle until a scope is opened, for the turn of that name; whether it does.
     fn seal(self, _turn: FrameId) -> bool {
         false

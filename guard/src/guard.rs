@@ -6,7 +6,7 @@ use crate::judge::{self, add, settle, violated};
 use crate::local::Local;
 use crate::probes;
 use crate::process;
-use crate::recent::{self, Written};
+use crate::recent;
 use crate::seal;
 use crate::stack::recent::HINT_AFTER;
 use crate::stack::{FrameId, Outcome};
@@ -29,7 +29,8 @@ type NotSend = PhantomData<*const ()>;
 #[derive(Debug)]
 pub struct ScopeGuard<E: Engine> {
     pub(crate) engine: E,
-    pub(crate) written: Written,
+    /// [`FrameId::NONE`] where there is nothing to close.
+    pub(crate) id: FrameId,
     pub(crate) _not_send: NotSend,
 }
 
@@ -45,7 +46,8 @@ pub struct ScopeGuard<E: Engine> {
 #[derive(Debug)]
 pub struct CallbackGuard<E: Engine> {
     pub(crate) engine: E,
-    pub(crate) written: Written,
+    /// [`FrameId::NONE`] where there is nothing to close.
+    pub(crate) id: FrameId,
     pub(crate) _not_send: NotSend,
 }
 
@@ -99,16 +101,16 @@ pub fn scope_quickly<E: Engine>(
     name: Option<&'static str>,
     location: &'static Location<'static>,
 ) -> Option<ScopeGuard<E>> {
-    let written = if process::start().is_off() {
-        Written::NOTHING
+    let id = if process::start().is_off() {
+        FrameId::NONE
     } else {
-        let written = recent::open(engine, Some(kind), name, location)?;
+        let id = recent::open(engine, Some(kind), name, location)?;
         probes::scope_open(engine.isolate());
-        written
+        id
     };
     Some(ScopeGuard {
         engine,
-        written,
+        id,
         _not_send: PhantomData,
     })
 }
@@ -118,7 +120,7 @@ fn scope_slowly<E: Engine>(engine: E, kind: ScopeKind, place: Place) -> ScopeGua
     if recent::adopt(engine.isolate(), kind, place) {
         return ScopeGuard {
             engine,
-            written: Written::NOTHING,
+            id: FrameId::NONE,
             _not_send: PhantomData,
         };
     }
@@ -146,7 +148,7 @@ fn scope_slowly<E: Engine>(engine: E, kind: ScopeKind, place: Place) -> ScopeGua
         probes::scope_open(engine.isolate());
         let guard = ScopeGuard {
             engine,
-            written: Written::told(id),
+            id,
             _not_send: PhantomData,
         };
         add(local, swallowed);
@@ -157,7 +159,7 @@ fn scope_slowly<E: Engine>(engine: E, kind: ScopeKind, place: Place) -> ScopeGua
     });
     held.unwrap_or(ScopeGuard {
         engine,
-        written: Written::NOTHING,
+        id: FrameId::NONE,
         _not_send: PhantomData,
     })
 }
@@ -165,13 +167,11 @@ fn scope_slowly<E: Engine>(engine: E, kind: ScopeKind, place: Place) -> ScopeGua
 impl<E: Engine> Drop for ScopeGuard<E> {
     #[inline]
     fn drop(&mut self) {
-        let Self {
-            engine, written, ..
-        } = *self;
-        if written.close_scope() {
+        let Self { engine, id, .. } = *self;
+        if recent::close_scope(id) {
             probes::scope_close(engine.isolate());
-        } else if !written.is_nothing() {
-            close_slowly(engine, written.id);
+        } else if id != FrameId::NONE {
+            close_slowly(engine, id);
         }
     }
 }
@@ -228,14 +228,14 @@ pub fn callback_quickly<E: Engine>(
     name: Option<&'static str>,
     location: &'static Location<'static>,
 ) -> Option<CallbackGuard<E>> {
-    let written = if process::start().is_off() {
-        Written::NOTHING
+    let id = if process::start().is_off() {
+        FrameId::NONE
     } else {
         recent::open(engine, None, name, location)?
     };
     Some(CallbackGuard {
         engine,
-        written,
+        id,
         _not_send: PhantomData,
     })
 }
@@ -267,7 +267,7 @@ fn callback_slowly<E: Engine>(
         // Before the reaction: one that panics takes the callback off the stack again.
         let guard = CallbackGuard {
             engine,
-            written: Written::told(id),
+            id,
             _not_send: PhantomData,
         };
         let told = finding.and_then(|finding| violated(local, engine, finding, below, callee));
@@ -284,18 +284,18 @@ fn callback_slowly<E: Engine>(
     })
     .unwrap_or(CallbackGuard {
         engine,
-        written: Written::NOTHING,
+        id: FrameId::NONE,
         _not_send: PhantomData,
     })
 }
 
 impl<E: Engine> CallbackGuard<E> {
-    /// Of a callback that is written down.
+    /// Of a callback that began under that name.
     #[inline]
-    pub(crate) fn written(engine: E, written: Written) -> Self {
+    pub(crate) fn begun(engine: E, id: FrameId) -> Self {
         Self {
             engine,
-            written,
+            id,
             _not_send: PhantomData,
         }
     }
@@ -303,8 +303,8 @@ impl<E: Engine> CallbackGuard<E> {
     /// Ends it, or gives it back if there is something to be said of it.
     #[inline]
     pub(crate) fn end_quickly(mut self) -> Result<(), Self> {
-        if self.written.end_callback() {
-            self.written = Written::NOTHING;
+        if recent::end_callback(self.id) {
+            self.id = FrameId::NONE;
             return Ok(());
         }
         Err(self)
@@ -314,11 +314,9 @@ impl<E: Engine> CallbackGuard<E> {
 impl<E: Engine> Drop for CallbackGuard<E> {
     #[inline]
     fn drop(&mut self) {
-        let Self {
-            engine, written, ..
-        } = *self;
-        if !written.end_callback() && !written.is_nothing() {
-            end_slowly(engine, written.id);
+        let Self { engine, id, .. } = *self;
+        if !recent::end_callback(id) && id != FrameId::NONE {
+            end_slowly(engine, id);
         }
     }
 }

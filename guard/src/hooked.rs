@@ -10,7 +10,7 @@ use crate::finding::{Beginning, ScopeKind};
 use crate::guard::{self, CallbackGuard};
 use crate::judge::{self, add, violated};
 use crate::local::Local;
-use crate::recent::{self, Call, Written};
+use crate::recent::{self, Call};
 use crate::{Engine, IsolateId, Place, Seen, names, owners, process};
 
 /// How far above the stack pointer a scope lies that is held by a function still running. What is farther away is in a box,
@@ -122,7 +122,7 @@ pub fn callback<E: Engine>(
     let place = Place::code(ip, std::ptr::from_ref(&ip).addr());
     match recent::call(engine.isolate(), place) {
         Call::Told => None,
-        Call::Written(written) => Some(CallbackGuard::written(engine, written)),
+        Call::Written(id) => Some(CallbackGuard::begun(engine, id)),
         Call::Ask => callback_slowly(engine, place, handle, of, callee),
     }
 }
@@ -151,7 +151,7 @@ fn callback_slowly<E: Engine>(
                     stack.charge(id, told);
                     id
                 })?;
-                return Some(CallbackGuard::written(engine, Written::told(id)));
+                return Some(CallbackGuard::begun(engine, id));
             }
         }
         if is_on_the_way(local, engine.isolate(), engine.level()) {

@@ -18,7 +18,7 @@
 use crate::finding::ScopeKind;
 use crate::stack::FrameId;
 use crate::stack::recent::Calm;
-use crate::{Cursor, Engine, Entered, IsolateId, Place, Spot};
+use crate::{Cursor, Engine, IsolateId, Place, Spot};
 use std::cell::Cell;
 use std::panic::Location;
 use std::ptr;
@@ -87,6 +87,8 @@ pub(crate) struct Recent {
     armed: Cell<usize>,
     /// The innermost entry: one of `entries`, once it was armed.
     top: Cell<*const Cell<Entry>>,
+    /// The last of `entries`, once it was armed.
+    last_entry: Cell<*const Cell<Entry>>,
     counters: Cell<Counters>,
     /// The name given last. No two isolates of a thread have one in common, as long as entries are told of late.
     last: Cell<FrameId>,
@@ -126,43 +128,16 @@ pub(crate) struct Entry {
     pub(crate) place: Place,
 }
 
-/// What names an entry: of the thread that it was made on.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Written {
-    /// Where it is; null for what the stack was told of at once.
-    entry: *const Cell<Entry>,
-    pub(crate) id: FrameId,
+/// Takes the scope's entry away, if it is the innermost and there is nothing to be said of it. False if the stack has to be told.
+#[inline(always)]
+pub(crate) fn close_scope(id: FrameId) -> bool {
+    id != FrameId::NONE && own().is_some_and(|recent| recent.pop(id, true))
 }
 
-impl Written {
-    /// Of nothing: no rule is on.
-    pub(crate) const NOTHING: Self = Self::told(FrameId::NONE);
-
-    #[inline(always)]
-    pub(crate) fn is_nothing(self) -> bool {
-        self.id == FrameId::NONE
-    }
-
-    /// Of something that the stack was told of at once.
-    pub(crate) const fn told(id: FrameId) -> Self {
-        Self {
-            entry: ptr::null(),
-            id,
-        }
-    }
-
-    /// Takes the scope's entry away, if it is the innermost and there is nothing to be said of it. False if the stack has to be
-    /// told.
-    #[inline(always)]
-    pub(crate) fn close_scope(self) -> bool {
-        !self.entry.is_null() && own().is_some_and(|recent| recent.pop(self, true))
-    }
-
-    /// The same of a callback.
-    #[inline(always)]
-    pub(crate) fn end_callback(self) -> bool {
-        !self.entry.is_null() && own().is_some_and(|recent| recent.pop(self, false))
-    }
+/// The same of a callback.
+#[inline(always)]
+pub(crate) fn end_callback(id: FrameId) -> bool {
+    id != FrameId::NONE && own().is_some_and(|recent| recent.pop(id, false))
 }
 
 impl Recent {
@@ -182,6 +157,7 @@ impl Recent {
         Self {
             armed: Cell::new(0),
             top: Cell::new(ptr::null()),
+            last_entry: Cell::new(ptr::null()),
             counters: Cell::new(Counters::NONE),
             last: Cell::new(FrameId::NONE),
             told: Cell::new(FrameId::NONE),
@@ -197,8 +173,9 @@ impl Recent {
     #[inline(always)]
     fn top(&self) -> &Cell<Entry> {
         debug_assert!(self.entries.as_ptr_range().contains(&self.top.get()));
-        // SAFETY: `arm` has it point at one of the entries, and `push` and `pop` move it by one, never past either end. Without
-        // `arm`, nothing is armed and nobody has what `pop` asks for.
+        // SAFETY: `arm` has it point at one of the entries, and `push` and `pop` move it by one, never past either end: the last
+        // entry is asked for by the one, and the first has an id that the other is never asked for. Before `arm`, nobody has
+        // `self`: see `own`.
         unsafe { &*self.top.get() }
     }
 
@@ -216,18 +193,18 @@ impl Recent {
         kind: Option<ScopeKind>,
         place: Place,
         hooked: bool,
-    ) -> Written {
-        if self.armed.get() != isolate.0
-            || ptr::eq(self.top.get(), &raw const self.entries[ROOM - 1])
-        {
-            return Written::NOTHING;
+    ) -> Option<FrameId> {
+        if self.armed.get() != isolate.0 || ptr::eq(self.top.get(), self.last_entry.get()) {
+            return None;
         }
         let (top, counters) = (self.top(), self.counters.get());
         let level = counters.level();
+        let below = top.get().level;
         // A scope has raised it already.
-        let outside = top.get().level + kind.map_or(0, ScopeKind::levels);
-        if level < outside || (kind.is_none() && level <= self.floor.get()) {
-            return Written::NOTHING;
+        let raised = kind.is_some_and(|kind| kind.levels() > 0);
+        let is_low = level < below || (raised && level == below);
+        if is_low || (kind.is_none() && level <= self.floor.get()) {
+            return None;
         }
         let id = self.last.get().next();
         self.last.set(id);
@@ -242,7 +219,7 @@ impl Recent {
             place,
         });
         self.top.set(at);
-        Written { entry: at, id }
+        Some(id)
     }
 
     fn adopt(&self, isolate: IsolateId, kind: ScopeKind, place: Place) -> bool {
@@ -260,14 +237,13 @@ impl Recent {
         true
     }
 
-    /// Takes the innermost entry away, if it is the one meant and there is nothing to be said of it.
+    /// Takes the innermost entry away, if it is that of `id`, which is not nothing's, and there is nothing to be said of it.
     #[inline(always)]
-    fn pop(&self, written: Written, is_scope: bool) -> bool {
-        if !ptr::eq(self.top.get(), written.entry) {
-            return false;
-        }
-        let entry = self.top().get();
-        if entry.id != written.id {
+    fn pop(&self, id: FrameId, is_scope: bool) -> bool {
+        let top = self.top();
+        let entry = top.get();
+        // The first, which stays, has nothing's.
+        if entry.id != id {
             return false;
         }
         if is_scope {
@@ -277,8 +253,7 @@ impl Recent {
                 return false;
             }
         }
-        // Of what the guard has, and not of what was just read: the next open need not wait for it.
-        self.top.set(written.entry.wrapping_sub(1));
+        self.top.set(ptr::from_ref(top).wrapping_sub(1));
         true
     }
 }
@@ -291,10 +266,10 @@ pub(crate) fn open<E: Engine>(
     kind: Option<ScopeKind>,
     name: Option<&'static str>,
     location: &'static Location<'static>,
-) -> Option<Written> {
+) -> Option<FrameId> {
     let isolate = engine.isolate();
     let recent = own()?;
-    if engine.entered() != Entered::Isolate(isolate) {
+    if !engine.is_entered() {
         return None;
     }
     let location = Spot::Source(location);
@@ -303,8 +278,7 @@ pub(crate) fn open<E: Engine>(
     if kind.is_some_and(|kind| kind.levels() == 0) && recent.top().get().hooked {
         return None;
     }
-    let written = recent.push(isolate, kind, place, false);
-    (!written.is_nothing()).then_some(written)
+    recent.push(isolate, kind, place, false)
 }
 
 /// A guard tells more of the scope that a hook has just told of. False if that was not only written down, or there is none.
@@ -318,11 +292,11 @@ pub(crate) fn construct<E: Engine>(engine: E, kind: ScopeKind, ip: usize, storag
     let isolate = engine.isolate();
     let Some(recent) = own() else { return false };
     let lowest = recent.lowest.get();
-    if storage >= lowest || engine.entered() != Entered::Isolate(isolate) {
+    if storage >= lowest || !engine.is_entered() {
         return false;
     }
-    let written = recent.push(isolate, Some(kind), Place::code(ip, storage), true);
-    if written.is_nothing() {
+    let place = Place::code(ip, storage);
+    if recent.push(isolate, Some(kind), place, true).is_none() {
         return false;
     }
     recent.hooked[recent.depth()].set(Hooked { storage, lowest });
@@ -342,11 +316,7 @@ pub(crate) fn destruct(isolate: IsolateId, storage: usize) -> bool {
     let hooked = recent.hooked[depth].get();
     // The first entry is the stack's own.
     let is_meant = entry.hooked && hooked.storage == storage;
-    let written = Written {
-        entry: recent.top.get(),
-        id: entry.id,
-    };
-    let closed = is_meant && recent.pop(written, true);
+    let closed = is_meant && recent.pop(entry.id, true);
     if closed {
         recent.lowest.set(hooked.lowest);
     }
@@ -357,8 +327,8 @@ pub(crate) fn destruct(isolate: IsolateId, storage: usize) -> bool {
 pub(crate) enum Call {
     /// Nothing: a guard has told of it.
     Told,
-    /// It is written down.
-    Written(Written),
+    /// It is written down, under that name.
+    Written(FrameId),
     /// The stack has to be asked.
     Ask,
 }
@@ -378,12 +348,9 @@ pub(crate) fn call(isolate: IsolateId, place: Place) -> Call {
     if entry.kind.is_none() && by_guard && entry.level == recent.counters.get().level() {
         return Call::Told;
     }
-    let written = recent.push(isolate, None, place, false);
-    if written.is_nothing() {
-        Call::Ask
-    } else {
-        Call::Written(written)
-    }
+    recent
+        .push(isolate, None, place, false)
+        .map_or(Call::Ask, Call::Written)
 }
 
 /// Gives all entries to `stack`, outermost first, each with the address of its scope where a hook told of it, else 0; with the
@@ -422,6 +389,7 @@ pub(crate) fn arm(isolate: IsolateId, calm: Calm, counters: Counters) {
             ..first.get()
         });
         recent.top.set(first);
+        recent.last_entry.set(&recent.entries[ROOM - 1]);
         recent.lowest.set(calm.lowest);
         recent.owner.set(isolate.0);
         recent.counters.set(counters);
@@ -500,12 +468,20 @@ mod pointer {
 
 #[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
 mod pointer {
-    use super::{RECENT, Recent};
+    use super::Recent;
+    use std::cell::Cell;
+    use std::ptr;
+
+    thread_local! {
+        static POINTER: Cell<*const Recent> = const { Cell::new(ptr::null()) };
+    }
 
     #[inline]
     pub(super) fn get() -> *const Recent {
-        RECENT.with(std::ptr::from_ref)
+        POINTER.get()
     }
 
-    pub(super) fn set(_: *const Recent) {}
+    pub(super) fn set(recent: *const Recent) {
+        POINTER.set(recent);
+    }
 }

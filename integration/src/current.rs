@@ -3,12 +3,20 @@
 use crate::ffi::{self, RawIsolate};
 
 /// The isolate entered last on this thread, or null.
-#[inline(always)]
+#[inline]
 pub(crate) fn isolate() -> *mut RawIsolate {
     let seen = word::read();
-    if !seen.is_null() {
-        return seen;
-    }
+    if seen.is_null() { asked() } else { seen }
+}
+
+/// Whether that is `isolate`.
+#[inline(always)]
+pub(crate) fn is(isolate: *mut RawIsolate) -> bool {
+    word::read() == isolate || asked() == isolate
+}
+
+#[cold]
+fn asked() -> *mut RawIsolate {
     // SAFETY: reads a thread-local of V8.
     unsafe { ffi::current_isolate() }
 }
@@ -70,9 +78,9 @@ mod tests {
     #[test]
     fn the_word_is_v8s_through_enter_and_exit_on_each_thread() {
         fn agree() -> *mut RawIsolate {
-            // SAFETY: reads a thread-local of V8.
-            let asked = unsafe { ffi::current_isolate() };
+            let asked = asked();
             assert_eq!(isolate(), asked);
+            assert!(is(asked));
             if cfg!(all(target_os = "linux", target_arch = "x86_64")) {
                 assert_eq!(word::read(), asked);
             }

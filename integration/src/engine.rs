@@ -192,6 +192,11 @@ impl Engine for V8 {
         }
     }
 
+    #[inline(always)]
+    fn is_entered(self) -> bool {
+        current::is(self.isolate)
+    }
+
     fn seal(self, turn: FrameId) -> bool {
         // SAFETY: a value of this type names a live isolate of this thread.
         unsafe { seal::seal(self.isolate, turn) }

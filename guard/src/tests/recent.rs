@@ -213,3 +213,38 @@ fn a_scope_of_many_handles_is_told_of_when_it_closes() {
         .find(|scope| scope.place.name == Some("worker"));
     assert_eq!(worker.map(|scope| scope.most), Some(999));
 }
+
+/// As a caller in another language has it.
+#[test]
+fn a_number_of_nothing_takes_nothing_written_down_away() {
+    use crate::stack::FrameId;
+
+    let engine = Counting::new(true);
+    let outcome = testing::run(|| {
+        let _turn = turn_at(engine, Place::here("turn"));
+        engine.words[2].set(1);
+        let inner = scope_at(engine, ScopeKind::HandleScope, Place::here("inner"));
+        for number in [0, u64::MAX] {
+            let id = FrameId::from_number(number);
+            drop(CallbackGuard::attach(engine, id));
+            drop(ScopeGuard::attach(engine, id));
+            assert_eq!(crate::depth(), 1);
+        }
+        drop(inner);
+        assert_eq!(crate::depth(), 0);
+        engine.words[2].set(0);
+    });
+    // 0 is what a caller has that was told that there is nothing to close.
+    let sentences: Vec<_> = outcome
+        .violations
+        .iter()
+        .map(|it| it.sentence().to_string())
+        .collect();
+    assert_eq!(
+        sentences,
+        [
+            "out-of-order: scope #18446744073709551615 closed, which is not open: closed twice, or after the scope around it"
+        ]
+    );
+    crate::end_isolate(engine);
+}
