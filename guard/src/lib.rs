@@ -169,6 +169,9 @@ pub mod hooked;
 pub mod stack;
 #[cfg(feature = "testing")]
 pub mod testing;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#[doc(hidden)]
+pub mod thread_word;
 
 mod action;
 mod addon;

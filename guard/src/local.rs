@@ -29,6 +29,8 @@ pub(crate) struct Local {
     pub(crate) entries: Entries,
     /// The isolate of which scopes and callbacks may be [only written down](recent).
     quick: Cell<Option<(IsolateId, Counters)>>,
+    /// Where those are written down.
+    recent: recent::Own,
     /// A hook is being served.
     in_hook: Cell<bool>,
     /// The thread's lane of counts in the site table, and one more; 0 before it was asked for.
@@ -56,6 +58,7 @@ impl Local {
             strict: Cell::new(false),
             entries: Entries::new(),
             quick: Cell::new(None),
+            recent: recent::Own::new(),
             in_hook: Cell::new(false),
             lane: Cell::new(0),
             violations: Cell::new(0),
@@ -118,7 +121,7 @@ impl Local {
             && let Some(calm) = stack.calm()
             && process::checker().is_some_and(|checker| checker.is_quick())
         {
-            recent::arm(isolate, calm, counters);
+            self.recent.arm(isolate, calm, counters);
         }
     }
 

@@ -19,7 +19,7 @@ use crate::finding::ScopeKind;
 use crate::stack::FrameId;
 use crate::stack::recent::Calm;
 use crate::{Cursor, Engine, IsolateId, Place, Spot};
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::panic::Location;
 use std::ptr;
 
@@ -29,9 +29,27 @@ const ROOM: usize = 32;
 /// Handles that a scope holds before it is worth a look.
 pub(crate) const WORTH_A_LOOK: u64 = 64;
 
-thread_local! {
-    // Without a destructor: there as long as the thread is.
-    static RECENT: Recent = const { Recent::new() };
+/// A thread's own, made where it is first armed.
+pub(crate) struct Own(OnceCell<Box<Recent>>);
+
+impl Own {
+    pub(crate) const fn new() -> Self {
+        Self(OnceCell::new())
+    }
+
+    /// Has the next scopes and callbacks of `isolate` written down here. Its stack has been told everything.
+    #[inline]
+    pub(crate) fn arm(&self, isolate: IsolateId, calm: Calm, counters: Counters) {
+        let recent = self.0.get_or_init(|| Box::new(Recent::new()));
+        recent.arm(isolate, calm, counters);
+        pointer::set(&raw const **recent);
+    }
+}
+
+impl Drop for Own {
+    fn drop(&mut self) {
+        pointer::set(ptr::null());
+    }
 }
 
 /// Where an engine counts what the record is compared with: its level, and its [`Cursor`].
@@ -167,6 +185,25 @@ impl Recent {
             hooked: [const { Cell::new(NOWHERE) }; ROOM],
             entries: [const { Cell::new(NOTHING) }; ROOM],
         }
+    }
+
+    #[inline]
+    fn arm(&self, isolate: IsolateId, calm: Calm, counters: Counters) {
+        let first = &self.entries[0];
+        first.set(Entry {
+            level: calm.level,
+            ..first.get()
+        });
+        self.top.set(first);
+        self.last_entry.set(&self.entries[ROOM - 1]);
+        self.lowest.set(calm.lowest);
+        self.owner.set(isolate.0);
+        self.counters.set(counters);
+        let last = self.last.get().max(calm.last);
+        self.last.set(last);
+        self.told.set(last);
+        self.floor.set(calm.floor.unwrap_or(u32::MAX));
+        self.armed.set(isolate.0);
     }
 
     /// The innermost entry; the first, which is the stack's own, where nothing is written down.
@@ -379,30 +416,7 @@ pub(crate) fn tell(
     }
 }
 
-/// Has the next scopes and callbacks of `isolate` written down here. Its stack has been told everything.
-#[inline]
-pub(crate) fn arm(isolate: IsolateId, calm: Calm, counters: Counters) {
-    RECENT.with(|recent| {
-        let first = &recent.entries[0];
-        first.set(Entry {
-            level: calm.level,
-            ..first.get()
-        });
-        recent.top.set(first);
-        recent.last_entry.set(&recent.entries[ROOM - 1]);
-        recent.lowest.set(calm.lowest);
-        recent.owner.set(isolate.0);
-        recent.counters.set(counters);
-        let last = recent.last.get().max(calm.last);
-        recent.last.set(last);
-        recent.told.set(last);
-        recent.floor.set(calm.floor.unwrap_or(u32::MAX));
-        recent.armed.set(isolate.0);
-        pointer::set(recent);
-    });
-}
-
-/// Has the stack told of everything, until it is [armed](arm) again.
+/// Has the stack told of everything, until it is [armed](Own::arm) again.
 pub(crate) fn disarm() {
     if let Some(recent) = own() {
         recent.armed.set(0);
@@ -412,57 +426,29 @@ pub(crate) fn disarm() {
 /// What is this thread's own, if it was ever armed.
 #[inline(always)]
 fn own<'a>() -> Option<&'a Recent> {
-    // SAFETY: null, or `RECENT` of this thread, which has no destructor and is there as long as the thread. No reference leaves
-    // the functions of this module.
+    // SAFETY: null, or what `Own` of this thread holds in a box: it takes the pointer back before it drops that. No reference leaves
+    // the functions of this module, which drop no `Own`.
     unsafe { pointer::get().as_ref() }
 }
 
-/// Where this thread's [`RECENT`] is, at a place that is known when the program starts: two instructions, where a thread-local
-/// of another crate takes a call.
+/// Where this thread's [`Recent`] is.
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod pointer {
     use super::Recent;
-    use std::arch::{asm, global_asm};
+    use crate::thread_word;
+    use std::ptr;
 
-    // One word, null at first, in the initial-exec model of thread-local storage ("ELF Handling For Thread-Local Storage", 4.3).
-    global_asm!(
-        ".pushsection .tbss.handleguard_recent,\"awT\",@nobits",
-        ".globl handleguard_recent",
-        ".hidden handleguard_recent",
-        ".type handleguard_recent,@object",
-        ".size handleguard_recent,8",
-        ".p2align 3",
-        "handleguard_recent:",
-        ".zero 8",
-        ".popsection",
-    );
+    crate::__thread_word!(".globl", "handleguard_recent");
 
     #[inline(always)]
     pub(super) fn get() -> *const Recent {
-        let recent;
-        // SAFETY: reads the word that is declared above, of this thread.
-        unsafe {
-            asm!(
-                "mov {at}, qword ptr [rip + handleguard_recent@GOTTPOFF]",
-                "mov {at}, qword ptr fs:[{at}]",
-                at = out(reg) recent,
-                options(pure, readonly, nostack, preserves_flags),
-            );
-        }
-        recent
+        // SAFETY: its own offset.
+        ptr::with_exposed_provenance(unsafe { thread_word::read(offset()) })
     }
 
     pub(super) fn set(recent: *const Recent) {
-        // SAFETY: writes that word.
-        unsafe {
-            asm!(
-                "mov {at}, qword ptr [rip + handleguard_recent@GOTTPOFF]",
-                "mov qword ptr fs:[{at}], {recent}",
-                at = out(reg) _,
-                recent = in(reg) recent,
-                options(nostack, preserves_flags),
-            );
-        }
+        // SAFETY: its own offset.
+        unsafe { thread_word::write(offset(), recent.expose_provenance()) }
     }
 }
 

@@ -21,42 +21,23 @@ fn asked() -> *mut RawIsolate {
     unsafe { ffi::current_isolate() }
 }
 
-/// V8's own thread-local, `v8::internal::g_current_isolate_` (`isolate.cc`), which `Isolate::GetCurrent()` gives back: three
-/// instructions, where that is a call of two functions.
+/// V8's own thread-local, `v8::internal::g_current_isolate_` (`isolate.cc`), which `Isolate::GetCurrent()` gives back by a call of
+/// two functions.
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod word {
     use super::RawIsolate;
-    use std::arch::{asm, global_asm};
+    use handleguard::thread_word;
+    use std::ptr;
 
     // No V8 promises the name. A weak definition gives way to V8's own; where there is none to be linked, this one is read, which
     // is null for ever, and `isolate` asks.
-    global_asm!(
-        ".pushsection .tbss._ZN2v88internal18g_current_isolate_E,\"awT\",@nobits",
-        ".weak _ZN2v88internal18g_current_isolate_E",
-        ".hidden _ZN2v88internal18g_current_isolate_E",
-        ".type _ZN2v88internal18g_current_isolate_E,@object",
-        ".size _ZN2v88internal18g_current_isolate_E,8",
-        ".p2align 3",
-        "_ZN2v88internal18g_current_isolate_E:",
-        ".zero 8",
-        ".popsection",
-    );
+    handleguard::__thread_word!(".weak", "_ZN2v88internal18g_current_isolate_E");
 
     /// Null if there is none, or it is not known.
     #[inline(always)]
     pub(super) fn read() -> *mut RawIsolate {
-        let isolate;
-        // SAFETY: reads one word of this thread, V8's or that declared above, at an offset that the linker has put there
-        // ("ELF Handling For Thread-Local Storage", 4.3). Not `pure`: V8 changes it.
-        unsafe {
-            asm!(
-                "mov {at}, qword ptr [rip + _ZN2v88internal18g_current_isolate_E@GOTTPOFF]",
-                "mov {at}, qword ptr fs:[{at}]",
-                at = out(reg) isolate,
-                options(readonly, nostack, preserves_flags),
-            );
-        }
-        isolate
+        // SAFETY: its own offset.
+        ptr::without_provenance_mut(unsafe { thread_word::read(offset()) })
     }
 }
 
