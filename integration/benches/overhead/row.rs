@@ -94,9 +94,11 @@ pub fn beside_plain(rows: &mut [Row]) {
             .replace("scope!", "v8::scope!")
             .replace("v8::v8::", "v8::")
             .replace("guarded_call", "Function::call");
-        let plain = plain.iter().find(|plain| plain.line == plain_line);
-        row.ratio = plain.map(|plain| row.median / plain.median);
-        row.over = plain.map(|plain| row.median - plain.median);
+        // A whole program has been set beside its own, run in turns with it.
+        if let Some(plain) = plain.iter().find(|plain| plain.line == plain_line) {
+            row.ratio = Some(row.median / plain.median);
+            row.over = Some(row.median - plain.median);
+        }
     }
 }
 
