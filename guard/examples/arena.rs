@@ -8,7 +8,7 @@
 //! The arena is what V8's handle blocks are: handles are pushed, and a scope pops what came since it opened. `main` opens
 //! a scope that lives as long as the process, so what `on_close` makes without one of its own stays for good.
 
-use handleguard::{Action, Config, Dialect, Engine, IsolateId, Sight};
+use handleguard::{Action, Capabilities, Config, Engine, IsolateId, Wording};
 use std::cell::{Cell, RefCell};
 use std::process::ExitCode;
 
@@ -63,10 +63,10 @@ impl Drop for Handles<'_> {
 }
 
 impl Engine for &'static Arena {
-    const DIALECT: &'static Dialect = &Dialect {
+    const WORDING: &'static Wording = &Wording {
         open_scope: "let _scope = arena.scope(\"...\");",
         mark_turn: "let _turn = handleguard::turn(arena, \"...\");",
-        layer: handleguard::Layer::NONE,
+        classifier: handleguard::FrameClassifier::NONE,
     };
 
     fn isolate(self) -> IsolateId {
@@ -81,8 +81,8 @@ impl Engine for &'static Arena {
         u64::try_from(self.handles.borrow().len()).ok()
     }
 
-    fn sight(self) -> Sight {
-        Sight {
+    fn capabilities(self) -> Capabilities {
+        Capabilities {
             level: Ok("the arena's own count".to_owned()),
             handles: Ok("exact".to_owned()),
             hooks: Ok("every scope of the arena has its guard".to_owned()),

@@ -2,7 +2,7 @@
 //! JavaScript engine that a callback ran without a `HandleScope` of its own, before that becomes a leak that takes three
 //! weeks to find.
 //!
-//! This crate knows no engine. It has the [scope stack](stack), the [rules](Rule), the reports and the configuration;
+//! This crate knows no engine. It has the scope stack, the [rules](Rule), the reports and the configuration;
 //! [`handleguard-v8`](https://docs.rs/handleguard-v8) brings V8.
 //!
 //! # The rule
@@ -15,15 +15,15 @@
 //! pass of the event loop, a request, a task. **A scope opened before the turn does not enclose what runs in it.**
 //!
 //! ```
-//! # use handleguard::{Dialect, Engine, IsolateId, Sight};
+//! # use handleguard::{Wording, Engine, IsolateId, Capabilities};
 //! # #[derive(Clone, Copy)] struct MyEngine;
 //! # impl Engine for MyEngine {
-//! #     const DIALECT: &'static Dialect = &Dialect { open_scope: "", mark_turn: "", layer: handleguard::Layer::NONE };
+//! #     const WORDING: &'static Wording = &Wording { open_scope: "", mark_turn: "", layer: handleguard::Layer::NONE };
 //! #     fn isolate(self) -> IsolateId { IsolateId(1) }
 //! #     fn level(self) -> Option<u32> { None }
 //! #     fn handles(self) -> Option<u64> { None }
-//! #     fn sight(self) -> Sight {
-//! #         Sight { level: Err("".into()), handles: Err("".into()), hooks: Err("".into()) }
+//! #     fn sight(self) -> Capabilities {
+//! #         Capabilities { level: Err("".into()), handles: Err("".into()), hooks: Err("".into()) }
 //! #     }
 //! # }
 //! # let engine = MyEngine;
@@ -160,88 +160,54 @@
 
 #![deny(unsafe_code)]
 
-#[doc(hidden)]
-pub mod compiled_in;
-#[doc(hidden)]
-pub mod compiled_out;
-pub mod finding;
-pub mod hooked;
-pub mod stack;
+pub mod hooks;
 #[cfg(feature = "testing")]
 pub mod testing;
-#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
-#[doc(hidden)]
-pub mod thread_word;
 
-mod action;
-mod addon;
-mod breakpoint;
-mod capture;
-mod checker;
-mod clock;
-mod colour;
 mod config;
-mod detached;
-mod details;
-mod directives;
+mod describe;
+mod detect;
 mod engine;
-mod entered;
-mod entry;
-mod frame;
-#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
-mod frame_pointers;
-mod gc;
-mod guard;
-mod help;
-mod intern;
-mod judge;
-mod local;
-#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
-mod machine_stack;
-mod module;
-#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
-mod modules;
-mod names;
-mod owners;
+mod guards;
+mod pipeline;
 mod place;
-mod probes;
 mod process;
 mod react;
-mod recent;
-mod report;
-mod rule;
-mod seal;
-mod sentence;
-mod sight;
-mod sites;
-mod start;
-mod stderr;
+mod record;
 mod switch;
+mod symbolize;
 mod sync;
-#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
-mod tables;
 #[cfg(test)]
 mod tests;
-mod tick;
-mod trace;
-mod usage;
-mod violation;
+mod thread;
+mod unwind;
 
-pub use action::Action;
-pub use addon::AddonFunction;
-pub use breakpoint::handleguard_on_violation;
-pub use capture::MAX_FRAMES;
-pub use config::{Config, InitError, VARIABLE};
-pub use directives::ConfigError;
-pub use engine::{Cursor, Dialect, Engine, IsolateId, Layer, ScriptFrame, Seen, Sight};
-pub use entry::Entered;
-pub use frame::{Frame, FrameKind};
-pub use place::{Code, Place, SourceLine, Spot};
-pub use recent::Counters;
-pub use report::{Cost, Report, Site};
-pub use rule::Rule;
-pub use seal::Refused;
+pub use config::action::Action;
+pub use config::addon::AddonFunction;
+pub use config::directives::ConfigError;
+pub use config::rule::Rule;
+pub use config::settings::{Config, VARIABLE};
+pub use describe::violation::Violation;
+pub use detect::finding;
+#[doc(hidden)]
+pub use detect::stack;
+pub use engine::capabilities::Capabilities;
+pub use engine::counters::{Counters, Cursor, EngineCounts};
+pub use engine::entered::Entered;
+pub use engine::ids::{EntryId, IsolateId};
+pub use engine::interface::Engine;
+pub use engine::script_frame::ScriptFrame;
+pub use engine::wording::{FrameClassifier, Wording};
+pub use guards::seal::Refused;
+pub use place::{CodeAddress, Location, Place, SourceLine};
+pub use process::global::InitError;
+pub use react::breakpoint::handleguard_on_violation;
+pub use record::high_water::OpenerStats;
+pub use record::report::{Cost, Report, Site};
 pub use switch::*;
-pub use trace::Trace;
-pub use usage::ScopeUse;
-pub use violation::Violation;
+pub use symbolize::frame::{Frame, FrameKind};
+pub use symbolize::trace::Trace;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#[doc(hidden)]
+pub use thread::tls_word;
+pub use unwind::truncated::MAX_FRAMES;

@@ -1,6 +1,8 @@
+pub(crate) mod intern;
+
 use std::fmt;
 use std::hash::{Hash, Hasher};
-use std::panic::Location;
+use std::panic;
 
 /// A place in the user's program: where a scope was opened, a callback started, a turn began.
 ///
@@ -13,19 +15,19 @@ pub struct Place {
     /// The name given at the call, if any.
     pub name: Option<&'static str>,
     /// Where it is.
-    pub location: Spot,
+    pub location: Location,
 }
 
 /// Where a [`Place`] is: as its source says, or as the code that was run.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
-pub enum Spot {
+pub enum Location {
     /// `file:line:column` of a call in Rust.
-    Source(&'static Location<'static>),
+    Source(&'static panic::Location<'static>),
     /// As another language says, or as debug information has it.
     Line(&'static SourceLine),
     /// Code that says nothing of itself. Named by its symbols when a violation is described.
-    Code(Code),
+    Code(CodeAddress),
 }
 
 /// A line of source.
@@ -41,7 +43,7 @@ pub struct SourceLine {
 
 /// An instruction, and the stack it ran on.
 #[derive(Clone, Copy, Debug)]
-pub struct Code {
+pub struct CodeAddress {
     /// The address to return to.
     pub ip: usize,
     /// An address inside the stack frame of the function that is meant: of the scope that it holds. 0 where that function is
@@ -50,15 +52,15 @@ pub struct Code {
 }
 
 // The stack's address differs from one call to the next, and the place is the same.
-impl PartialEq for Code {
+impl PartialEq for CodeAddress {
     fn eq(&self, other: &Self) -> bool {
         self.ip == other.ip
     }
 }
 
-impl Eq for Code {}
+impl Eq for CodeAddress {}
 
-impl Hash for Code {
+impl Hash for CodeAddress {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.ip.hash(state);
     }
@@ -71,16 +73,16 @@ impl Place {
     pub fn here(name: impl Into<Option<&'static str>>) -> Self {
         Self {
             name: name.into(),
-            location: Spot::Source(Location::caller()),
+            location: Location::Source(panic::Location::caller()),
         }
     }
 
-    /// A place that is known by its code only; see [`Code`].
+    /// A place that is known by its code only; see [`CodeAddress`].
     #[inline]
     pub const fn code(ip: usize, stack: usize) -> Self {
         Self {
             name: None,
-            location: Spot::Code(Code { ip, stack }),
+            location: Location::Code(CodeAddress { ip, stack }),
         }
     }
 }
@@ -89,8 +91,8 @@ impl Place {
     /// The same, for a later moment: what was on the stack then is gone.
     pub(crate) fn without_stack(self) -> Self {
         match self.location {
-            Spot::Code(code) => Self {
-                location: Spot::Code(Code { stack: 0, ..code }),
+            Location::Code(code) => Self {
+                location: Location::Code(CodeAddress { stack: 0, ..code }),
                 ..self
             },
             _ => self,
@@ -103,15 +105,15 @@ impl Place {
     pub(crate) fn identity(&self) -> (usize, usize) {
         let name = self.name.map_or(0, |name| name.as_ptr().addr());
         let spot = match self.location {
-            Spot::Source(location) => std::ptr::from_ref(location).addr(),
-            Spot::Line(line) => std::ptr::from_ref(line).addr(),
-            Spot::Code(code) => code.ip,
+            Location::Source(location) => std::ptr::from_ref(location).addr(),
+            Location::Line(line) => std::ptr::from_ref(line).addr(),
+            Location::Code(code) => code.ip,
         };
         (name, spot)
     }
 }
 
-impl Spot {
+impl Location {
     /// The file's name; empty for code that was not named.
     pub fn file(&self) -> &'static str {
         match self {
@@ -140,7 +142,7 @@ impl fmt::Display for Place {
     }
 }
 
-impl fmt::Display for Spot {
+impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Source(location) => location.fmt(f),
@@ -151,7 +153,7 @@ impl fmt::Display for Spot {
                 }
                 Ok(())
             }
-            Self::Code(Code { ip, .. }) => write!(f, "{ip:#x}"),
+            Self::Code(CodeAddress { ip, .. }) => write!(f, "{ip:#x}"),
         }
     }
 }
@@ -171,7 +173,7 @@ mod tests {
         let line = |line, column| {
             let file = "close.c".to_owned();
             let line = Box::leak(Box::new(SourceLine { file, line, column }));
-            Spot::Line(line).to_string()
+            Location::Line(line).to_string()
         };
         assert_eq!(line(7, 3), "close.c:7:3");
         assert_eq!(line(7, 0), "close.c:7");

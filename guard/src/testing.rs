@@ -9,15 +9,15 @@
 //!
 //! ```
 //! use handleguard::{Rule, testing};
-//! # use handleguard::{Dialect, Engine, IsolateId, Sight};
+//! # use handleguard::{Wording, Engine, IsolateId, Capabilities};
 //! # #[derive(Clone, Copy)] struct MyEngine;
 //! # impl Engine for MyEngine {
-//! #     const DIALECT: &'static Dialect = &Dialect { open_scope: "", mark_turn: "", layer: handleguard::Layer::NONE };
+//! #     const WORDING: &'static Wording = &Wording { open_scope: "", mark_turn: "", layer: handleguard::Layer::NONE };
 //! #     fn isolate(self) -> IsolateId { IsolateId(1) }
 //! #     fn level(self) -> Option<u32> { None }
 //! #     fn handles(self) -> Option<u64> { Some(0) }
-//! #     fn sight(self) -> Sight {
-//! #         Sight { level: Err("".into()), handles: Ok("".into()), hooks: Err("".into()) }
+//! #     fn sight(self) -> Capabilities {
+//! #         Capabilities { level: Err("".into()), handles: Ok("".into()), hooks: Err("".into()) }
 //! #     }
 //! # }
 //! # let engine = MyEngine;
@@ -48,9 +48,9 @@
 //! What is collected is this thread's: tests that run side by side do not see each other, and a violation on a thread
 //! that the closure starts takes the configured action there (`panic`, unless told otherwise).
 
-use crate::local::Local;
-use crate::{Engine, Violation};
-
+use crate::describe::violation::Violation;
+use crate::engine::interface::Engine;
+use crate::thread::state::ThreadState;
 /// What a closure returned, and what it violated.
 #[derive(Debug)]
 pub struct Outcome<T> {
@@ -74,7 +74,7 @@ pub fn run<T>(f: impl FnOnce() -> T) -> Outcome<T> {
     impl Drop for Restore {
         fn drop(&mut self) {
             let before = self.0.take();
-            let _ = Local::with(|local| local.collect(before));
+            let _ = ThreadState::with(|thread| thread.collect(before));
         }
     }
 
@@ -82,13 +82,13 @@ pub fn run<T>(f: impl FnOnce() -> T) -> Outcome<T> {
         crate::is_on(),
         "handleguard::testing: every rule is off (HANDLEGUARD=off?): nothing would be seen"
     );
-    let before = Local::with(|local| local.collect(Some(Vec::new())));
+    let before = ThreadState::with(|thread| thread.collect(Some(Vec::new())));
     let Some(before) = before else {
         panic!("handleguard::testing: this thread is ending: nothing would be seen");
     };
     let restore = Restore(before);
     let value = f();
-    let violations = Local::with(|local| local.collect(Some(Vec::new())))
+    let violations = ThreadState::with(|thread| thread.collect(Some(Vec::new())))
         .flatten()
         .unwrap_or_default();
     drop(restore);
@@ -107,11 +107,11 @@ pub fn run_strictly<T>(f: impl FnOnce() -> T) -> Outcome<T> {
     struct Restore(bool);
     impl Drop for Restore {
         fn drop(&mut self) {
-            let _ = Local::with(|local| local.set_strict(self.0));
+            let _ = ThreadState::with(|thread| thread.set_strict(self.0));
         }
     }
 
-    let _restore = Restore(Local::with(|local| local.set_strict(true)).unwrap_or(false));
+    let _restore = Restore(ThreadState::with(|thread| thread.set_strict(true)).unwrap_or(false));
     run(f)
 }
 

@@ -2,8 +2,8 @@
 //! handleguard judges.
 
 use crate::V8;
-use handleguard::{CallbackGuard, Place, Spot, callback_at};
-use std::panic::Location;
+use handleguard::{CallbackGuard, Location, Place, callback_at};
+use std::panic;
 use v8::{Context, Local, Object, PinScope, Value};
 
 /// [`v8::Function`], guarded.
@@ -185,8 +185,8 @@ pub(crate) fn enter_here(
     name: &'static str,
     function: &v8::Function,
 ) -> CallbackGuard<V8> {
-    let location = Location::caller();
-    match handleguard::callback_quickly(V8::of(isolate), Some(name), location) {
+    let location = panic::Location::caller();
+    match handleguard::callback_fast(V8::of(isolate), Some(name), location) {
         Some(guard) => guard,
         None => entered(isolate, name, location, function),
     }
@@ -196,12 +196,12 @@ pub(crate) fn enter_here(
 fn entered(
     isolate: &v8::Isolate,
     name: &'static str,
-    location: &'static Location<'static>,
+    location: &'static panic::Location<'static>,
     function: &v8::Function,
 ) -> CallbackGuard<V8> {
     let place = Place {
         name: Some(name),
-        location: Spot::Source(location),
+        location: Location::Source(location),
     };
     enter(isolate, place, function)
 }
@@ -219,5 +219,5 @@ pub(crate) fn enter(
 
 /// Whether a hook tells of each time that the isolate is entered and left.
 fn hooks_tell(isolate: &v8::Isolate) -> bool {
-    crate::watch::is_followed(V8::of(isolate))
+    crate::watch::has_isolate_hooks(V8::of(isolate))
 }

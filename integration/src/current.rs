@@ -26,18 +26,18 @@ fn asked() -> *mut RawIsolate {
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod word {
     use super::RawIsolate;
-    use handleguard::thread_word;
+    use handleguard::tls_word;
     use std::ptr;
 
     // No V8 promises the name. A weak definition gives way to V8's own; where there is none to be linked, this one is read, which
     // is null for ever, and `isolate` asks.
-    handleguard::__thread_word!(".weak", "_ZN2v88internal18g_current_isolate_E");
+    handleguard::__tls_word!(".weak", "_ZN2v88internal18g_current_isolate_E");
 
     /// Null if there is none, or it is not known.
     #[inline(always)]
     pub(super) fn read() -> *mut RawIsolate {
         // SAFETY: its own offset.
-        ptr::without_provenance_mut(unsafe { thread_word::read(offset()) })
+        ptr::without_provenance_mut(unsafe { tls_word::read(offset()) })
     }
 }
 

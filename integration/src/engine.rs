@@ -3,9 +3,10 @@ use crate::current;
 use crate::ffi::{self, RawIsolate};
 use crate::script;
 use crate::seal;
-use handleguard::stack::FrameId;
+use handleguard::EntryId;
 use handleguard::{
-    Counters, Cursor, Dialect, Engine, Entered, IsolateId, Layer, ScriptFrame, Sight,
+    Capabilities, Counters, Cursor, Engine, Entered, FrameClassifier, IsolateId, ScriptFrame,
+    Wording,
 };
 use once_cell::race::OnceBox;
 use std::ptr;
@@ -102,10 +103,10 @@ impl V8 {
 }
 
 impl Engine for V8 {
-    const DIALECT: &'static Dialect = &Dialect {
+    const WORDING: &'static Wording = &Wording {
         open_scope: "handleguard_v8::scope!(let scope, scope);",
         mark_turn: "handleguard_v8::turn!(scope);",
-        layer: &Layer {
+        classifier: &FrameClassifier {
             name: "V8",
             file: Some(file!()),
             engine_crate: Some("v8-"),
@@ -197,7 +198,7 @@ impl Engine for V8 {
         current::is(self.isolate)
     }
 
-    fn seal(self, turn: FrameId) -> bool {
+    fn seal(self, turn: EntryId) -> bool {
         // SAFETY: a value of this type names a live isolate of this thread.
         unsafe { seal::seal(self.isolate, turn) }
     }
@@ -207,7 +208,7 @@ impl Engine for V8 {
         self.calibrated().is_ok() && crate::interpose::sees_refused_handles()
     }
 
-    fn unseal(self, turn: FrameId) {
+    fn unseal(self, turn: EntryId) {
         // SAFETY: as above; the guard of the turn ends before the isolate.
         unsafe { seal::unseal(self.isolate, turn) }
     }
@@ -217,8 +218,8 @@ impl Engine for V8 {
         unsafe { script::frames(self.isolate) }
     }
 
-    fn sight(self) -> Sight {
-        Sight {
+    fn capabilities(self) -> Capabilities {
+        Capabilities {
             level: match self.calibrated() {
                 Ok(offset) => Ok(format!(
                     "V8 {}, byte {offset} of the isolate",
@@ -233,7 +234,7 @@ impl Engine for V8 {
 }
 
 #[cfg(all(feature = "interpose", target_os = "linux", target_arch = "x86_64"))]
-use crate::interpose::sight as hooks;
+use crate::interpose::capabilities as hooks;
 
 #[cfg(not(all(feature = "interpose", target_os = "linux", target_arch = "x86_64")))]
 fn hooks() -> Result<String, String> {

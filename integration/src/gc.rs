@@ -55,7 +55,7 @@ pub(crate) fn listen(isolate: &mut v8::Isolate) {
 ///
 /// `isolate` is live, and this thread's.
 #[cfg(all(feature = "interpose", target_os = "linux", target_arch = "x86_64"))]
-pub(crate) unsafe fn listen_raw(isolate: *mut RawIsolate) {
+pub(crate) unsafe fn add_gc_callbacks_raw(isolate: *mut RawIsolate) {
     // SAFETY: the caller's promise; the callbacks live for ever.
     unsafe {
         let all = v8::GCType::kGCTypeAll;

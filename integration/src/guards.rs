@@ -2,8 +2,8 @@
 
 use crate::{V8, watch};
 use handleguard::finding::ScopeKind;
-use handleguard::{CallbackGuard, Place, ScopeGuard, Spot, TurnGuard};
-use std::panic::Location;
+use handleguard::{CallbackGuard, Location, Place, ScopeGuard, TurnGuard};
+use std::panic;
 
 /// Records a scope that was just opened in `isolate`; see [`handleguard::scope`].
 #[inline]
@@ -13,8 +13,8 @@ pub fn scope_guard(
     kind: ScopeKind,
     name: impl Into<Option<&'static str>>,
 ) -> ScopeGuard<V8> {
-    let (name, location) = (name.into(), Location::caller());
-    match handleguard::scope_quickly(V8::of(isolate), kind, name, location) {
+    let (name, location) = (name.into(), panic::Location::caller());
+    match handleguard::scope_fast(V8::of(isolate), kind, name, location) {
         Some(guard) => guard,
         None => scope_watched(isolate, kind, name, location),
     }
@@ -26,9 +26,9 @@ fn scope_watched(
     isolate: &mut v8::Isolate,
     kind: ScopeKind,
     name: Option<&'static str>,
-    location: &'static Location<'static>,
+    location: &'static panic::Location<'static>,
 ) -> ScopeGuard<V8> {
-    let location = Spot::Source(location);
+    let location = Location::Source(location);
     handleguard::scope_at(watch::watch(isolate), kind, Place { name, location })
 }
 
@@ -50,8 +50,8 @@ pub fn callback_guard(
     isolate: &mut v8::Isolate,
     name: impl Into<Option<&'static str>>,
 ) -> CallbackGuard<V8> {
-    let (name, location) = (name.into(), Location::caller());
-    match handleguard::callback_quickly(V8::of(isolate), name, location) {
+    let (name, location) = (name.into(), panic::Location::caller());
+    match handleguard::callback_fast(V8::of(isolate), name, location) {
         Some(guard) => guard,
         None => callback_watched(isolate, name, location),
     }
@@ -61,8 +61,8 @@ pub fn callback_guard(
 fn callback_watched(
     isolate: &mut v8::Isolate,
     name: Option<&'static str>,
-    location: &'static Location<'static>,
+    location: &'static panic::Location<'static>,
 ) -> CallbackGuard<V8> {
-    let location = Spot::Source(location);
+    let location = Location::Source(location);
     handleguard::callback_at(watch::watch(isolate), Place { name, location }, || None)
 }

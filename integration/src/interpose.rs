@@ -21,5 +21,5 @@ mod link;
 mod proof;
 mod scopes;
 
-pub(crate) use isolates::is_followed;
-pub(crate) use proof::{sees_refused_handles, sight};
+pub(crate) use isolates::has_isolate_hooks;
+pub(crate) use proof::{capabilities, sees_refused_handles};

@@ -6,7 +6,7 @@
 use crate::ffi::{self, RawIsolate, SealBuffer};
 use crate::{V8, current};
 use handleguard::Engine;
-use handleguard::stack::FrameId;
+use handleguard::EntryId;
 use std::cell::RefCell;
 use std::ffi::{CStr, c_char};
 use std::io::Write;
@@ -18,7 +18,7 @@ thread_local! {
 
 struct Seal {
     isolate: *mut RawIsolate,
-    turn: FrameId,
+    turn: EntryId,
     /// V8's level when it was made: handles are refused at this level.
     #[cfg_attr(
         not(all(feature = "interpose", target_os = "linux", target_arch = "x86_64")),
@@ -33,7 +33,7 @@ struct Seal {
 /// # Safety
 ///
 /// `isolate` is a live isolate of this thread.
-pub(crate) unsafe fn seal(isolate: *mut RawIsolate, turn: FrameId) -> bool {
+pub(crate) unsafe fn seal(isolate: *mut RawIsolate, turn: EntryId) -> bool {
     let mut buffer = SealBuffer::default();
     SEALS
         .try_with(|seals| {
@@ -59,7 +59,7 @@ pub(crate) unsafe fn seal(isolate: *mut RawIsolate, turn: FrameId) -> bool {
 /// # Safety
 ///
 /// `isolate` is a live isolate of this thread.
-pub(crate) unsafe fn unseal(isolate: *mut RawIsolate, turn: FrameId) {
+pub(crate) unsafe fn unseal(isolate: *mut RawIsolate, turn: EntryId) {
     // SAFETY: the caller's promise.
     unsafe { lift(|seal| seal.isolate == isolate && seal.turn >= turn) }
 }

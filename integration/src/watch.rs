@@ -39,7 +39,7 @@ pub(crate) fn watch(isolate: &mut v8::Isolate) -> V8 {
 fn keep(isolate: &mut v8::Isolate, engine: V8) {
     if isolate.get_slot::<Watch>().is_none() {
         isolate.set_slot(Watch(engine));
-        if !is_followed(engine) {
+        if !has_isolate_hooks(engine) {
             gc::listen(isolate);
         }
         if handleguard::action_of_sealed() != Action::Off {
@@ -50,10 +50,10 @@ fn keep(isolate: &mut v8::Isolate, engine: V8) {
 }
 
 #[cfg(all(feature = "interpose", target_os = "linux", target_arch = "x86_64"))]
-pub(crate) use crate::interpose::is_followed;
+pub(crate) use crate::interpose::has_isolate_hooks;
 
 /// Whether a hook has seen it made, and sees it go.
 #[cfg(not(all(feature = "interpose", target_os = "linux", target_arch = "x86_64")))]
-pub(crate) fn is_followed(_: V8) -> bool {
+pub(crate) fn has_isolate_hooks(_: V8) -> bool {
     false
 }

@@ -1,8 +1,10 @@
 //! A host with a simulated engine, both of which the tests of the scope stack drive step by step.
 
-use crate::finding::{Finding, Opener, ScopeKind, ScopeRef, TurnRef};
-use crate::stack::{Charge, FrameId, Outcome, Stack, Swallowed};
-use crate::{Place, Seen};
+use crate::detect::finding::{Finding, Opener, ScopeKind, ScopeRef, TurnRef};
+use crate::detect::stack::{LateHandles, Outcome, ReportRef, ScopeStack};
+use crate::engine::counters::EngineCounts;
+use crate::engine::ids::EntryId;
+use crate::place::Place;
 
 /// What the stack is told of the engine.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -29,10 +31,10 @@ pub(super) const NOTHING: Sees = Sees {
 };
 
 pub(super) struct Host {
-    pub(super) stack: Stack,
+    pub(super) stack: ScopeStack,
     sees: Sees,
     /// The engine's open scopes, each with the handles in it. By guard, where it has one.
-    scopes: Vec<(Option<FrameId>, u64)>,
+    scopes: Vec<(Option<EntryId>, u64)>,
     reports: usize,
     /// Handles charged to each report.
     pub(super) charged: Vec<u64>,
@@ -41,7 +43,7 @@ pub(super) struct Host {
 impl Host {
     pub(super) fn new(sees: Sees) -> Self {
         Self {
-            stack: Stack::new(),
+            stack: ScopeStack::new(),
             sees,
             scopes: Vec::new(),
             reports: 0,
@@ -49,40 +51,40 @@ impl Host {
         }
     }
 
-    pub(super) fn seen(&self) -> Seen {
+    pub(super) fn seen(&self) -> EngineCounts {
         let level = u32::try_from(self.scopes.len()).unwrap();
         let handles = self.scopes.iter().map(|(_, handles)| handles).sum();
-        Seen {
+        EngineCounts {
             level: self.sees.level.then_some(level),
             handles: self.sees.handles.then_some(handles),
         }
     }
 
-    pub(super) fn open(&mut self, name: &'static str) -> FrameId {
+    pub(super) fn open(&mut self, name: &'static str) -> EntryId {
         self.open_kind(ScopeKind::HandleScope, name)
     }
 
-    pub(super) fn open_kind(&mut self, kind: ScopeKind, name: &'static str) -> FrameId {
+    pub(super) fn open_kind(&mut self, kind: ScopeKind, name: &'static str) -> EntryId {
         if kind.holds_handles() {
             self.scopes.push((None, 0));
         }
-        let (id, swallowed) = self.stack.open_scope(kind, place(name), self.seen());
+        let (id, late) = self.stack.open_scope(kind, place(name), self.seen());
         if kind.holds_handles() {
             self.scopes.last_mut().unwrap().0 = Some(id);
         }
-        self.add(swallowed);
+        self.add(late);
         id
     }
 
     /// Drops the guard, then the engine's scope.
-    pub(super) fn close(&mut self, id: FrameId) -> Option<Finding> {
+    pub(super) fn close(&mut self, id: EntryId) -> Option<Finding> {
         let finding = self.stack.close_scope(id);
         self.close_in_engine(id);
         finding
     }
 
     /// As `mem::forget` of the guard alone.
-    pub(super) fn close_in_engine(&mut self, id: FrameId) {
+    pub(super) fn close_in_engine(&mut self, id: EntryId) {
         self.scopes.retain(|(guard, _)| *guard != Some(id));
     }
 
@@ -100,41 +102,41 @@ impl Host {
         self.scopes.last_mut().unwrap().1 += handles;
     }
 
-    pub(super) fn begin_turn(&mut self, name: &'static str) -> FrameId {
+    pub(super) fn begin_turn(&mut self, name: &'static str) -> EntryId {
         self.stack.begin_turn(place(name), self.seen())
     }
 
-    pub(super) fn end_turn(&mut self, id: FrameId) -> Vec<Finding> {
+    pub(super) fn end_turn(&mut self, id: EntryId) -> Vec<Finding> {
         let outcome = self.stack.end_turn(id, self.seen());
         self.settle(outcome)
     }
 
     /// Begins a callback whose report, if there is one, is recorded nowhere.
-    pub(super) fn begin(&mut self, name: &'static str) -> (FrameId, Option<Finding>) {
+    pub(super) fn begin(&mut self, name: &'static str) -> (EntryId, Option<Finding>) {
         self.stack.begin_callback(place(name), self.seen())
     }
 
     /// Begins a callback that is reported, and charges it; reports are numbered from 0.
-    pub(super) fn begin_reported(&mut self, name: &'static str) -> FrameId {
+    pub(super) fn begin_reported(&mut self, name: &'static str) -> EntryId {
         let (id, finding) = self.begin(name);
         assert!(
             matches!(finding, Some(Finding::MissingScope { .. })),
             "{finding:?}"
         );
         self.charged.push(0);
-        let swallowed = self.stack.charge(id, Charge::Site(self.reports));
+        let late = self.stack.report_ref(id, ReportRef::Site(self.reports));
         self.reports += 1;
-        self.add(swallowed);
+        self.add(late);
         id
     }
 
-    pub(super) fn begin_silent(&mut self, name: &'static str) -> FrameId {
+    pub(super) fn begin_silent(&mut self, name: &'static str) -> EntryId {
         let (id, finding) = self.begin(name);
         assert_eq!(finding, None);
         id
     }
 
-    pub(super) fn end(&mut self, id: FrameId) -> Vec<Finding> {
+    pub(super) fn end(&mut self, id: EntryId) -> Vec<Finding> {
         let outcome = self.stack.end_callback(id, self.seen());
         self.settle(outcome)
     }
@@ -145,14 +147,18 @@ impl Host {
     }
 
     fn settle(&mut self, outcome: Outcome) -> Vec<Finding> {
-        self.add(outcome.swallowed);
+        self.add(outcome.late);
         outcome.findings
     }
 
-    fn add(&mut self, swallowed: Option<Swallowed>) {
-        if let Some(Swallowed { charge, handles }) = swallowed {
-            let Charge::Site(report) = charge else {
-                panic!("never charged so: {charge:?}")
+    fn add(&mut self, late: Option<LateHandles>) {
+        if let Some(LateHandles {
+            report_ref,
+            handles,
+        }) = late
+        {
+            let ReportRef::Site(report) = report_ref else {
+                panic!("never charged so: {report_ref:?}")
             };
             assert!(handles > 0, "a charge of no handles");
             self.charged[report] += handles;

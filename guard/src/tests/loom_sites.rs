@@ -1,8 +1,8 @@
 //! Models of the site table: every interleaving of two threads, up to the bound on preemptions that `.ci/loom` sets.
 
-use crate::Violation;
-use crate::finding::Finding;
-use crate::sites::Sites;
+use crate::describe::violation::Violation;
+use crate::detect::finding::Finding;
+use crate::record::sites::Sites;
 use loom::sync::Arc;
 use loom::thread;
 use std::num::NonZeroU64;

@@ -1,8 +1,10 @@
 //! Models of the start: every interleaving of two or three threads, up to the bound on preemptions that `.ci/loom` sets.
 
-use crate::checker::Checker;
-use crate::start::Start;
-use crate::{Action, Config, Rule};
+use crate::config::action::Action;
+use crate::config::rule::Rule;
+use crate::config::settings::Config;
+use crate::process::start::Start;
+use crate::record::checker::Checker;
 use loom::sync::Arc;
 use loom::thread;
 

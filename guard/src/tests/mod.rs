@@ -1,9 +1,9 @@
 //! Unit tests that are too long to stand under what they test, and the models.
 
+#[cfg(all(feature = "testing", not(loom)))]
+mod fast_path;
 #[cfg(not(loom))]
 mod host;
-#[cfg(all(feature = "testing", not(loom)))]
-mod recent;
 #[cfg(not(loom))]
 mod stack;
 #[cfg(not(loom))]
@@ -18,10 +18,13 @@ mod loom_sites;
 #[cfg(loom)]
 mod loom_start;
 
+use crate::config::action::Action;
+use crate::describe::violation::Violation;
+use crate::detect::finding::Finding;
 use crate::engine::fake::Fake;
-use crate::finding::Finding;
-use crate::trace::Trace;
-use crate::{Action, Engine, IsolateId, Violation};
+use crate::engine::ids::IsolateId;
+use crate::engine::interface::Engine;
+use crate::symbolize::trace::Trace;
 
 /// A violation that nobody committed, with no stack.
 pub(crate) fn violation(finding: Finding, note: Option<&'static str>) -> Violation {
@@ -36,7 +39,7 @@ pub(crate) fn violation(finding: Finding, note: Option<&'static str>) -> Violati
         owner: None,
         handles: finding.handles(),
         alive: None,
-        trace: Trace::new(&[], None, Fake::DIALECT.layer, Vec::new(), false),
-        dialect: Fake::DIALECT,
+        trace: Trace::new(&[], None, Fake::WORDING.classifier, Vec::new(), false),
+        dialect: Fake::WORDING,
     }
 }

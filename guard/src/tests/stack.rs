@@ -1,13 +1,14 @@
 //! Each rule of the scope stack: what is reported, and next to it what stays silent.
 
 use super::host::{ALL, HANDLES, Host, LEVEL, NOTHING, known, place, scope, turn};
-use crate::finding::{Ended, Finding, Open, Opener, ScopeKind, ScopeRef};
-use crate::{Rule, Seen};
+use crate::config::rule::Rule;
+use crate::detect::finding::{Ended, Finding, Open, Opener, ScopeKind, ScopeRef};
+use crate::engine::counters::EngineCounts;
 
 fn missing(
     callback: &'static str,
     opener: Opener,
-    turn: Option<crate::finding::TurnRef>,
+    turn: Option<crate::detect::finding::TurnRef>,
 ) -> Option<Finding> {
     Some(Finding::MissingScope {
         callback: place(callback),
@@ -16,7 +17,7 @@ fn missing(
     })
 }
 
-fn growth_of_turn(opener: Opener, turn: crate::finding::TurnRef, grown: u64) -> Finding {
+fn growth_of_turn(opener: Opener, turn: crate::detect::finding::TurnRef, grown: u64) -> Finding {
     Finding::OuterGrowth {
         ended: Ended::Turn,
         opener,
@@ -700,12 +701,12 @@ fn handles_are_not_compared_where_more_was_closed_than_opened() {
     host.open("main");
     let turn = host.begin_turn("turn");
     // As V8 stands when a scope of the turn was closed twice: what it closes the second time is not its own.
-    let seen = Seen {
+    let seen = EngineCounts {
         level: Some(0),
         handles: Some(3),
     };
     let outcome = host.stack.end_turn(turn, seen);
-    assert!(outcome.findings.is_empty() && outcome.swallowed.is_none());
+    assert!(outcome.findings.is_empty() && outcome.late.is_none());
 }
 
 #[test]
@@ -784,7 +785,7 @@ fn orphan_that_closes_in_a_later_turn_does_not_hide_the_scopes_of_that_turn() {
 
 // never-closed
 
-fn never_closed(scope: Opener, turn: crate::finding::TurnRef) -> Finding {
+fn never_closed(scope: Opener, turn: crate::detect::finding::TurnRef) -> Finding {
     Finding::NeverClosed {
         scope,
         ended: Ended::Turn,
@@ -1098,7 +1099,7 @@ fn callback_that_ends_before_a_turn_inside_it_is_not_taken_for_an_open_one() {
 fn what_is_not_known_in_one_moment_is_not_guessed() {
     let mut host = Host::new(ALL);
     host.open("main");
-    let blind = Seen::default();
+    let blind = EngineCounts::default();
     let uv_run = host.stack.begin_turn(place("uv_run"), blind);
     host.make(3);
     assert_eq!(host.end_turn(uv_run), []);

@@ -1,14 +1,15 @@
 //! What hooks tell the stack: scopes known by where they lie, and a host that waits.
 
 use super::host::{place, scope};
-use crate::finding::{Ended, Finding, Open, Opener, ScopeKind};
-use crate::stack::Stack;
-use crate::{Place, Seen};
+use crate::detect::finding::{Ended, Finding, Open, Opener, ScopeKind};
+use crate::detect::stack::ScopeStack;
+use crate::engine::counters::EngineCounts;
+use crate::place::Place;
 
 const SCOPE: ScopeKind = ScopeKind::HandleScope;
 
-fn seen(level: u32) -> Seen {
-    Seen {
+fn seen(level: u32) -> EngineCounts {
+    EngineCounts {
         level: Some(level),
         handles: None,
     }
@@ -19,8 +20,8 @@ fn code(ip: usize) -> Place {
 }
 
 /// A stack on which a scope was constructed at each of `storages`, the engine's levels counted from 1.
-fn constructed(storages: &[usize]) -> Stack {
-    let mut stack = Stack::new();
+fn constructed(storages: &[usize]) -> ScopeStack {
+    let mut stack = ScopeStack::new();
     for (level, &storage) in (1..).zip(storages) {
         assert_eq!(
             stack.reused(SCOPE, code(storage), storage, seen(level)),
@@ -39,7 +40,7 @@ fn scopes_close_by_where_they_lie() {
         assert_eq!(stack.destruct_scope(SCOPE, storage, None), None);
     }
     assert!(stack.is_empty());
-    assert!(stack.has_rested());
+    assert!(stack.was_empty_once());
 }
 
 #[test]
@@ -78,7 +79,7 @@ fn a_close_that_takes_the_level_of_another_scope_is_a_second_one_and_told_of_onc
         Some(Finding::ClosedTwice { number: None })
     );
     // The record has followed the engine, and the scope whose level it was may still close.
-    assert_eq!(stack.agree(Some(1)), None);
+    assert_eq!(stack.resync(Some(1)), None);
     assert_eq!(stack.depth(), 1);
     assert_eq!(stack.destruct_scope(SCOPE, 0x200, Some(1)), None);
     assert_eq!(stack.destruct_scope(SCOPE, 0x300, Some(0)), None);
@@ -153,7 +154,7 @@ fn a_guard_adopts_the_scope_that_a_hook_saw_and_only_once() {
 
 #[test]
 fn a_guard_without_a_hooked_scope_adopts_nothing() {
-    let mut stack = Stack::new();
+    let mut stack = ScopeStack::new();
     assert!(!stack.adopt(SCOPE, place("first")));
     stack.open_scope(SCOPE, place("guard"), seen(1));
     assert!(!stack.adopt(SCOPE, place("guard")));
@@ -173,24 +174,24 @@ fn a_call_is_told_twice_until_javascript_runs() {
 }
 
 /// What a host finds that waits at level 1, with so many handles alive.
-fn waits(stack: &mut Stack, handles: u64) -> Option<Finding> {
+fn waits(stack: &mut ScopeStack, handles: u64) -> Option<Finding> {
     stack.host_waits(
         place("pump"),
-        Seen {
+        EngineCounts {
             level: Some(1),
             handles: Some(handles),
         },
     )
 }
 
-fn calls(stack: &mut Stack) {
+fn calls(stack: &mut ScopeStack) {
     let (id, _) = stack.begin_callback(code(7), seen(1));
     stack.end_callback(id, seen(1));
 }
 
 #[test]
 fn a_host_that_waits_again_in_one_scope_has_ended_a_turn() {
-    let mut stack = Stack::new();
+    let mut stack = ScopeStack::new();
     stack.open_scope(SCOPE, place("main"), seen(1));
     assert_eq!(waits(&mut stack, 10), None);
     // It pumps until there is nothing to do.
@@ -217,7 +218,7 @@ fn a_host_that_waits_again_in_one_scope_has_ended_a_turn() {
 #[test]
 fn a_host_that_waits_elsewhere_or_marks_its_turns_is_left_alone() {
     // In a scope of each turn.
-    let mut stack = Stack::new();
+    let mut stack = ScopeStack::new();
     for _ in 0..3 {
         let (id, _) = stack.open_scope(SCOPE, place("turn"), seen(1));
         assert_eq!(waits(&mut stack, 10), None);
@@ -230,7 +231,7 @@ fn a_host_that_waits_elsewhere_or_marks_its_turns_is_left_alone() {
     assert_eq!(waits(&mut stack, 12), None);
     // In a scope that is not the engine's innermost.
     stack.open_scope(SCOPE, place("main"), seen(1));
-    let unseen = |handles| Seen {
+    let unseen = |handles| EngineCounts {
         level: Some(2),
         handles: Some(handles),
     };

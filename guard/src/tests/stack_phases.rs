@@ -1,8 +1,8 @@
 //! What the stack says of garbage collection, of leaving an isolate, of refused handles, and of itself.
 
 use super::host::{ALL, Host, LEVEL, NOTHING, known, place, turn};
-use crate::Rule;
-use crate::finding::{Beginning, Ended, Finding, GcPhase, Opener, ScopeKind};
+use crate::config::rule::Rule;
+use crate::detect::finding::{Beginning, Ended, Finding, GcPhase, Opener, ScopeKind};
 
 const SCOPE: Beginning = Beginning::Scope(ScopeKind::HandleScope);
 
@@ -183,12 +183,12 @@ fn a_handle_with_no_scope_at_all_is_told_from_a_sealed_one() {
 #[test]
 fn a_handle_of_a_callback_that_was_reported_is_charged_to_that() {
     let mut host = Host::new(ALL);
-    assert_eq!(host.stack.tail(), None);
+    assert_eq!(host.stack.last_report(), None);
     let callback = host.begin_reported("bare");
-    assert!(host.stack.tail().is_some());
+    assert!(host.stack.last_report().is_some());
     host.end(callback);
     assert_eq!(
-        host.stack.tail(),
+        host.stack.last_report(),
         None,
         "with no turn, it ends with the callback"
     );
@@ -204,7 +204,7 @@ fn a_level_below_the_record_is_told_of_once_and_the_record_follows() {
     let lost = host.open("lost");
     host.close_in_engine(lost);
     let level = host.seen().level;
-    let found = host.stack.agree(level);
+    let found = host.stack.resync(level);
     assert_eq!(
         found,
         Some(Finding::Desync {
@@ -214,7 +214,7 @@ fn a_level_below_the_record_is_told_of_once_and_the_record_follows() {
         })
     );
     assert_eq!(found.unwrap().rule(), Rule::Desync);
-    assert_eq!(host.stack.agree(level), None, "the record follows");
+    assert_eq!(host.stack.resync(level), None, "the record follows");
     assert_eq!(host.stack.depth(), 0);
     // Nobody is accused in the turn of the disagreement, and its guard may still come.
     host.begin_silent("bare");
@@ -227,7 +227,7 @@ fn a_level_below_the_record_is_told_of_once_and_the_record_follows() {
     assert_eq!(found.map(|found| found.rule()), Some(Rule::MissingScope));
     let lost = host.open("lost again");
     host.close_in_engine(lost);
-    assert_eq!(host.stack.agree(host.seen().level), None, "told of once");
+    assert_eq!(host.stack.resync(host.seen().level), None, "told of once");
     host.end_turn(second);
 }
 
@@ -238,7 +238,7 @@ fn a_scope_of_before_the_turn_that_closes_in_it_makes_no_later_scope_count_as_no
     host.open_unseen();
     let doubtful = host.begin_turn("closes what it did not open");
     host.close_unseen();
-    let found = host.stack.agree(host.seen().level);
+    let found = host.stack.resync(host.seen().level);
     assert_eq!(found.map(|found| found.rule()), Some(Rule::Desync));
     let own = host.open("own");
     host.begin_silent("on_close");
@@ -253,14 +253,14 @@ fn an_engine_in_step_with_the_record_is_agreed_with() {
         let main = host.open("main");
         let turn = host.begin_turn("uv_run");
         host.open_unseen();
-        assert_eq!(host.stack.agree(host.seen().level), None);
+        assert_eq!(host.stack.resync(host.seen().level), None);
         let own = host.open("own");
-        assert_eq!(host.stack.agree(host.seen().level), None);
+        assert_eq!(host.stack.resync(host.seen().level), None);
         host.close(own);
         host.close_unseen();
         assert_eq!(host.end_turn(turn), []);
-        assert_eq!(host.stack.agree(host.seen().level), None);
+        assert_eq!(host.stack.resync(host.seen().level), None);
         host.close(main);
-        assert_eq!(host.stack.agree(host.seen().level), None);
+        assert_eq!(host.stack.resync(host.seen().level), None);
     }
 }

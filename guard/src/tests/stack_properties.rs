@@ -3,9 +3,11 @@
 //! The model keeps a list of what was ever opened and recomputes every answer from the whole of it; it shares no code
 //! with the stack, and knows of no depth, barrier or charge.
 
-use crate::finding::{Ended, Finding, ScopeKind};
-use crate::stack::{Charge, FrameId, Outcome, Stack, Swallowed};
-use crate::{Place, Seen};
+use crate::detect::finding::{Ended, Finding, ScopeKind};
+use crate::detect::stack::{LateHandles, Outcome, ReportRef, ScopeStack};
+use crate::engine::counters::EngineCounts;
+use crate::engine::ids::EntryId;
+use crate::place::Place;
 use proptest::prelude::*;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -40,7 +42,7 @@ enum Op {
 #[derive(Debug)]
 struct Entry {
     what: What,
-    id: Option<FrameId>,
+    id: Option<EntryId>,
     /// Whether the program can still end it.
     held: bool,
     /// Whether the record should have it.
@@ -57,12 +59,12 @@ struct Entry {
 /// What the outermost turn has come to.
 #[derive(Default, Debug)]
 struct Tally {
-    told: u64,
+    flushed_up_to: u64,
     made: u64,
 }
 
 struct Program {
-    stack: Stack,
+    stack: ScopeStack,
     entries: Vec<Entry>,
     level_known: bool,
     handles_known: bool,
@@ -81,7 +83,7 @@ fn place() -> Place {
 impl Program {
     fn new(level_known: bool, handles_known: bool, unrecorded: usize) -> Self {
         Self {
-            stack: Stack::new(),
+            stack: ScopeStack::new(),
             entries: Vec::new(),
             level_known,
             handles_known,
@@ -92,9 +94,9 @@ impl Program {
         }
     }
 
-    fn seen(&self) -> Seen {
+    fn seen(&self) -> EngineCounts {
         let open = self.entries.iter().filter(|entry| entry.in_engine);
-        Seen {
+        EngineCounts {
             level: self
                 .level_known
                 .then(|| u32::try_from(open.clone().count()).unwrap()),
@@ -203,7 +205,7 @@ impl Program {
                 }
             }
             Op::EndAgain(index) => {
-                let ended: Vec<FrameId> = self
+                let ended: Vec<EntryId> = self
                     .entries
                     .iter()
                     .filter(|entry| {
@@ -267,8 +269,8 @@ impl Program {
             What::Scope(kind) => {
                 entry.in_engine = kind.holds_handles();
                 self.entries.push(entry);
-                let (id, swallowed) = self.stack.open_scope(kind, place(), self.seen());
-                self.told(swallowed);
+                let (id, late) = self.stack.open_scope(kind, place(), self.seen());
+                self.flushed_up_to(late);
                 self.entries.last_mut().unwrap().id = Some(id);
             }
             What::Callback => {
@@ -283,8 +285,8 @@ impl Program {
                 if finding.is_some() {
                     self.reports += 1;
                     if self.unrecorded == 0 || !self.reports.is_multiple_of(self.unrecorded) {
-                        let swallowed = self.stack.charge(id, Charge::Site(self.reports));
-                        self.told(swallowed);
+                        let late = self.stack.report_ref(id, ReportRef::Site(self.reports));
+                        self.flushed_up_to(late);
                     }
                 }
             }
@@ -340,7 +342,7 @@ impl Program {
         }
     }
 
-    fn close(&mut self, at: usize, id: FrameId) {
+    fn close(&mut self, at: usize, id: EntryId) {
         let was_recorded = self.entries[at].recorded;
         let expected = was_recorded
             && self.is_recorded_inside(at, |what| matches!(what, What::Scope(_) | What::Turn));
@@ -358,10 +360,10 @@ impl Program {
         }
     }
 
-    fn end_turn(&mut self, at: usize, id: FrameId) {
+    fn end_turn(&mut self, at: usize, id: EntryId) {
         let was_recorded = self.entries[at].recorded;
         let outcome = self.stack.end_turn(id, self.seen());
-        let told = outcome
+        let flushed_up_to = outcome
             .findings
             .iter()
             .filter(|finding| matches!(finding, Finding::NeverClosed { .. }))
@@ -372,16 +374,19 @@ impl Program {
         } else if self.level_known {
             let leaks = |entry: &&Entry| entry.in_engine && !entry.outlived_its_turn;
             let open = inside.iter().filter(leaks).count();
-            assert!(open > 0 || told == 0, "{outcome:?}");
+            assert!(open > 0 || flushed_up_to == 0, "{outcome:?}");
             // What a close in disorder left behind was told of then, and the level does not say whose it is.
             let lost = inside.iter().any(|entry| entry.lost);
-            assert!(open == 0 || told > 0 || lost, "nothing told of {inside:?}");
+            assert!(
+                open == 0 || flushed_up_to > 0 || lost,
+                "nothing told of {inside:?}"
+            );
         } else {
             let recorded = inside
                 .iter()
                 .filter(|entry| entry.recorded && matches!(entry.what, What::Scope(_)))
                 .count();
-            assert_eq!(told, recorded);
+            assert_eq!(flushed_up_to, recorded);
         }
         if !was_recorded {
             return;
@@ -396,7 +401,7 @@ impl Program {
             && self.handles_known
             && !self.disorder
         {
-            assert_eq!(tally.told, tally.made, "told is not what was made");
+            assert_eq!(tally.flushed_up_to, tally.made, "told is not what was made");
         }
     }
 
@@ -417,17 +422,17 @@ impl Program {
                 assert!(grown > 0);
                 assert!(matches!(ended, Ended::Callback(_) | Ended::Turn));
                 if let Some(tally) = &mut self.tally {
-                    tally.told += grown;
+                    tally.flushed_up_to += grown;
                 }
             }
         }
-        self.told(outcome.swallowed);
+        self.flushed_up_to(outcome.late);
     }
 
-    fn told(&mut self, swallowed: Option<Swallowed>) {
-        if let (Some(Swallowed { handles, .. }), Some(tally)) = (swallowed, &mut self.tally) {
+    fn flushed_up_to(&mut self, late: Option<LateHandles>) {
+        if let (Some(LateHandles { handles, .. }), Some(tally)) = (late, &mut self.tally) {
             assert!(handles > 0);
-            tally.told += handles;
+            tally.flushed_up_to += handles;
         }
     }
 }

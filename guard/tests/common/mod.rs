@@ -1,7 +1,7 @@
 //! What the integration tests share: an engine whose counts are set by hand, and the normalised form of a message.
 #![allow(dead_code, reason = "each test file uses a part")]
 
-use handleguard::{Dialect, Engine, IsolateId, Layer, Rule, Sight};
+use handleguard::{Capabilities, Engine, FrameClassifier, IsolateId, Rule, Wording};
 use std::cell::Cell;
 
 /// One instance; leaked, so that it can be as small as a reference.
@@ -34,10 +34,10 @@ impl std::ops::Deref for Fake {
 }
 
 impl Engine for Fake {
-    const DIALECT: &'static Dialect = &Dialect {
+    const WORDING: &'static Wording = &Wording {
         open_scope: "let _scope = arena.scope();",
         mark_turn: "let _turn = arena.turn();",
-        layer: Layer::NONE,
+        classifier: FrameClassifier::NONE,
     };
 
     fn isolate(self) -> IsolateId {
@@ -52,8 +52,8 @@ impl Engine for Fake {
         self.0.handles.get()
     }
 
-    fn sight(self) -> Sight {
-        Sight {
+    fn capabilities(self) -> Capabilities {
+        Capabilities {
             level: Ok("set by the test".to_owned()),
             handles: Ok("set by the test".to_owned()),
             hooks: Err("not in a test".to_owned()),

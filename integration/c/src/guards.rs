@@ -3,7 +3,7 @@
 use crate::isolate::{Isolate, registered};
 use crate::place::{self, Place};
 use crate::status::{Failure, Status, guarded};
-use handleguard::stack::FrameId;
+use handleguard::EntryId;
 use handleguard::{CallbackGuard, ScopeGuard, TurnGuard};
 use std::ffi::c_void;
 use std::ptr;
@@ -202,8 +202,8 @@ pub extern "C" fn handleguard_callback_end(callback: Callback) -> Status {
     )
 }
 
-fn number(id: Option<FrameId>) -> u64 {
-    id.map_or(0, FrameId::get)
+fn number(id: Option<EntryId>) -> u64 {
+    id.map_or(0, EntryId::get)
 }
 
 /// # Safety
@@ -241,14 +241,14 @@ fn end(
     function: &str,
     isolate: *mut c_void,
     number: u64,
-    body: impl FnOnce(Isolate, FrameId),
+    body: impl FnOnce(Isolate, EntryId),
 ) -> Status {
     guarded(function, || {
         if isolate.is_null() || number == 0 {
             return Ok(());
         }
         let engine = registered(isolate)?;
-        let id = FrameId::from_number(number);
+        let id = EntryId::from_number(number);
         let open = handleguard::is_open(engine, id);
         body(engine, id);
         if open {

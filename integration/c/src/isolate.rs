@@ -1,7 +1,7 @@
 //! The isolates that the host has registered, and how each is read.
 
 use crate::status::{Failure, Status, guarded};
-use handleguard::{Dialect, Engine, Entered, IsolateId, Layer, Sight};
+use handleguard::{Capabilities, Engine, Entered, FrameClassifier, IsolateId, Wording};
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::ffi::c_void;
@@ -213,10 +213,10 @@ impl Isolate {
 }
 
 impl Engine for Isolate {
-    const DIALECT: &'static Dialect = &Dialect {
+    const WORDING: &'static Wording = &Wording {
         open_scope: "v8::HandleScope scope(isolate);",
         mark_turn: "HANDLEGUARD_TURN(isolate, \"event loop\");",
-        layer: &Layer {
+        classifier: &FrameClassifier {
             name: "V8",
             file: Some(file!()),
             engine_crate: None,
@@ -257,12 +257,12 @@ impl Engine for Isolate {
         }
     }
 
-    fn sight(self) -> Sight {
+    fn capabilities(self) -> Capabilities {
         let by_host = |function: bool| match function {
             true => Ok("as the host reads it".to_owned()),
             false => Err("the host has registered no function that reads it".to_owned()),
         };
-        Sight {
+        Capabilities {
             level: by_host(self.level.is_some()),
             handles: by_host(self.handles.is_some()),
             hooks: Err("only what the host tells of by handleguard.h is seen".to_owned()),

@@ -4,7 +4,7 @@ use super::{link, proof};
 use crate::V8;
 use crate::current;
 use crate::ffi::RawIsolate;
-use handleguard::{IsolateId, hooked};
+use handleguard::{IsolateId, hooks};
 use std::ffi::{c_int, c_void};
 use std::ptr;
 
@@ -18,10 +18,10 @@ fn as_callback<R>(
     let isolate = current::isolate();
     // SAFETY: an isolate that is entered is live, and this thread's.
     let engine = (!isolate.is_null()).then(|| unsafe { V8::from_raw(isolate) });
-    let callback = engine
-        .and_then(|engine| hooked::callback(engine, ip, handle.addr(), of, || callee(engine)));
+    let callback =
+        engine.and_then(|engine| hooks::callback(engine, ip, handle.addr(), of, || callee(engine)));
     let result = call();
-    hooked::callback_ends(callback);
+    hooks::callback_ends(callback);
     result
 }
 
@@ -39,7 +39,7 @@ fn as_call<R>(
     call: impl FnOnce() -> R,
 ) -> R {
     if current::isolate().is_null() {
-        hooked::callback_on_no_isolate(ip, of);
+        hooks::callback_on_no_isolate(ip, of);
     }
     as_callback(ip, handle, callee, call)
 }
@@ -192,7 +192,7 @@ pub(super) unsafe extern "C" fn pump(
         return false;
     }
     // SAFETY: the caller's promise: it is live.
-    hooked::host_waits(unsafe { V8::from_raw(isolate) }, ip);
+    hooks::host_waits(unsafe { V8::from_raw(isolate) }, ip);
     // SAFETY: the caller's promise, and this is its hook.
     unsafe { link::real_pump(platform, isolate, wait) }
 }

@@ -3,7 +3,7 @@
 use super::{link, proof};
 use crate::ffi::RawIsolate;
 use crate::{V8, gc};
-use handleguard::{Place, hooked};
+use handleguard::{Place, hooks};
 use std::collections::BTreeSet;
 use std::ffi::c_void;
 use std::ptr;
@@ -17,7 +17,7 @@ fn made<R>(f: impl FnOnce(&mut BTreeSet<usize>) -> R) -> R {
 }
 
 /// Whether the record of the isolate ends with it by a hook, and its collections are told of already.
-pub(crate) fn is_followed(isolate: V8) -> bool {
+pub(crate) fn has_isolate_hooks(isolate: V8) -> bool {
     made(|made| made.contains(&isolate.as_raw().addr()))
 }
 
@@ -32,7 +32,7 @@ pub(super) unsafe extern "C" fn new(params: *const c_void) -> *mut RawIsolate {
     let isolate = unsafe { link::real_isolate_new(params) };
     if !isolate.is_null() && handleguard::is_on() {
         // SAFETY: it was just made.
-        unsafe { gc::listen_raw(isolate) };
+        unsafe { gc::add_gc_callbacks_raw(isolate) };
         made(|made| made.insert(isolate.addr()));
     }
     isolate
@@ -49,7 +49,7 @@ pub(super) unsafe extern "C" fn enter(isolate: *mut RawIsolate, ip: usize) {
     unsafe { link::real_isolate_enter(isolate) };
     // SAFETY: the caller's promise: it is live.
     let engine = unsafe { V8::from_raw(isolate) };
-    hooked::serve(|| handleguard::enter(engine, Place::code(ip, ptr::from_ref(&ip).addr())));
+    hooks::serve(|| handleguard::enter(engine, Place::code(ip, ptr::from_ref(&ip).addr())));
 }
 
 /// # Safety
@@ -61,7 +61,7 @@ pub(super) unsafe extern "C" fn exit(isolate: *mut RawIsolate, ip: usize) {
     }
     // SAFETY: the caller's promise: it is live.
     let engine = unsafe { V8::from_raw(isolate) };
-    hooked::serve(|| handleguard::exit(engine, Place::code(ip, ptr::from_ref(&ip).addr())));
+    hooks::serve(|| handleguard::exit(engine, Place::code(ip, ptr::from_ref(&ip).addr())));
     // SAFETY: the caller's promise, and this is its hook.
     unsafe { link::real_isolate_exit(isolate) };
 }
@@ -75,7 +75,7 @@ pub(super) unsafe extern "C" fn dispose(isolate: *mut RawIsolate) {
     }
     // SAFETY: it is live until the last line.
     let engine = unsafe { V8::from_raw(isolate) };
-    hooked::serve(|| handleguard::end_isolate(engine));
+    hooks::serve(|| handleguard::end_isolate(engine));
     made(|made| made.remove(&isolate.addr()));
     // SAFETY: the caller's promise, and this is its hook.
     unsafe { link::real_isolate_dispose(isolate) };

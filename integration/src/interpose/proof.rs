@@ -7,7 +7,7 @@
 
 use super::extend::EXTEND;
 use super::link::{HOOKS, Hook, Use};
-use handleguard::hooked;
+use handleguard::hooks;
 use std::cell::Cell;
 use std::hint::black_box;
 use std::sync::OnceLock;
@@ -39,7 +39,7 @@ fn is_hooked() -> bool {
 }
 
 /// Which hooks took effect, for the start-up line.
-pub(crate) fn sight() -> Result<String, String> {
+pub(crate) fn capabilities() -> Result<String, String> {
     let all = hooks().count();
     match missing() {
         [] => Ok(format!("{all} of {all} proved")),
@@ -93,9 +93,9 @@ fn hooks() -> impl Iterator<Item = &'static Hook> {
 static AT_LOAD: extern "C" fn() = {
     extern "C" fn at_load() {
         if missing().len() == hooks().count()
-            && let Err(why) = sight()
+            && let Err(why) = capabilities()
         {
-            hooked::none_took_effect(&why);
+            hooks::none_took_effect(&why);
         }
     }
     at_load

@@ -5,7 +5,7 @@ use super::{link, proof};
 use crate::V8;
 use crate::ffi::RawIsolate;
 use handleguard::finding::ScopeKind;
-use handleguard::hooked;
+use handleguard::hooks;
 use std::ffi::c_void;
 
 /// # Safety
@@ -23,7 +23,7 @@ pub(super) unsafe extern "C" fn handle_scope_opens(
     unsafe { link::handle_scope_construct(storage, isolate) };
     // SAFETY: the caller's promise.
     let engine = unsafe { V8::from_raw(isolate) };
-    hooked::scope_constructed(engine, ScopeKind::HandleScope, ip, storage.addr());
+    hooks::scope_constructed(engine, ScopeKind::HandleScope, ip, storage.addr());
 }
 
 /// # Safety
@@ -35,7 +35,7 @@ pub(super) unsafe extern "C" fn closes_handle_scope(storage: *mut c_void) {
     }
     // SAFETY: the caller's promise.
     let engine = unsafe { isolate_of(storage) };
-    hooked::scope_destructs(engine, ScopeKind::HandleScope, storage.addr());
+    hooks::scope_destructs(engine, ScopeKind::HandleScope, storage.addr());
     // SAFETY: the caller's promise, and this is its hook.
     unsafe { link::handle_scope_destruct(storage) };
 }
@@ -55,7 +55,7 @@ pub(super) unsafe extern "C" fn try_catch_opens(
     unsafe { link::try_catch_construct(storage, isolate) };
     // SAFETY: the caller's promise.
     let engine = unsafe { V8::from_raw(isolate) };
-    hooked::scope_constructed(engine, ScopeKind::TryCatch, ip, storage.addr());
+    hooks::scope_constructed(engine, ScopeKind::TryCatch, ip, storage.addr());
 }
 
 /// # Safety
@@ -67,7 +67,7 @@ pub(super) unsafe extern "C" fn closes_try_catch(storage: *mut c_void) {
     }
     // SAFETY: the caller's promise.
     let engine = unsafe { isolate_of(storage) };
-    hooked::scope_destructs(engine, ScopeKind::TryCatch, storage.addr());
+    hooks::scope_destructs(engine, ScopeKind::TryCatch, storage.addr());
     // SAFETY: the caller's promise, and this is its hook.
     unsafe { link::try_catch_destruct(storage) };
 }

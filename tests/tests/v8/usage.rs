@@ -1,7 +1,7 @@
 //! What scopes hold: high-water marks of each place, and advice on scopes that never held anything.
 
 use handleguard_tests::{child, function, host, is_child};
-use handleguard_v8::handleguard::{ScopeUse, report};
+use handleguard_v8::handleguard::{OpenerStats, report};
 use handleguard_v8::{GuardedFunction, escapable_handle_scope, scope, turn};
 
 fn make(scope: &mut v8::PinScope<'_, '_, ()>, handles: u64) {
@@ -10,7 +10,7 @@ fn make(scope: &mut v8::PinScope<'_, '_, ()>, handles: u64) {
     }
 }
 
-fn use_of(name: &str) -> Option<ScopeUse> {
+fn use_of(name: &str) -> Option<OpenerStats> {
     let report = report();
     let mut scopes = report.scopes().iter();
     scopes.find(|row| row.place.name == Some(name)).copied()

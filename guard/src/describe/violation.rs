@@ -1,0 +1,72 @@
+use crate::config::action::Action;
+use crate::config::rule::Rule;
+use crate::detect::finding::Finding;
+use crate::engine::ids::IsolateId;
+use crate::engine::wording::Wording;
+use crate::symbolize::trace::Trace;
+
+/// One occurrence of a violated rule: what was found, where, and by which stack.
+///
+/// [`Display`](fmt::Display) is the whole message; [`sentence`](Self::sentence) its first line. Both are the same in
+/// abort, panic and log.
+#[derive(Clone, Debug)]
+pub struct Violation {
+    pub(crate) finding: Finding,
+    /// The rule's action as configured, and why another one was taken, if so.
+    pub(crate) configured: Action,
+    /// The add-on whose policy that action is.
+    pub(crate) policy: Option<&'static str>,
+    pub(crate) note: Option<&'static str>,
+    pub(crate) thread: String,
+    pub(crate) isolate: IsolateId,
+    pub(crate) callee: Option<String>,
+    /// Who used the isolate first, where another thread did.
+    pub(crate) owner: Option<String>,
+    pub(crate) handles: u64,
+    /// Handles alive in all open scopes at that moment.
+    pub(crate) alive: Option<u64>,
+    pub(crate) trace: Trace,
+    pub(crate) dialect: &'static Wording,
+}
+
+impl Violation {
+    /// The rule that was violated.
+    pub fn rule(&self) -> Rule {
+        self.finding.rule()
+    }
+
+    /// What was found, as data.
+    pub fn finding(&self) -> &Finding {
+        &self.finding
+    }
+
+    /// Name of the thread; `<unnamed>` where it has none.
+    pub fn thread(&self) -> &str {
+        &self.thread
+    }
+
+    /// The isolate.
+    pub fn isolate(&self) -> IsolateId {
+        self.isolate
+    }
+
+    /// The JavaScript function that was called, with its script and line, where known.
+    pub fn callee(&self) -> Option<&str> {
+        self.callee.as_deref()
+    }
+
+    /// Handles that it left in the outer scope, as far as counted yet.
+    pub fn handles(&self) -> u64 {
+        self.handles
+    }
+
+    /// Handles alive in all open scopes of the isolate at that moment, where the engine tells.
+    pub fn alive(&self) -> Option<u64> {
+        self.alive
+    }
+
+    /// The native stack.
+    pub fn trace(&self) -> &Trace {
+        &self.trace
+    }
+}

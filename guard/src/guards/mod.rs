@@ -1,0 +1,12 @@
+//! The guards that a host holds.
+
+pub(crate) mod addon;
+pub(crate) mod callback;
+pub(crate) mod gc;
+pub(crate) mod isolate;
+pub(crate) mod scope;
+pub(crate) mod seal;
+pub(crate) mod session;
+pub(crate) mod token;
+pub(crate) mod turn;
+pub(crate) mod verdicts;

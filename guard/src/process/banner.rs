@@ -1,0 +1,126 @@
+//! What the checker says of itself: the start-up line, and the hint about turns.
+
+use crate::config::rule::Rule;
+use crate::config::settings::Config;
+use crate::engine::capabilities::Capabilities;
+use crate::engine::wording::Wording;
+use crate::unwind::capture::UnwindMethod;
+use std::fmt;
+
+/// The start-up line: that it is on, which rules with which actions, what it can see and what it can't.
+pub(crate) struct Line<'a> {
+    pub(crate) config: &'a Config,
+    pub(crate) unwind_method: UnwindMethod,
+    pub(crate) sight: &'a Capabilities,
+}
+
+impl fmt::Display for Line<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("on:")?;
+        for rule in Rule::ALL {
+            write!(f, " {rule}={}", self.config.action_of(rule))?;
+        }
+        let parts = [
+            ("level", &self.sight.level),
+            ("handles", &self.sight.handles),
+            ("hooks", &self.sight.hooks),
+        ];
+        write!(f, "; sees stacks ({})", self.unwind_method.describe())?;
+        for (name, seen) in parts {
+            if let Ok(how) = seen {
+                write!(f, ", {name} ({how})")?;
+            }
+        }
+        let mut blind = parts
+            .iter()
+            .filter_map(|(name, seen)| seen.as_ref().err().map(|why| (name, why)));
+        if let Some((name, why)) = blind.next() {
+            write!(f, "; does not see {name} ({why})")?;
+        }
+        for (name, why) in blind {
+            write!(f, ", {name} ({why})")?;
+        }
+        if self.sight.level.is_err() && self.sight.handles.is_err() {
+            f.write_str("; blind to the engine: judged by guards alone")?;
+        }
+        Ok(())
+    }
+}
+
+/// For a host that calls into JavaScript and never marked a turn.
+pub(crate) struct Hint(pub(crate) &'static Wording);
+
+impl fmt::Display for Hint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "hint: this program calls into JavaScript and marks no turn, so a scope opened outside its event loop hides \
+             missing scopes from handleguard; mark each pass of the loop, each request or each task: `{}`",
+            self.0.mark_turn
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::action::Action;
+    use crate::engine::fake::Fake;
+    use crate::engine::interface::Engine;
+
+    fn line(level: Result<&str, &str>, handles: Result<&str, &str>) -> String {
+        let part = |part: Result<&str, &str>| part.map(str::to_owned).map_err(str::to_owned);
+        Line {
+            config: &Config::new()
+                .action(Action::Log)
+                .rule(Rule::MissingScope, Action::Abort),
+            unwind_method: UnwindMethod::FramePointers,
+            sight: &Capabilities {
+                level: part(level),
+                handles: part(handles),
+                hooks: Err("not linked".to_owned()),
+            },
+        }
+        .to_string()
+    }
+
+    const RULES: &str = "on: missing-scope=abort outer-growth=log scope-budget=log sealed=log out-of-order=log never-closed=log wrong-thread=log \
+                         wrong-isolate=log in-gc=log redundant-scope=off desync=log; ";
+
+    #[test]
+    fn the_start_up_line_says_what_is_seen_and_what_is_not() {
+        assert_eq!(
+            line(Ok("calibrated"), Ok("exact")).strip_prefix(RULES),
+            Some(
+                "sees stacks (by frame pointers), level (calibrated), handles (exact); does not see hooks (not linked)"
+            )
+        );
+        assert_eq!(
+            line(Err("no match"), Ok("exact")).strip_prefix(RULES),
+            Some(
+                "sees stacks (by frame pointers), handles (exact); does not see level (no match), hooks (not linked)"
+            )
+        );
+    }
+
+    #[test]
+    fn a_blind_checker_says_so() {
+        assert_eq!(
+            line(Err("no match"), Err("no symbol")).strip_prefix(RULES),
+            Some(
+                "sees stacks (by frame pointers); does not see level (no match), handles (no symbol), hooks (not linked); blind to the \
+                 engine: judged by guards alone"
+            )
+        );
+    }
+
+    #[test]
+    fn the_hint_says_what_is_hidden_and_how_to_mark_a_turn() {
+        assert_eq!(
+            Hint(Fake::WORDING).to_string(),
+            "hint: this program calls into JavaScript and marks no turn, so a scope opened outside its event loop hides \
+             missing scopes from handleguard; mark each pass of the loop, each request or each task: `let _turn = \
+             arena.turn();`"
+        );
+    }
+}

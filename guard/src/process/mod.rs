@@ -1,0 +1,8 @@
+//! The checker of this process: its start, its tick, and what it says of itself.
+
+pub(crate) mod announce;
+pub(crate) mod banner;
+pub(crate) mod global;
+pub(crate) mod seal;
+pub(crate) mod start;
+pub(crate) mod tick;

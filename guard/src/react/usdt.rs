@@ -1,0 +1,38 @@
+//! Static probes (USDT) of provider `handleguard`, for a tracer that attaches to the running process. Each is one `nop`
+//! and a note in the binary; nobody asks whether somebody looks.
+//!
+//! | probe | at | arguments |
+//! |---|---|---|
+//! | `scope_open` | a scope was recorded | isolate |
+//! | `scope_close` | that record is about to end | isolate |
+//! | `turn` | a turn was recorded | isolate |
+//! | `violation` | a violation is told, whatever its action | isolate, the rule's name: address, length in bytes |
+//!
+//! ```text
+//! bpftrace -p PID -e 'usdt:./host:handleguard:violation { @[str(arg1, arg2), ustack] = count(); }'
+//! ```
+
+use crate::config::rule::Rule;
+use crate::engine::ids::IsolateId;
+use probe::probe;
+
+#[inline(always)]
+pub(crate) fn scope_open(isolate: IsolateId) {
+    probe!(handleguard, scope_open, isolate.0);
+}
+
+#[inline(always)]
+pub(crate) fn scope_close(isolate: IsolateId) {
+    probe!(handleguard, scope_close, isolate.0);
+}
+
+#[inline(always)]
+pub(crate) fn turn(isolate: IsolateId) {
+    probe!(handleguard, turn, isolate.0);
+}
+
+#[inline(always)]
+pub(crate) fn violation(isolate: IsolateId, rule: Rule) {
+    let name = rule.name();
+    probe!(handleguard, violation, isolate.0, name.as_ptr(), name.len());
+}

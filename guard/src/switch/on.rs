@@ -1,0 +1,15 @@
+//! The API where the checks are compiled in; [`off`](crate::switch::off) is its twin.
+
+pub use crate::guards::addon::{AddonGuard, addon};
+pub use crate::guards::callback::{CallbackGuard, callback, callback_at, callback_fast};
+pub use crate::guards::gc::{GcGuard, collection_begins, collection_ends, gc};
+pub use crate::guards::isolate::{end_isolate, enter, exit};
+pub use crate::guards::scope::{ScopeGuard, depth, scope, scope_at, scope_fast};
+pub use crate::guards::seal::handle_refused;
+pub use crate::guards::token::is_open;
+pub use crate::guards::turn::{TurnGuard, turn, turn_at};
+pub use crate::process::global::{is_on, report, tick, try_init};
+pub use crate::process::seal::action_of_sealed;
+
+/// Whether the checks are compiled into this build.
+pub const COMPILED_IN: bool = true;

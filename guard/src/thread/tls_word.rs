@@ -1,0 +1,87 @@
+//! A word for each thread, by a name of the linker's: in a program at a place that is known when it starts, and read in three
+//! instructions, where a thread-local of another crate takes a call.
+//!
+//! By a TLS descriptor ("Thread-ThreadState Storage Descriptors for IA32 and AMD64/EM64T", 2.2): the linker makes a constant of it
+//! where it links a program, and a shared library may still be loaded at any time, which the initial-exec model makes a matter
+//! of luck ("cannot allocate memory in static TLS block").
+#![expect(unsafe_code, reason = "reads a thread-local by its address")]
+
+use std::arch::asm;
+
+/// Declares the word `$symbol`, null at first, and `fn offset()`, which tells where it is for [`read`] and [`write`]. `$binding` is
+/// as the assembler has it, `.weak` or `.globl`.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __tls_word {
+    ($binding: literal, $symbol: literal) => {
+        ::std::arch::global_asm!(
+            concat!(".pushsection .tbss.", $symbol, ",\"awT\",@nobits"),
+            concat!($binding, " ", $symbol),
+            concat!(".hidden ", $symbol),
+            concat!(".type ", $symbol, ",@object"),
+            concat!(".size ", $symbol, ",8"),
+            ".p2align 3",
+            concat!($symbol, ":"),
+            ".zero 8",
+            ".popsection",
+        );
+
+        #[inline(always)]
+        fn offset() -> usize {
+            let offset;
+            // SAFETY: the sequence that the linker knows; what it calls changes `rax` and flags only. The vector registers too, in a
+            // library and with a C library older than glibc 2.40 (its bug 31372).
+            unsafe {
+                ::std::arch::asm!(
+                    concat!("lea rax, [rip + ", $symbol, "@TLSDESC]"),
+                    concat!("call [rax + ", $symbol, "@TLSCALL]"),
+                    out("rax") offset,
+                    out("xmm0") _, out("xmm1") _, out("xmm2") _, out("xmm3") _,
+                    out("xmm4") _, out("xmm5") _, out("xmm6") _, out("xmm7") _,
+                    out("xmm8") _, out("xmm9") _, out("xmm10") _, out("xmm11") _,
+                    out("xmm12") _, out("xmm13") _, out("xmm14") _, out("xmm15") _,
+                    options(pure, nomem),
+                );
+            }
+            offset
+        }
+    };
+}
+
+/// The word at `offset` of this thread.
+///
+/// # Safety
+///
+/// `offset` was told on this thread by the function that [`__tls_word`] declares.
+#[doc(hidden)]
+#[inline(always)]
+pub unsafe fn read(offset: usize) -> usize {
+    let word;
+    // SAFETY: reads one word, at the caller's promise. Not `pure`: it changes.
+    unsafe {
+        asm!(
+            "mov {word}, qword ptr fs:[{offset}]",
+            offset = in(reg) offset,
+            word = out(reg) word,
+            options(readonly, nostack, preserves_flags),
+        );
+    }
+    word
+}
+
+/// Sets the word at `offset` of this thread.
+///
+/// # Safety
+///
+/// As of [`read`].
+pub(crate) unsafe fn write(offset: usize, word: usize) {
+    // SAFETY: writes one word, at the caller's promise.
+    unsafe {
+        asm!(
+            "mov qword ptr fs:[{offset}], {word}",
+            offset = in(reg) offset,
+            word = in(reg) word,
+            options(nostack, preserves_flags),
+        );
+    }
+}

@@ -1,0 +1,92 @@
+//! Walks the machine stack by frame pointers: each function that keeps one has put the frame pointer of its caller where its
+//! own points at, and the address to return to in the word above (System V ABI for x86-64, 3.2.2).
+//!
+//! A few nanoseconds for a walk, across compiled JavaScript and V8's builtins too, which keep them. Where a function keeps
+//! none (the user's, without `-Cforce-frame-pointers=yes`), the chain passes it over or goes astray. It can go nowhere but up
+//! this thread's stack, so what comes out is at worst wrong, and whether it is [right](agree) is told by the tables.
+
+use crate::unwind::stack_memory::{Registers, StackBounds};
+/// Gives `frame` each instruction pointer from `registers` outwards, until it wants no more. False if the thread does not run
+/// on its own stack.
+#[inline]
+pub(crate) fn walk(registers: Registers, mut frame: impl FnMut(usize) -> bool) -> bool {
+    let Some(stack) = StackBounds::from(registers.sp) else {
+        return false;
+    };
+    let mut ip = registers.ip;
+    let mut pointer = registers.fp;
+    while ip != 0 && frame(ip) {
+        let Some([outer, back]) = stack.pair(pointer) else {
+            break;
+        };
+        ip = back;
+        // Callers lie higher: no chain goes round in a circle.
+        pointer = if outer > pointer { outer } else { 0 };
+    }
+    true
+}
+
+/// Frames of the C library below `main` or a thread's function; it is built without frame pointers.
+const OF_THE_C_LIBRARY: usize = 3;
+
+/// Whether a stack that was walked by frame pointers is the one that the tables tell, out to the C library's start of the
+/// thread.
+pub(crate) fn same_stack(by_pointers: &[usize], by_tables: &[usize]) -> bool {
+    let common = by_pointers
+        .iter()
+        .zip(by_tables)
+        .take_while(|(one, other)| one == other)
+        .count();
+    common > OF_THE_C_LIBRARY && common + OF_THE_C_LIBRARY >= by_tables.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stacks_that_differ_only_where_the_c_library_starts_the_thread_agree() {
+        assert!(same_stack(&[1, 2, 3, 4, 5], &[1, 2, 3, 4, 5]));
+        assert!(same_stack(&[1, 2, 3, 4, 5], &[1, 2, 3, 4, 5, 6, 7, 8]));
+        assert!(same_stack(&[1, 2, 3, 4, 5, 90, 91], &[1, 2, 3, 4, 5, 6]));
+    }
+
+    #[test]
+    fn a_stack_that_ends_early_or_goes_astray_does_not_agree() {
+        assert!(!same_stack(&[1, 2, 3, 4], &[1, 2, 3, 4, 5, 6, 7, 8]));
+        assert!(
+            !same_stack(&[1, 3, 4, 5, 6], &[1, 2, 3, 4, 5, 6]),
+            "one passed over"
+        );
+        assert!(!same_stack(&[1], &[1]), "a stack that short proves nothing");
+        assert!(!same_stack(&[], &[]));
+    }
+
+    #[test]
+    fn a_chain_that_leads_nowhere_ends() {
+        let mut registers = Registers::here();
+        for astray in [0, 1, 8, usize::MAX, usize::MAX - 7, registers.sp - 4096] {
+            registers.fp = astray;
+            let mut frames = 0;
+            assert!(walk(registers, |_| {
+                frames += 1;
+                true
+            }));
+            assert_eq!(frames, 1, "from {astray:#x}");
+        }
+    }
+
+    #[test]
+    fn a_chain_that_points_at_itself_ends() {
+        let mut circle = [0, 0xabc];
+        circle[0] = (&raw const circle).addr();
+        let mut registers = Registers::here();
+        registers.fp = circle[0];
+        let mut ips = Vec::new();
+        walk(registers, |ip| {
+            ips.push(ip);
+            true
+        });
+        assert_eq!(ips, [registers.ip, 0xabc]);
+    }
+}

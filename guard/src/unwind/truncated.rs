@@ -1,0 +1,27 @@
+use std::fmt;
+
+/// Frames kept of one stack. What lies deeper is cut, and the report says so.
+pub const MAX_FRAMES: usize = 128;
+
+/// Why a stack was not captured to its end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Truncated {
+    /// It has more than [`MAX_FRAMES`].
+    TooDeep,
+    /// The next frame does not lie on the thread's stack.
+    LeftTheStack,
+    /// There is neither a table nor a frame pointer to go on by.
+    NoWay,
+}
+
+impl fmt::Display for Truncated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooDeep => write!(f, "cut after {MAX_FRAMES} frames"),
+            Self::LeftTheStack => f.write_str("cut: the next frame is not on this thread's stack"),
+            Self::NoWay => {
+                f.write_str("cut: neither an unwind table nor a frame pointer leads further")
+            }
+        }
+    }
+}
