@@ -18,11 +18,11 @@
 //! # use handleguard::{Wording, Engine, IsolateId, Capabilities};
 //! # #[derive(Clone, Copy)] struct MyEngine;
 //! # impl Engine for MyEngine {
-//! #     const WORDING: &'static Wording = &Wording { open_scope: "", mark_turn: "", layer: handleguard::Layer::NONE };
+//! #     const WORDING: &'static Wording = &Wording { open_scope: "", mark_turn: "", classifier: handleguard::FrameClassifier::NONE };
 //! #     fn isolate(self) -> IsolateId { IsolateId(1) }
 //! #     fn level(self) -> Option<u32> { None }
 //! #     fn handles(self) -> Option<u64> { None }
-//! #     fn sight(self) -> Capabilities {
+//! #     fn capabilities(self) -> Capabilities {
 //! #         Capabilities { level: Err("".into()), handles: Err("".into()), hooks: Err("".into()) }
 //! #     }
 //! # }

@@ -12,11 +12,11 @@
 //! # use handleguard::{Wording, Engine, IsolateId, Capabilities};
 //! # #[derive(Clone, Copy)] struct MyEngine;
 //! # impl Engine for MyEngine {
-//! #     const WORDING: &'static Wording = &Wording { open_scope: "", mark_turn: "", layer: handleguard::Layer::NONE };
+//! #     const WORDING: &'static Wording = &Wording { open_scope: "", mark_turn: "", classifier: handleguard::FrameClassifier::NONE };
 //! #     fn isolate(self) -> IsolateId { IsolateId(1) }
 //! #     fn level(self) -> Option<u32> { None }
 //! #     fn handles(self) -> Option<u64> { Some(0) }
-//! #     fn sight(self) -> Capabilities {
+//! #     fn capabilities(self) -> Capabilities {
 //! #         Capabilities { level: Err("".into()), handles: Ok("".into()), hooks: Err("".into()) }
 //! #     }
 //! # }
