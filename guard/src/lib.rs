@@ -168,6 +168,7 @@ mod config;
 mod describe;
 mod detect;
 mod engine;
+mod fork;
 mod guards;
 mod pipeline;
 mod place;
@@ -198,6 +199,8 @@ pub use engine::ids::{EntryId, IsolateId};
 pub use engine::interface::Engine;
 pub use engine::script_frame::ScriptFrame;
 pub use engine::wording::{FrameClassifier, Wording};
+#[doc(hidden)]
+pub use fork::mutex::ForkMutex;
 pub use guards::seal::Refused;
 pub use place::{CodeAddress, Location, Place, SourceLine};
 pub use process::global::InitError;

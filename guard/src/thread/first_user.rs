@@ -1,16 +1,19 @@
-//! Which thread used an isolate first: for the report of a second one. Looked at and changed where a thread makes a record
-//! for an isolate and where a violation is described; never on the way of a guard.
+//! Which thread used an isolate first: named in the report of a second one.
+//!
+//! The table is read and changed where a thread makes its record of an isolate, and where a violation is described; a guard
+//! whose thread has a record takes no lock.
 
 use crate::engine::ids::IsolateId;
 use crate::engine::wording::FrameClassifier;
+use crate::fork::mutex::ForkMutex;
 use crate::place::Place;
 use crate::symbolize::names;
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 
-static OWNERS: Mutex<Option<HashMap<IsolateId, Owner>>> = Mutex::new(None);
+static OWNERS: ForkMutex<HashMap<IsolateId, Owner>> = ForkMutex::new();
 
-/// Isolates remembered. A process has a few; where it makes more and disposes of them unseen, the rest goes without.
+/// How many isolates are kept. A process has a few at a time; one that disposes of its isolates unseen reaches the limit,
+/// and a report names no first user for the isolates after it.
 const MAX_OWNERS: usize = 4096;
 
 /// The thread that used an isolate first, and where.
@@ -20,40 +23,36 @@ struct Owner {
     place: Place,
 }
 
-/// Notes that this thread uses `isolate`, at `place`, if it is the first.
+/// Records that this thread uses `isolate`, at `place`, if it is the first.
 pub(crate) fn note(isolate: IsolateId, place: Place) {
-    let mut owners = OWNERS.lock().unwrap_or_else(PoisonError::into_inner);
-    let owners = owners.get_or_insert_default();
-    if owners.len() < MAX_OWNERS {
-        owners.entry(isolate).or_insert_with(|| Owner {
-            thread: thread_name(),
-            place,
-        });
-    }
+    OWNERS.with(|owners| {
+        if owners.len() < MAX_OWNERS {
+            owners.entry(isolate).or_insert_with(|| Owner {
+                thread: thread_name(),
+                place,
+            });
+        }
+    });
 }
 
 /// Forgets an isolate that has ended.
 pub(crate) fn forget(isolate: IsolateId) {
-    if let Some(owners) = &mut *OWNERS.lock().unwrap_or_else(PoisonError::into_inner) {
-        owners.remove(&isolate);
-    }
+    OWNERS.with(|owners| owners.remove(&isolate));
 }
 
-/// The isolate that is in use, if there is one only.
+/// Returns the isolate in use, if there is exactly one.
 pub(crate) fn only() -> Option<IsolateId> {
-    let owners = OWNERS.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut isolates = owners.as_ref()?.keys();
-    isolates
-        .next()
-        .copied()
-        .filter(|_| isolates.next().is_none())
+    OWNERS.with(|owners| match owners.len() {
+        1 => owners.keys().next().copied(),
+        _ => None,
+    })
 }
 
-/// The thread that used `isolate` first, and where, for a message.
+/// Returns the thread that used `isolate` first, and where, for a message.
 pub(crate) fn describe(isolate: IsolateId, classifier: &FrameClassifier) -> Option<String> {
-    let owners = OWNERS.lock().unwrap_or_else(PoisonError::into_inner);
-    let Owner { thread, place } = owners.as_ref()?.get(&isolate)?;
-    let place = names::named(*place, classifier);
+    let Owner { thread, place } = OWNERS.with(|owners| owners.get(&isolate).cloned())?;
+    // Unlocked by now: naming a place may read the program's symbols.
+    let place = names::named(place, classifier);
     Some(format!("thread {thread}, first at {place}"))
 }
 
