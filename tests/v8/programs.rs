@@ -1,11 +1,8 @@
 //! Random programs on real V8: after each step handleguard's record and V8's own state are what a naive model expects, and at
 //! the end so are the findings.
 
-#[path = "programs/machine.rs"]
 mod machine;
-#[path = "programs/model.rs"]
 mod model;
-#[path = "programs/program.rs"]
 mod program;
 
 use handleguard_tests::host;

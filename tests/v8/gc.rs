@@ -181,9 +181,9 @@ fn a_finalizer_that_leaves_a_handle_is_found_under_any_scope() {
     let turn = violations[0].finding().turn().unwrap();
     assert_eq!(turn.gc, Some(GcPhase::SecondPass));
     assert!(
-        violations[0].to_string().starts_with(
-            "handleguard: outer-growth: finalizer `finalizer` at tests/tests/v8/gc.rs:"
-        ),
+        violations[0]
+            .to_string()
+            .starts_with("handleguard: outer-growth: finalizer `finalizer` at tests/v8/gc.rs:"),
         "{}",
         violations[0]
     );
@@ -225,7 +225,7 @@ fn a_finalizer_that_calls_javascript_is_named_before_v8_aborts() {
     let v8 = text.find("Invoke in DisallowJavascriptExecutionScope");
     assert!(report.is_some() && v8.is_some() && report < v8, "{text}");
     assert!(
-        text.contains(" begins inside finalizer `finalizer` at tests/tests/v8/gc.rs:"),
+        text.contains(" begins inside finalizer `finalizer` at tests/v8/gc.rs:"),
         "{text}"
     );
 }

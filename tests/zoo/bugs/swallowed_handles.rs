@@ -1,5 +1,5 @@
-//! Class a: a callback or a task opens no scope of its own, and a scope that lives as long as the host swallows its handles.
-//! Nothing else is to be seen: the process grows.
+//! Callbacks and tasks that open no scope of their own, so that a scope that lives as long as the host keeps their handles. The
+//! process grows, and shows no other symptom.
 
 use crate::host::{global, host};
 use crate::open::{call, call_with, checkpoint, make_callback};
@@ -8,7 +8,6 @@ use crate::stage::Stage;
 use v8::{Context, Function, Global, Local, Number, Object, PinScope};
 
 specimens! {
-    class "a";
     walmart: "node 0.10.22 (Walmart)", "https://github.com/nodejs/post-mortem/issues/11",
         "close callback of an event loop", MissingScope;
     stream_wrap: "nodejs/node #1075", "https://github.com/nodejs/node/pull/1078",
@@ -29,6 +28,8 @@ specimens! {
         "modules loaded at start into the instance's scope", OuterGrowth;
     script_origin: "denoland/rusty_v8 #1902", "https://github.com/denoland/rusty_v8/pull/1902",
         "a binding that makes hidden handles", OuterGrowth;
+    after_work: "wankdanker/node-odbc #12", "https://github.com/wankdanker/node-odbc/pull/12",
+        "after-work callback that escapes its result, for nobody, into the root scope", OuterGrowth;
 }
 
 mod walmart {
@@ -388,5 +389,44 @@ mod script_origin {
 
     pub fn twin(stage: &Stage) {
         profile(stage, mended);
+    }
+}
+
+mod after_work {
+    use super::*;
+
+    fn rows(scope: &mut PinScope, callback: &Global<Function>) {
+        let callback = Local::new(scope, callback);
+        let row = Object::new(scope);
+        make_callback(scope, "after_work", row, callback);
+    }
+
+    fn after_work(scope: &mut PinScope, callback: &Global<Function>) {
+        escapable_handle_scope!(let scope, scope);
+        rows(scope, callback);
+        let undefined = Number::new(scope, 0.5);
+        scope.escape(undefined);
+    }
+
+    fn mended(scope: &mut PinScope, callback: &Global<Function>) {
+        scope!(let scope, scope);
+        rows(scope, callback);
+    }
+
+    fn uv_run(stage: &Stage, after_work: fn(&mut PinScope, &Global<Function>)) {
+        host!(scope); //~ after_work opener
+        let callback = global(scope, "function onRow() {}");
+        stage.turns(scope, |scope| {
+            turn!(scope, "uv_run"); //~ after_work place
+            after_work(scope, &callback);
+        });
+    }
+
+    pub fn bug(stage: &Stage) {
+        uv_run(stage, after_work);
+    }
+
+    pub fn twin(stage: &Stage) {
+        uv_run(stage, mended);
     }
 }

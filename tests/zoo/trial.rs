@@ -197,7 +197,7 @@ fn judge_bug(specimen: &Specimen, run: &Performance) -> Vec<String> {
 
 #[test]
 fn a_twin_in_the_place_of_its_bug_is_objected_to_and_so_is_the_bug_in_its() {
-    let specimen = crate::zoo().next().expect("a specimen");
+    let specimen = crate::bugs::all().next().expect("a specimen");
     let bug = Performance::new(specimen, "bug", 10, "log,tick=off");
     let twin = Performance::new(specimen, "twin", 1, "log,tick=off");
     assert_eq!(

@@ -126,7 +126,7 @@ fn a_scope_that_never_held_a_handle_is_named_as_redundant_and_no_other() {
     assert_eq!(named.len(), 1, "{text}");
     assert!(
         named[0].starts_with("handleguard: redundant-scope: HandleScope `v8::usage::")
-            && named[0].contains("::empty` at tests/tests/v8/usage.rs:")
+            && named[0].contains("::empty` at tests/v8/usage.rs:")
             && named[0].ends_with(" held no handle of its own in 150 of 150 uses"),
         "{text}"
     );

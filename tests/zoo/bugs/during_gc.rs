@@ -1,4 +1,4 @@
-//! Class f: scopes and calls in what garbage collection and teardown start, whatever they interrupted.
+//! Scopes and calls in callbacks that garbage collection or teardown starts, whatever they interrupt.
 
 use crate::host::{Realm, host, strong};
 use crate::napi;
@@ -12,7 +12,6 @@ use std::rc::Rc;
 use v8::{Global, Isolate, Local, Number, Object, PinScope};
 
 specimens! {
-    class "f";
     finalizer: "nodejs/node #30127", "https://github.com/nodejs/node/issues/30127",
         "finalizer that calls JavaScript, straight from a weak callback", InGc;
     weak_value: "nodejs/nan #886", "https://github.com/nodejs/nan/issues/886",

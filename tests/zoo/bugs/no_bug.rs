@@ -1,4 +1,4 @@
-//! What is no bug of the host's: a scope that nothing needs, and a scope that handleguard loses sight of.
+//! Reports that are not about a bug of the host: advice on a scope that nothing needs, and a scope that handleguard loses track of.
 
 use crate::host::host;
 use crate::napi;
@@ -7,7 +7,6 @@ use crate::stage::Stage;
 use v8::{Isolate, Number};
 
 specimens! {
-    class "-";
     every_call: "cloudflare/workerd #4087", "https://github.com/cloudflare/workerd/pull/4087",
         "scope round each call, in which no handle is made", RedundantScope,
         directives = "redundant-scope=log", turns = 150;

@@ -64,7 +64,7 @@ fn a_handle_under_a_sealed_turn_is_reported_before_v8_aborts() {
     }
     let report = report_before_v8(
         &child(NAME, "sealed=abort"),
-        "handleguard: sealed: a handle is made directly under turn `event loop` at tests/tests/v8/sealed.rs:",
+        "handleguard: sealed: a handle is made directly under turn `event loop` at tests/v8/sealed.rs:",
     );
     assert!(
         report

@@ -179,19 +179,19 @@ fn normalised(report: &str) -> String {
 }
 
 const WHOLE: &str = "\
-handleguard: missing-scope: callback `Function::call` at tests/tests/v8/stacks.rs:LL started with no HandleScope opened since \
+handleguard: missing-scope: callback `Function::call` at tests/v8/stacks.rs:LL started with no HandleScope opened since \
 the turn began; its handles stay in a HandleScope opened out of handleguard's sight
-      callback: `Function::call` at tests/tests/v8/stacks.rs:LL
+      callback: `Function::call` at tests/v8/stacks.rs:LL
          calls: leak (handlers.js:1:15)
   swallowed by: a HandleScope opened without a guard of handleguard
-          turn: #2 `nested loop` at tests/tests/v8/stacks.rs:LL
+          turn: #2 `nested loop` at tests/v8/stacks.rs:LL
         thread: stacks::a_leak_called_from_javascript_is_reported_whole
        isolate: <address>
           rule: missing-scope=abort
           help: open a scope on entry to `Function::call`: `handleguard_v8::scope!(let scope, scope);`
      backtrace: of the callback
         0: v8::stacks::nested_loop
-             at tests/v8/stacks.rs:LL
+             at v8/stacks.rs:LL
            (... frames of V8)
         1: inner [JavaScript]
              at handlers.js:3:12
@@ -199,17 +199,17 @@ the turn began; its handles stay in a HandleScope opened out of handleguard's si
              at handlers.js:5:10
            (... frames of V8)
         3: v8::stacks::leak_under_javascript
-             at tests/v8/stacks.rs:LL
+             at v8/stacks.rs:LL
         4: v8::stacks::with_leak::{{closure}}
-             at tests/v8/stacks.rs:LL
+             at v8/stacks.rs:LL
         5: v8::stacks::a_leak_called_from_javascript_is_reported_whole::{{closure}}
-             at tests/v8/stacks.rs:LL
+             at v8/stacks.rs:LL
         6: v8::stacks::with_leak
-             at tests/v8/stacks.rs:LL
+             at v8/stacks.rs:LL
         7: v8::stacks::a_leak_called_from_javascript_is_reported_whole
-             at tests/v8/stacks.rs:LL
+             at v8/stacks.rs:LL
         8: v8::stacks::a_leak_called_from_javascript_is_reported_whole::{{closure}}
-             at tests/v8/stacks.rs:LL";
+             at v8/stacks.rs:LL";
 
 #[test]
 fn a_leak_called_from_javascript_is_reported_whole() {

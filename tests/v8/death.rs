@@ -67,12 +67,12 @@ fn bug_phase() {
 }
 
 const ABORTED: &str = "\
-handleguard: missing-scope: callback `on_close` at tests/tests/v8/death.rs:LL:CC started with no HandleScope opened \
-since the turn began; its handles stay in the HandleScope `v8::death::bug_phase` at tests/tests/v8/death.rs:LL:CC
-      callback: `on_close` at tests/tests/v8/death.rs:LL:CC
+handleguard: missing-scope: callback `on_close` at tests/v8/death.rs:LL:CC started with no HandleScope opened \
+since the turn began; its handles stay in the HandleScope `v8::death::bug_phase` at tests/v8/death.rs:LL:CC
+      callback: `on_close` at tests/v8/death.rs:LL:CC
          calls: onClose (handlers.js:1:18)
-  swallowed by: HandleScope #1 `v8::death::bug_phase` at tests/tests/v8/death.rs:LL:CC, opened 1 turn ago; <n> handles alive now
-          turn: #1 `event loop` at tests/tests/v8/death.rs:LL:CC
+  swallowed by: HandleScope #1 `v8::death::bug_phase` at tests/v8/death.rs:LL:CC, opened 1 turn ago; <n> handles alive now
+          turn: #1 `event loop` at tests/v8/death.rs:LL:CC
         thread: <thread>
        isolate: <address>
           rule: missing-scope=abort
@@ -112,8 +112,8 @@ fn where_missing_scope_is_off_the_callback_is_named_by_what_it_leaves() {
     let stderr = without_lines(&stderr(&output));
     // The result, and the current context, which the v8 crate keeps in the scope at its first use.
     assert!(stderr.contains(
-        "\nhandleguard: outer-growth: callback `on_close` at tests/tests/v8/death.rs:LL:CC left 2 handles in the \
-         HandleScope `v8::death::bug_phase` at tests/tests/v8/death.rs:LL:CC\n"
+        "\nhandleguard: outer-growth: callback `on_close` at tests/v8/death.rs:LL:CC left 2 handles in the \
+         HandleScope `v8::death::bug_phase` at tests/v8/death.rs:LL:CC\n"
     ));
 }
 

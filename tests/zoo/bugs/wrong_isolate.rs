@@ -1,5 +1,5 @@
-//! Class e: a scope or a callback of one isolate while another one is entered. What takes no isolate as an argument then means
-//! the other one.
+//! A scope or a callback of one isolate while another one is entered. A function of V8 that takes no isolate as an argument then
+//! uses the other one.
 
 use crate::host::{Realm, host};
 use crate::open::{call, enter, exit};
@@ -8,7 +8,6 @@ use crate::stage::Stage;
 use v8::{Isolate, Local};
 
 specimens! {
-    class "e";
     block_destructor: "NativeScript/ios #78", "https://github.com/NativeScript/ios/pull/78",
         "destructor that opens its scope on the first isolate it finds", WrongIsolate;
     two_pages: "h4ckf0r0day/obscura #776", "https://github.com/h4ckf0r0day/obscura/pull/776",

@@ -1,5 +1,5 @@
-//! Class b: the same missing scope as in class a, where nothing is open outside, so that V8 aborts. What it says then names
-//! neither the callback nor the rule.
+//! A missing scope as in [`swallowed_handles`](super::swallowed_handles), with no scope open outside either, so V8 aborts. V8's
+//! message names neither the callback nor the rule.
 
 use crate::host::{Realm, host, strong};
 use crate::open::{call, call_with, checkpoint};
@@ -8,7 +8,6 @@ use crate::stage::Stage;
 use v8::{Isolate, Local, Object};
 
 specimens! {
-    class "b";
     uv_work: "nodejs/node #15604", "https://github.com/nodejs/node/issues/15604",
         "completion of work on another thread", MissingScope;
     uv_timer: "nodejs/node-addon-api #1652", "https://github.com/nodejs/node-addon-api/issues/1652",

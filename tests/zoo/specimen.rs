@@ -8,8 +8,6 @@ pub struct Specimen {
     /// Where it was reported: project and number.
     pub report: &'static str,
     pub link: &'static str,
-    /// The letter of its class.
-    pub class: &'static str,
     /// The shape it has here.
     pub shape: &'static str,
     /// The rule that finds it.
@@ -29,16 +27,24 @@ pub struct Specimen {
     pub source: &'static str,
 }
 
-/// Specimens of one class, in one file.
+impl Specimen {
+    /// The shape that it shares with the other specimens of its file: the file's name.
+    pub fn class(&self) -> &'static str {
+        let name = self.file.rsplit(['/', '\\']).next();
+        name.and_then(|name| name.strip_suffix(".rs"))
+            .expect("the name of a source file")
+    }
+}
+
+/// The specimens of one file, which share a shape.
 macro_rules! specimens {
-    (class $class:literal; $($name:ident: $report:literal, $link:literal, $shape:literal, $rule:ident $(, $field:ident = $value:expr)*;)*) => {
+    ($($name:ident: $report:literal, $link:literal, $shape:literal, $rule:ident $(, $field:ident = $value:expr)*;)*) => {
         pub const ALL: &[$crate::specimen::Specimen] = &[$({
             #[allow(unused_mut)]
             let mut specimen = $crate::specimen::Specimen {
                 name: stringify!($name),
                 report: $report,
                 link: $link,
-                class: $class,
                 shape: $shape,
                 rule: handleguard_v8::handleguard::Rule::$rule,
                 directives: "",

@@ -1,61 +1,19 @@
-//! Class g: scopes that are closed twice, and handles that are escaped for nobody.
+//! Scopes that are closed twice: by copies of one scope object, or by a stale token.
 
 use crate::host::{global, host};
 use crate::napi;
-use crate::open::{call, make_callback};
+use crate::open::call;
 use crate::specimen::specimens;
 use crate::stage::Stage;
-use v8::{Function, Global, Isolate, Local, Number, Object, PinScope};
+use v8::{Isolate, Local, Number};
 
 specimens! {
-    class "g";
-    after_work: "wankdanker/node-odbc #12", "https://github.com/wankdanker/node-odbc/pull/12",
-        "after-work callback that escapes its result, for nobody, into the root scope", OuterGrowth;
     copied: "nodejs/node-addon-api #565", "https://github.com/nodejs/node-addon-api/pull/565",
         "scope object copied, and closed by each copy", OutOfOrder;
     existing: "nodejs/node-addon-api #1263", "https://github.com/nodejs/node-addon-api/pull/1263",
         "scope object that takes over a token which its caller closes too", OutOfOrder;
     stale_token: "BabylonJS/JsRuntimeHost #223", "https://github.com/BabylonJS/JsRuntimeHost/pull/223",
         "stale token closed, later and in another scope", OutOfOrder;
-}
-
-mod after_work {
-    use super::*;
-
-    fn rows(scope: &mut PinScope, callback: &Global<Function>) {
-        let callback = Local::new(scope, callback);
-        let row = Object::new(scope);
-        make_callback(scope, "after_work", row, callback);
-    }
-
-    fn after_work(scope: &mut PinScope, callback: &Global<Function>) {
-        escapable_handle_scope!(let scope, scope);
-        rows(scope, callback);
-        let undefined = Number::new(scope, 0.5);
-        scope.escape(undefined);
-    }
-
-    fn mended(scope: &mut PinScope, callback: &Global<Function>) {
-        scope!(let scope, scope);
-        rows(scope, callback);
-    }
-
-    fn uv_run(stage: &Stage, after_work: fn(&mut PinScope, &Global<Function>)) {
-        host!(scope); //~ after_work opener
-        let callback = global(scope, "function onRow() {}");
-        stage.turns(scope, |scope| {
-            turn!(scope, "uv_run"); //~ after_work place
-            after_work(scope, &callback);
-        });
-    }
-
-    pub fn bug(stage: &Stage) {
-        uv_run(stage, after_work);
-    }
-
-    pub fn twin(stage: &Stage) {
-        uv_run(stage, mended);
-    }
 }
 
 mod copied {

@@ -28,10 +28,10 @@ pub fn of(trials: &[Trial]) -> String {
         };
         writeln!(
             table,
-            "| [{}]({}) | {} | `{}` | {} | {} | {counter} | {} | {} | {twin} |",
+            "| [{}]({}) | `{}` | `{}` | {} | {} | {counter} | {} | {} | {twin} |",
             specimen.report,
             specimen.link,
-            specimen.class,
+            specimen.class(),
             specimen.rule,
             specimen.shape,
             trial.v8,

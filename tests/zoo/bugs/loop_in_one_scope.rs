@@ -1,5 +1,5 @@
-//! Class d: a loop that makes handles in one scope and never leaves it, so that no turn ends. V8 has no limit; the user sets
-//! one, of 100 handles here.
+//! Loops that make handles in one scope and never leave it, so that no turn ends. V8 has no limit; the user sets one, here of 100
+//! handles.
 
 use crate::host::{global, host};
 use crate::open::call;
@@ -13,7 +13,6 @@ const BUDGET: &str = "scope-budget=100";
 const ROUNDS: u32 = 200;
 
 specimens! {
-    class "d";
     compile_loop: "denoland/rusty_v8 #481", "https://github.com/denoland/rusty_v8/issues/481",
         "scripts compiled for ever in one scope", ScopeBudget, directives = BUDGET;
     heap_utils: "nodejs/node #60885", "https://github.com/nodejs/node/pull/60885",

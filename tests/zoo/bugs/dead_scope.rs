@@ -1,4 +1,5 @@
-//! Class h1: a scope that is dead on arrival, so that the code looks right and each handle goes to the scope outside.
+//! A scope that closes in the statement that opens it, or is never opened: the code looks right, and each handle goes to the scope
+//! outside.
 
 use crate::host::{Realm, global, host, strong};
 use crate::open::{call, make_callback};
@@ -7,7 +8,6 @@ use crate::stage::Stage;
 use v8::{Function, Global, Isolate, Local, Object, PinScope};
 
 specimens! {
-    class "h1";
     epoll: "nodejs/nan #389 (fivdi/epoll)", "https://github.com/nodejs/nan/issues/389",
         "scope that is a temporary, and ends with its statement", MissingScope;
     async_pi: "nodejs/nan #393", "https://github.com/nodejs/nan/issues/393",

@@ -200,7 +200,7 @@ fn a_scope_constructed_in_the_memory_of_one_still_open_is_found() {
     assert_eq!(rules(&violations), [Rule::NeverClosed], "{violations:#?}");
     let text = without_lines(&violations[0].to_string());
     // The same function, at two lines.
-    let name = "`hooks::a_scope_constructed_in_the_memory_of_one_still_open_is_found::{{closure}}` at tests/hooks.rs:LL";
+    let name = "`hooks::a_scope_constructed_in_the_memory_of_one_still_open_is_found::{{closure}}` at hooks.rs:LL";
     let sentence = format!(
         "handleguard: never-closed: a scope is constructed {name} in the memory of HandleScope {name}, which is still open and can close no more\n"
     );
@@ -370,7 +370,7 @@ fn sealed_turns_go_on_where_the_hook_rescues_their_handles() {
     assert!(
         report.contains(
             "handleguard: sealed: a handle is made directly under turn `hooks::sealed_turns_go_on_where_the_hook_rescues_their_handles"
-        ) || report.contains("handleguard: sealed: a handle is made directly under turn `loop` at tests/tests/hooks.rs:LL"),
+        ) || report.contains("handleguard: sealed: a handle is made directly under turn `loop` at tests/hooks.rs:LL"),
         "{text}"
     );
     assert!(

@@ -51,3 +51,12 @@ pub fn strong<'s, T>(isolate: &mut Isolate, global: &Global<T>) -> Local<'s, T> 
     // specimens' globals outlive what they call. A size that differs does not compile.
     unsafe { std::mem::transmute::<NonNull<T>, Local<'s, T>>(slot) }
 }
+
+/// An isolate that no thread has entered.
+pub fn parked() -> v8::OwnedIsolate {
+    handleguard_tests::start_v8();
+    let isolate = v8::Isolate::new(Default::default());
+    // SAFETY: entered when it was made.
+    unsafe { isolate.exit() };
+    isolate
+}

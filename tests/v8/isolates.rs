@@ -136,9 +136,9 @@ fn a_thread_that_has_not_entered_the_isolate_is_found_and_the_other_named() {
     assert_eq!(violations[0].rule(), Rule::WrongThread);
     let message = violations[0].to_string();
     assert!(
-        message.starts_with(
-            "handleguard: wrong-thread: turn `not entered` at tests/tests/v8/isolates.rs:"
-        ) && message.contains(" begins in an isolate that this thread has not entered\n")
+        message
+            .starts_with("handleguard: wrong-thread: turn `not entered` at tests/v8/isolates.rs:")
+            && message.contains(" begins in an isolate that this thread has not entered\n")
             && message
                 .contains("\n   used before: by thread isolates::a_thread_that_has_not_entered")
             && message.contains("\n        thread: second\n"),

@@ -1,0 +1,16 @@
+//! handleguard on real V8. One binary, for each that links V8 is large.
+
+mod calls;
+mod death;
+mod engine_traps;
+mod facts;
+mod gc;
+mod isolates;
+mod macros;
+mod programs;
+mod rules;
+mod sealed;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod stacks;
+mod traps;
+mod usage;
