@@ -44,7 +44,7 @@ fn add_swallowed(
                 checker.add_handles(slot, thread.lane(), handles);
             }
         }
-        ReportRef::Collected(index) => thread.add_handles(index, handles),
+        ReportRef::Collected(index) => thread.collected.add_handles(index, handles),
     }
 }
 
@@ -60,7 +60,7 @@ pub(crate) fn violated<E: Engine>(
 ) -> Option<ReportRef> {
     let origin = Origin::here();
     let checker = checker()?;
-    let collecting = thread.is_collecting();
+    let collecting = thread.collected.is_collecting();
     let (configured, _) = addon::action_of(&checker.config, finding.rule());
     if configured == Action::Off && (!collecting || finding.rule().is_advice()) {
         return None;
@@ -87,7 +87,10 @@ pub(crate) fn violated<E: Engine>(
             let describe = |stack: &CapturedStack| describe(engine, finding, stack, note, callee);
             if collecting {
                 let stack = CapturedStack::from(origin, UnwindMethod::Tables);
-                return thread.push(describe(&stack)).map(ReportRef::Collected);
+                return thread
+                    .collected
+                    .push(describe(&stack))
+                    .map(ReportRef::Collected);
             }
             if actions::needs_full_report(action) {
                 let violation = describe(&CapturedStack::from(origin, UnwindMethod::Tables));

@@ -74,7 +74,7 @@ pub fn run<T>(f: impl FnOnce() -> T) -> Outcome<T> {
     impl Drop for Restore {
         fn drop(&mut self) {
             let before = self.0.take();
-            let _ = ThreadState::with(|thread| thread.collect(before));
+            let _ = ThreadState::with(|thread| thread.collected.replace(before));
         }
     }
 
@@ -82,13 +82,13 @@ pub fn run<T>(f: impl FnOnce() -> T) -> Outcome<T> {
         crate::is_on(),
         "handleguard::testing: every rule is off (HANDLEGUARD=off?): nothing would be seen"
     );
-    let before = ThreadState::with(|thread| thread.collect(Some(Vec::new())));
+    let before = ThreadState::with(|thread| thread.collected.replace(Some(Vec::new())));
     let Some(before) = before else {
         panic!("handleguard::testing: this thread is ending: nothing would be seen");
     };
     let restore = Restore(before);
     let value = f();
-    let violations = ThreadState::with(|thread| thread.collect(Some(Vec::new())))
+    let violations = ThreadState::with(|thread| thread.collected.replace(Some(Vec::new())))
         .flatten()
         .unwrap_or_default();
     drop(restore);

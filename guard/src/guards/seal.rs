@@ -84,7 +84,7 @@ fn refused<E: Engine>(
     thread.report(|| {
         handleguard_on_violation();
         usdt::violation(engine.isolate(), finding.rule());
-        let collecting = thread.is_collecting();
+        let collecting = thread.collected.is_collecting();
         let fatal = !collecting && actions::needs_full_report(configured);
         let note = match configured {
             Action::Panic if fatal => Some(actions::NO_UNWIND),
@@ -102,6 +102,7 @@ fn refused<E: Engine>(
         }
         let report_ref = if collecting {
             thread
+                .collected
                 .push(violation(&by_tables()))
                 .map(ReportRef::Collected)
         } else {

@@ -1,16 +1,16 @@
 //! What belongs to one thread: its stacks, one for each isolate, and what a test collects.
 
-use crate::describe::violation::Violation;
 use crate::detect::stack::ScopeStack;
 use crate::engine::counters::Counters;
 use crate::engine::ids::IsolateId;
 use crate::engine::interface::Engine;
 use crate::place::Place;
 use crate::process::global;
+use crate::record::collected::Collected;
+use crate::sync::real::{AtomicUsize, Ordering};
 use crate::thread::entered_isolates::EnteredIsolates;
 use crate::thread::{fast_path, first_user};
 use std::cell::{Cell, RefCell};
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 thread_local! {
     static LOCAL: ThreadState = const { ThreadState::new() };
@@ -21,8 +21,8 @@ pub(crate) struct ThreadState {
     stacks: RefCell<Stacks>,
     /// A violation is being told: what that does itself is recorded, and not judged.
     reporting: Cell<bool>,
-    /// Violations of a test in progress.
-    collected: RefCell<Option<Vec<Violation>>>,
+    /// The violations of a test in progress.
+    pub(crate) collected: Collected,
     /// That test asked for strict judgement.
     strict: Cell<bool>,
     /// Isolates entered.
@@ -54,7 +54,7 @@ impl ThreadState {
                 current: 0,
             }),
             reporting: Cell::new(false),
-            collected: RefCell::new(None),
+            collected: Collected::new(),
             strict: Cell::new(false),
             entries: EnteredIsolates::new(),
             fast: Cell::new(None),
@@ -222,19 +222,6 @@ impl ThreadState {
         self.in_hook.get()
     }
 
-    /// Whether a test collects the violations of this thread.
-    pub(crate) fn is_collecting(&self) -> bool {
-        self.collected
-            .try_borrow()
-            .is_ok_and(|collected| collected.is_some())
-    }
-
-    #[cfg(feature = "testing")]
-    /// Begins or ends collecting; gives back what was collected before.
-    pub(crate) fn collect(&self, into: Option<Vec<Violation>>) -> Option<Vec<Violation>> {
-        self.collected.replace(into)
-    }
-
     /// Whether the test in progress asked for strict judgement.
     pub(crate) fn is_strict(&self) -> bool {
         self.strict.get()
@@ -245,26 +232,6 @@ impl ThreadState {
     pub(crate) fn set_strict(&self, strict: bool) -> bool {
         fast_path::disable();
         self.strict.replace(strict)
-    }
-
-    /// Collects one; its index.
-    pub(crate) fn push(&self, violation: Violation) -> Option<usize> {
-        let mut collected = self.collected.borrow_mut();
-        let collected = collected.as_mut()?;
-        collected.push(violation);
-        Some(collected.len() - 1)
-    }
-
-    /// Adds handles to one collected before.
-    pub(crate) fn add_handles(&self, index: usize, handles: u64) {
-        if let Some(violation) = self
-            .collected
-            .borrow_mut()
-            .as_mut()
-            .and_then(|collected| collected.get_mut(index))
-        {
-            violation.handles += handles;
-        }
     }
 }
 
