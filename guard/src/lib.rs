@@ -81,22 +81,24 @@
 //!
 //! # Configuration
 //!
-//! By [`Config`] in code, and by the variable `HANDLEGUARD` over it, with comma-separated directives in the manner of
-//! `RUST_LOG`; `HANDLEGUARD=help` lists them with their values:
+//! [`Config`] configures the checker in code. The environment variable `HANDLEGUARD` overrides it, with comma-separated
+//! directives in the manner of `RUST_LOG`:
 //!
-//! | directive | |
+//! | directive | meaning |
 //! |---|---|
-//! | `off`, `count`, `log`, `panic`, `abort` | the [`Action`] of every rule |
-//! | `missing-scope=log` and so on | the action of one [`Rule`] |
-//! | `addon:libtimers.so=log` | the action of every rule in calls of one [add-on](addon()) |
-//! | `scope-budget=10000` | how many handles a scope may hold; see [`Config::scope_budget`] |
-//! | `sealed=abort` | has the engine refuse each handle made directly under a turn; see [`Rule::Sealed`] |
-//! | `sites=4096` | how many distinct causes are kept; see [`Config::sites`] |
-//! | `tick=10s` | time between periodic reports; `off` for none |
-//! | `strict` | judges each callback as if it had come straight from the loop; see [`Config::strict`] |
-//! | `require-hooks` | ends the process at its start unless every hook took effect; see [`Config::require_hooks`] |
-//! | `full-stack` | shows every frame of a stack, the checker's own and the engine's too |
-//! | `help` | prints all directives with their current values |
+//! | `off`, `count`, `log`, `panic`, `abort` | sets the action of every rule but advice; see [`Action`] |
+//! | `<rule>=<action>` | sets the action of one rule, as in `missing-scope=abort`; see [`Rule`] |
+//! | `addon:<file>=<action>` | sets the action of every rule in calls of one add-on, as in `addon:libtimers.so=log`; see [`addon`](addon()) |
+//! | `scope-budget=<number>` | sets how many handles a scope may hold, as in `scope-budget=10000`; see [`Config::scope_budget`] |
+//! | `sites=<number>` | sets how many distinct causes are kept, at about 2 KiB each, as in `sites=4096`; see [`Config::sites`] |
+//! | `tick=<duration>` | sets the time between periodic reports, as in `tick=500ms` or `tick=off`; see [`Config::tick`] |
+//! | `strict` | checks each callback as if the event loop had called it, which finds callbacks that only a JavaScript caller's scope keeps clean; see [`Config::strict`] |
+//! | `require-hooks` | ends the process with status 2 at its start unless every hook took effect; see [`Config::require_hooks`] |
+//! | `full-stack` | shows every frame of a stack, the checker's own and the engine's too; see [`Config::full_stack`] |
+//! | `help` | prints every directive with its current value |
+//!
+//! `sealed=abort` does more than set an action: the engine then refuses each handle that is created directly under a turn; see
+//! [`Rule::Sealed`].
 //!
 //! # Garbage collection
 //!
@@ -185,7 +187,7 @@ mod unwind;
 
 pub use config::action::Action;
 pub use config::addon::AddonFunction;
-pub use config::directives::ConfigError;
+pub use config::directives::error::ConfigError;
 pub use config::rule::Rule;
 pub use config::settings::{Config, VARIABLE};
 pub use describe::violation::Violation;

@@ -441,7 +441,7 @@ fn value_that_is_not_unicode_is_told_in_one_line() {
         OsStr::from_bytes(b"log\xff"),
     );
     ended.assert_exit(0);
-    let told = "handleguard: HANDLEGUARD: directive 1 (byte 0) `log\u{fffd}`: not Unicode; accepted: comma-separated \
+    let told = "handleguard: HANDLEGUARD: directive 1 (byte 0) `log\u{fffd}`: not Unicode; expected comma-separated \
                 directives, see HANDLEGUARD=help; ignored, the defaults hold\n";
     ended.assert_stderr(&(told.to_owned() + &on(Action::default_for_build().name())));
 }
@@ -472,7 +472,7 @@ fn variable_wins_over_code_and_a_second_start_is_an_error() {
         let error = Config::new().try_init().unwrap_err().to_string();
         assert_eq!(
             error,
-            "handleguard runs already: call `try_init` once, before the first guard"
+            "handleguard is already running: call `try_init` once, before the first guard"
         );
         return;
     }

@@ -1,8 +1,8 @@
 //! The checker of this process: its start, and what it is asked.
 
-use crate::config::directives;
-use crate::config::directives::ConfigError;
-use crate::config::directives::Help;
+use crate::config::directives::error::ConfigError;
+use crate::config::directives::help::Help;
+use crate::config::directives::parse;
 use crate::config::settings::{Config, VARIABLE};
 use crate::process::start::Start;
 use crate::react::colour;
@@ -45,7 +45,7 @@ pub(crate) fn from_environment(config: &Config) -> Result<(Config, bool), Config
     match std::env::var_os(VARIABLE) {
         None => Ok((config.clone(), false)),
         Some(value) => match value.to_str() {
-            Some(directives) => directives::apply(config, directives),
+            Some(directives) => parse::apply(config, directives),
             None => Err(ConfigError::not_unicode(&value)),
         },
     }
@@ -131,7 +131,7 @@ impl std::fmt::Display for InitError {
         match self {
             Self::Config(error) => write!(f, "{VARIABLE}: {error}"),
             Self::AlreadyStarted => f.write_str(
-                "handleguard runs already: call `try_init` once, before the first guard",
+                "handleguard is already running: call `try_init` once, before the first guard",
             ),
         }
     }

@@ -193,7 +193,7 @@ fn whatever_is_wrong_is_answered_by_a_code_and_a_message() {
 }
 
 const MISUSE: &str = "\
-init: 4, handleguard_init: directive 1 (byte 0) `tick=10`: `10` is no duration; accepted: a number with its unit, as in \
+init: 4, handleguard_init: directive 1 (byte 0) `tick=10`: `10` is not a duration; expected a number with a unit, as in \
 `10s`, `500ms` or `2m`, or `off`
 register: 1, handleguard_isolate_register: `isolate` is null
 register: 1, handleguard_isolate_register: `reader->size` is 0; accepted: sizeof(handleguard_reader), which is 32 here

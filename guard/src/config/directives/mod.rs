@@ -1,0 +1,6 @@
+//! The directives of the variable `HANDLEGUARD`: one table, and what reads it.
+
+pub(crate) mod error;
+pub(crate) mod help;
+pub(crate) mod parse;
+mod table;
