@@ -1,3 +1,5 @@
+//! Places in the user's program.
+
 pub(crate) mod intern;
 
 use std::fmt;
@@ -12,21 +14,21 @@ use std::panic;
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Place {
-    /// The name given at the call, if any.
+    /// The name given by the caller, or the function's name where symbols were looked up.
     pub name: Option<&'static str>,
-    /// Where it is.
+    /// The position in the source or in the code.
     pub location: Location,
 }
 
-/// Where a [`Place`] is: as its source says, or as the code that was run.
+/// The position of a [`Place`]: in the source, or in the code.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum Location {
     /// `file:line:column` of a call in Rust.
     Source(&'static panic::Location<'static>),
-    /// As another language says, or as debug information has it.
+    /// A line of a program in another language, or one found in debug information.
     Line(&'static SourceLine),
-    /// Code that says nothing of itself. Named by its symbols when a violation is described.
+    /// Code whose source is unknown. A report looks up its name and line in the program's symbols.
     Code(CodeAddress),
 }
 
@@ -41,17 +43,17 @@ pub struct SourceLine {
     pub column: u32,
 }
 
-/// An instruction, and the stack it ran on.
+/// An instruction, and the stack frame that it ran in.
 #[derive(Clone, Copy, Debug)]
 pub struct CodeAddress {
-    /// The address to return to.
+    /// The return address.
     pub ip: usize,
-    /// An address inside the stack frame of the function that is meant: of the scope that it holds. 0 where that function is
-    /// the one returned to.
+    /// An address inside the stack frame of the function that the place names, such as the address of a scope that the
+    /// function holds. 0 if that function is the one that `ip` returns into.
     pub stack: usize,
 }
 
-// The stack's address differs from one call to the next, and the place is the same.
+// Only `ip` is compared: the address on the stack differs from one call to the next, and the place is the same.
 impl PartialEq for CodeAddress {
     fn eq(&self, other: &Self) -> bool {
         self.ip == other.ip
@@ -67,7 +69,7 @@ impl Hash for CodeAddress {
 }
 
 impl Place {
-    /// The caller's own place, with the name to show for it.
+    /// The place of the caller, with a name for reports.
     #[inline]
     #[track_caller]
     pub fn here(name: impl Into<Option<&'static str>>) -> Self {
@@ -77,7 +79,7 @@ impl Place {
         }
     }
 
-    /// A place that is known by its code only; see [`CodeAddress`].
+    /// A place known only by its code. The arguments are the fields of [`CodeAddress`].
     #[inline]
     pub const fn code(ip: usize, stack: usize) -> Self {
         Self {
@@ -88,7 +90,7 @@ impl Place {
 }
 
 impl Place {
-    /// The same, for a later moment: what was on the stack then is gone.
+    /// The same place without the address on the stack, to be kept when the function may have returned.
     pub(crate) fn without_stack(self) -> Self {
         match self.location {
             Location::Code(code) => Self {
@@ -99,22 +101,22 @@ impl Place {
         }
     }
 
-    /// What tells it from other places at one look: where the compiler has put its name and its source line, which are equal
-    /// for one call, and not their text.
+    /// Returns numbers that differ from those of every other place: the addresses of the name and of the source line, which
+    /// are the same at each call from one line. Their text is not compared.
     #[inline]
     pub(crate) fn identity(&self) -> (usize, usize) {
         let name = self.name.map_or(0, |name| name.as_ptr().addr());
-        let spot = match self.location {
+        let location = match self.location {
             Location::Source(location) => std::ptr::from_ref(location).addr(),
             Location::Line(line) => std::ptr::from_ref(line).addr(),
             Location::Code(code) => code.ip,
         };
-        (name, spot)
+        (name, location)
     }
 }
 
 impl Location {
-    /// The file's name; empty for code that was not named.
+    /// The file's name; empty for a code address.
     pub fn file(&self) -> &'static str {
         match self {
             Self::Source(location) => location.file(),
@@ -163,13 +165,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_stack_does_not_tell_places_apart() {
+    fn places_that_differ_only_in_the_stack_are_equal() {
         assert_eq!(Place::code(1, 2), Place::code(1, 3));
         assert_ne!(Place::code(1, 2), Place::code(2, 2));
     }
 
     #[test]
-    fn each_spot_shows_what_it_knows() {
+    fn a_location_shows_only_the_parts_that_are_known() {
         let line = |line, column| {
             let file = "close.c".to_owned();
             let line = Box::leak(Box::new(SourceLine { file, line, column }));

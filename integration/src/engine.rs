@@ -109,6 +109,7 @@ impl Engine for V8 {
         classifier: &FrameClassifier {
             name: "V8",
             file: Some(file!()),
+            own_paths: &["handleguard_v8::"],
             engine_crate: Some("v8-"),
             engine_symbols: &["Builtins_", "v8::"],
             script_symbols: &[

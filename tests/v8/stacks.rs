@@ -99,7 +99,7 @@ fn a_leak_called_from_javascript_shows_one_stack_down_to_the_host() {
     let trace = with_leak(0, collected);
     println!("{trace}");
     assert_eq!(shown(&trace), MIXED);
-    assert!(!trace.is_cut());
+    assert!(!trace.is_truncated());
 }
 
 /// Once in a build with frame pointers and once in one without (`.ci/frame-pointers`). With them, that nobody says that they

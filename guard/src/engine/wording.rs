@@ -17,6 +17,8 @@ pub struct FrameClassifier {
     /// `Some(file!())` of a file of the crate that implements [`Engine`]: functions in its folder are left out of stacks, as
     /// the checker's own.
     pub file: Option<&'static str>,
+    /// How the paths of functions and types of that crate begin, as in `my_layer::`: such functions are left out of stacks too.
+    pub own_paths: &'static [&'static str],
     /// How the folder of the crate that binds the engine begins, as in `v8-` for `v8-150.4.0`.
     pub engine_crate: Option<&'static str>,
     /// How the names of the engine's functions begin, those of the binding crate's apart.
@@ -30,6 +32,7 @@ impl FrameClassifier {
     pub const NONE: &'static Self = &Self {
         name: "the engine",
         file: None,
+        own_paths: &[],
         engine_crate: None,
         engine_symbols: &[],
         script_symbols: &[],

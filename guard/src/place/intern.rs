@@ -1,23 +1,34 @@
-//! Room for places that come from outside of Rust: a [`Place`] holds what lives for ever, so each is kept once, and only so
-//! many.
+//! The interner: keeps each place that is named at run time once. A [`Place`] holds `'static` references, so what it names is
+//! never freed; that is why there is a limit.
 
-use crate::place::{Location, Place, SourceLine};
+use crate::fork::mutex::ForkMutex;
+use crate::place::{CodeAddress, Location, Place, SourceLine};
+use crate::sync::real::OnceBox;
 use std::collections::HashMap;
-use std::sync::{Mutex, OnceLock, PoisonError};
 
-/// Places kept. A program has so many lines that open a scope; what is beyond shares one name.
-const MAX_PLACES: usize = 4096;
+/// How many places are kept. A program opens scopes at a limited number of lines; a host that names more places than this
+/// makes the names up at run time.
+pub(crate) const MAX_PLACES: usize = 4096;
 
-static PLACES: Mutex<Option<Places>> = Mutex::new(None);
+static PLACES: ForkMutex<Places> = ForkMutex::new();
 
-/// By name, file and line, which the place itself keeps.
-type Places = HashMap<(&'static str, &'static str, u32), &'static Place>;
+/// The places that are kept, by name and location. The keys borrow from the places.
+type Places = HashMap<(&'static str, Key<'static>), &'static Place>;
+
+/// A location as it is looked up.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Key<'a> {
+    /// A file and a line.
+    Line(&'a str, u32),
+    /// A return address, of code whose line is unknown.
+    Code(usize),
+}
 
 impl Place {
-    /// A place that is not in Rust's source: `name` at `file:line`, or at `file` where the line is 0. Equal ones are kept
-    /// once; of more than 4096, the rest is one place that says so.
+    /// Returns the place `name` at `file:line`, or at `file` if the line is 0. Equal arguments return the same reference. Up
+    /// to 4096 places are kept; all others are one place whose text says so.
     ///
-    /// Takes a lock: make it once for each place, and keep it.
+    /// Takes a lock: call it once for each place, and keep the result.
     ///
     /// ```
     /// let place = handleguard::Place::interned("on_close", "close.cc", 7);
@@ -25,45 +36,60 @@ impl Place {
     /// assert!(std::ptr::eq(place, handleguard::Place::interned("on_close", "close.cc", 7)));
     /// ```
     pub fn interned(name: &str, file: &str, line: u32) -> &'static Self {
-        let mut places = PLACES.lock().unwrap_or_else(PoisonError::into_inner);
-        intern(places.get_or_insert_default(), MAX_PLACES, name, file, line)
+        line_of(name, file, line).unwrap_or_else(beyond)
     }
 }
 
-fn intern(places: &mut Places, max: usize, name: &str, file: &str, line: u32) -> &'static Place {
-    // The key borrows for ever from what is kept; a look-up borrows for the call. `HashMap::get` allows that, for the key's
-    // type is covariant.
-    if let Some(known) = places.get(&(name, file, line)) {
-        return known;
+/// As [`Place::interned`]; returns `None` where there is no room.
+pub(crate) fn line_of(name: &str, file: &str, line: u32) -> Option<&'static Place> {
+    PLACES.with(|places| intern(places, MAX_PLACES, name, Key::Line(file, line)))
+}
+
+/// Returns the place of the function `name` that `ip` returns into, whose line is unknown; `None` where there is no room.
+pub(crate) fn code_of(name: &str, ip: usize) -> Option<&'static Place> {
+    PLACES.with(|places| intern(places, MAX_PLACES, name, Key::Code(ip)))
+}
+
+fn intern(places: &mut Places, max: usize, name: &str, key: Key<'_>) -> Option<&'static Place> {
+    // The stored keys are `'static`, this one lives for the call. `HashMap::get` accepts it, for the key's type is covariant.
+    if let Some(known) = places.get(&(name, key)) {
+        return Some(known);
     }
     if places.len() >= max {
-        return beyond();
+        return None;
     }
     let name: &'static str = name.to_owned().leak();
-    let spot = Box::leak(Box::new(SourceLine {
-        file: file.to_owned(),
-        line,
-        column: 0,
-    }));
+    let (key, location) = match key {
+        Key::Line(file, line) => {
+            let source: &'static SourceLine = Box::leak(Box::new(SourceLine {
+                file: file.to_owned(),
+                line,
+                column: 0,
+            }));
+            (Key::Line(&source.file, line), Location::Line(source))
+        }
+        Key::Code(ip) => (Key::Code(ip), Location::Code(CodeAddress { ip, stack: 0 })),
+    };
     let place: &'static Place = Box::leak(Box::new(Place {
         name: Some(name),
-        location: Location::Line(spot),
+        location,
     }));
-    places.insert((name, &spot.file, line), place);
-    place
+    places.insert((name, key), place);
+    Some(place)
 }
 
-/// What the places beyond the last share.
+/// Returns the place that stands for every one after the last that is kept.
 fn beyond() -> &'static Place {
-    static LINE: OnceLock<SourceLine> = OnceLock::new();
-    static PLACE: OnceLock<Place> = OnceLock::new();
-    PLACE.get_or_init(|| Place {
-        name: None,
-        location: Location::Line(LINE.get_or_init(|| SourceLine {
-            file: format!("<a place beyond the first {MAX_PLACES}>"),
-            line: 0,
-            column: 0,
-        })),
+    static PLACE: OnceBox<Place> = OnceBox::new();
+    PLACE.get_or_init(|| {
+        Box::new(Place {
+            name: None,
+            location: Location::Line(Box::leak(Box::new(SourceLine {
+                file: format!("<a place beyond the first {MAX_PLACES}>"),
+                line: 0,
+                column: 0,
+            }))),
+        })
     })
 }
 
@@ -72,17 +98,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn places_are_kept_once_and_only_so_many() {
+    fn equal_places_are_kept_once_and_the_number_is_limited() {
         let mut places = Places::new();
-        let mut place = |name, line| intern(&mut places, 2, name, "a.c", line);
-        let first = place("f", 1);
+        let mut place = |name, line| intern(&mut places, 2, name, Key::Line("a.c", line));
+        let first = place("f", 1).unwrap();
         assert_eq!(first.to_string(), "`f` at a.c:1");
-        let second = place("g", 1);
+        let second = place("g", 1).unwrap();
         assert_ne!(first, second);
-        assert!(std::ptr::eq(first, place("f", 1)));
-        let beyond = place("f", 2);
-        assert_eq!(beyond.to_string(), "<a place beyond the first 4096>");
-        assert!(std::ptr::eq(beyond, place("f", 3)));
-        assert!(std::ptr::eq(second, place("g", 1)), "what is kept stays");
+        assert!(std::ptr::eq(first, place("f", 1).unwrap()));
+        assert_eq!(place("f", 2), None, "no room");
+        assert!(std::ptr::eq(second, place("g", 1).unwrap()));
+    }
+
+    #[test]
+    fn a_line_and_an_address_of_the_same_name_are_two_places() {
+        let mut places = Places::new();
+        let mut place = |key| intern(&mut places, 2, "f", key).unwrap().to_string();
+        assert_eq!(place(Key::Line("", 7)), "`f` at :7");
+        assert_eq!(place(Key::Code(7)), "`f` at 0x7");
+    }
+
+    #[test]
+    fn the_places_without_room_share_one_that_says_so() {
+        assert_eq!(beyond().to_string(), "<a place beyond the first 4096>");
+        assert!(std::ptr::eq(beyond(), beyond()));
     }
 }

@@ -6,7 +6,7 @@ use crate::config::settings::Config;
 use crate::process::start::Start;
 use crate::react::colour::Headline;
 use crate::react::{actions, stderr};
-use crate::symbolize::frame;
+use crate::symbolize::platform;
 use std::thread;
 
 /// Starts the thread, if the configuration asks for what it does: an interval, and a rule whose action is `log`.
@@ -49,5 +49,5 @@ fn tick(start: &Start) {
             }
         }
     }
-    frame::forget_symbols();
+    platform::forget_symbols();
 }

@@ -78,7 +78,7 @@ impl Checker {
 
     /// Walks the stack from `origin` by frame pointers and by tables, and goes by the former from now on if both tell the same.
     pub(crate) fn probe(&self, origin: Origin) {
-        let (same_stack, _) = CapturedStack::both(
+        let (same_stack, _) = CapturedStack::compare_methods(
             origin,
             &CapturedStack::from(origin, UnwindMethod::FramePointers),
         );
@@ -131,7 +131,7 @@ impl Checker {
         let (stack, key) = match unwind_method {
             UnwindMethod::Tables => (stack, key(finding, stack)),
             UnwindMethod::FramePointers => {
-                let (same_stack, flushed_up_to) = CapturedStack::both(origin, stack);
+                let (same_stack, flushed_up_to) = CapturedStack::compare_methods(origin, stack);
                 by_tables = flushed_up_to;
                 if same_stack {
                     (&by_tables, key(finding, stack))

@@ -1,7 +1,7 @@
 use crate::describe::sentence::Handles;
 use crate::describe::violation::Violation;
 use crate::record::high_water::OpenerStats;
-use crate::symbolize::frame::forget_symbols;
+use crate::symbolize::platform::forget_symbols;
 use crate::symbolize::trace::Line;
 use std::fmt;
 use std::time::Duration;

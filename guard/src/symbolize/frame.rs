@@ -1,87 +1,77 @@
+//! One frame of a stack with its names, and the questions that decide how it is shown.
+
+use crate::engine::script_frame::ScriptFrame;
 use crate::engine::wording::FrameClassifier;
-use crate::symbolize::shared_object;
+use crate::symbolize::platform;
+use crate::symbolize::symbol::Symbol;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// One named frame of a stack.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Frame {
-    /// The function's name, demangled; its address where it has none.
+    /// The function's name, demangled; its address if it has no name.
     pub function: String,
-    /// Whose frame it is.
+    /// Whose code it is.
     pub kind: FrameKind,
-    /// The shared object that its code is in, by file name; `None` where that is the program itself.
+    /// The file name of the shared object that holds its code; `None` if that is the program itself.
     pub module: Option<String>,
     file: Option<PathBuf>,
     line: Option<u32>,
     column: Option<u32>,
 }
 
-/// Whose frame it is.
+/// Whose code a frame runs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum FrameKind {
-    /// The user's own, or a library's.
+    /// Code of the user or of a library.
     Native,
     /// A function of the script that the engine runs.
     Script,
-    /// The engine's, and of what binds it: folded to one line where stacks are shown.
+    /// Code of the engine, or of the crate that binds it. Reports fold a run of such frames into one line.
     Engine,
 }
 
 impl Frame {
-    /// Names the frames of one address: more than one where functions were inlined, innermost first.
+    /// Appends the frames of the address `ip` to `each`, innermost first: more than one if functions were inlined there.
     pub(crate) fn resolve(ip: usize, classifier: &FrameClassifier, each: &mut Vec<Self>) {
         let before = each.len();
-        backtrace::resolve(ip as *mut _, |symbol| {
-            let function = symbol
-                .name()
-                .map_or_else(|| format!("{ip:#x}"), |name| format!("{name:#}"));
-            let mut frame = Self {
-                function,
-                kind: FrameKind::Native,
-                module: None,
-                file: symbol.filename().map(Path::to_owned),
-                line: symbol.lineno(),
-                column: None,
-            };
-            if frame.is_engine(classifier) {
-                frame.kind = FrameKind::Engine;
-            }
-            each.push(frame);
+        let module = platform::shared_object_of(ip);
+        platform::symbols_at(ip, |symbol| {
+            each.push(Self::native(ip, symbol, module.clone(), classifier));
         });
-        // `backtrace` lists the shared objects once, and knows none that is loaded later, as add-ons are.
         if each.len() == before {
-            shared_object::functions_at(ip, |function, file, line| {
-                each.push(Self {
-                    function,
-                    file,
-                    line,
-                    ..Self::unnamed(ip)
-                });
-            });
-        }
-        if each.len() == before {
-            each.push(Self::unnamed(ip));
-        }
-        let module = shared_object::name_of(ip);
-        for frame in &mut each[before..] {
-            frame.module.clone_from(&module);
+            let unnamed = Symbol {
+                name: None,
+                file: None,
+                line: None,
+            };
+            each.push(Self::native(ip, unnamed, module, classifier));
         }
     }
 
-    fn unnamed(ip: usize) -> Self {
-        Self {
-            function: format!("{ip:#x}"),
+    fn native(
+        ip: usize,
+        symbol: Symbol,
+        module: Option<String>,
+        classifier: &FrameClassifier,
+    ) -> Self {
+        let mut frame = Self {
+            function: symbol.name.unwrap_or_else(|| format!("{ip:#x}")),
             kind: FrameKind::Native,
-            module: None,
-            file: None,
-            line: None,
+            module,
+            file: symbol.file,
+            line: symbol.line,
             column: None,
+        };
+        if frame.is_engine(classifier) {
+            frame.kind = FrameKind::Engine;
         }
+        frame
     }
 
-    /// A frame that the engine named.
-    pub(crate) fn script(frame: &crate::ScriptFrame) -> Self {
+    /// Makes a frame of one that the engine named.
+    pub(crate) fn script(frame: &ScriptFrame) -> Self {
         Self {
             function: frame.function.clone(),
             kind: FrameKind::Script,
@@ -92,18 +82,19 @@ impl Frame {
         }
     }
 
-    /// File, line and column as the source has them; 0 where a number is unknown.
-    pub(crate) fn line(&self) -> Option<(String, u32, u32)> {
+    /// Returns the file as reports show it, and the line, or 0 if the line is unknown.
+    pub(crate) fn line(&self) -> Option<(String, u32)> {
         let file = relative(self.file.as_ref()?).display().to_string();
-        Some((file, self.line.unwrap_or(0), self.column.unwrap_or(0)))
+        Some((file, self.line.unwrap_or(0)))
     }
 
-    /// Whether there is a symbol at its address.
+    /// Whether the function has a name, and not only an address.
     pub(crate) fn has_name(&self) -> bool {
         !self.function.starts_with("0x")
     }
 
-    /// `file:line`, with the column where it is known; the file relative to the working directory where it lies below it.
+    /// Returns `file:line`, or `file:line:column` if the column is known. A file below the working directory is shown relative
+    /// to it.
     pub fn source(&self) -> Option<String> {
         let mut source = relative(self.file.as_ref()?).display().to_string();
         for number in [self.line, self.column].into_iter().flatten() {
@@ -113,7 +104,7 @@ impl Frame {
         Some(source)
     }
 
-    /// The function, and the shared object that it is in: `on_timer [libtimers.so]`.
+    /// Shows the function, and the shared object that it is in: `on_timer [libtimers.so]`.
     pub(crate) fn shown(&self) -> impl fmt::Display + '_ {
         fmt::from_fn(|f| match &self.module {
             Some(module) => write!(f, "{} [{module}]", self.function),
@@ -121,37 +112,47 @@ impl Frame {
         })
     }
 
-    /// Whether one function of the script ran in this native frame: compiled JavaScript has no symbol.
+    /// Whether this native frame runs a function of the script: it is one of the engine's that do, or it has no name, as
+    /// compiled script has none.
     pub(crate) fn runs_script(&self, classifier: &FrameClassifier) -> bool {
         self.kind != FrameKind::Script
-            && (self.function.starts_with("0x")
+            && (!self.has_name()
                 || classifier
                     .script_symbols
                     .iter()
                     .any(|symbol| self.function.starts_with(symbol)))
     }
 
-    /// Of the checker, or of what is its own in the engine's layer. By the file too, for an inlined function has no path in
-    /// its name where the debug information is line tables only.
+    /// Whether it is a frame of the checker, or of the crate that connects the checker to the engine. The file is looked at
+    /// too, for an inlined function has no path in its name if the debug information is line tables only.
     pub(crate) fn is_checker(&self, classifier: &FrameClassifier) -> bool {
         let path = self.function.trim_start_matches('<');
         // The tests of this crate stand in for its users.
         if path.contains("::tests::") {
             return false;
         }
-        ["handleguard::", "handleguard_v8::", "backtrace::"]
-            .iter()
-            .any(|own| path.starts_with(own) || path.contains(&format!(" as {own}")))
-            || ["core::ptr::drop_in_place", "core::ptr::drop_glue"]
+        // Of a method of a trait, the path is `<Type as own::Trait>::method`.
+        let is_own_path = |own: &str| path.starts_with(own) || path.contains(&format!(" as {own}"));
+        let is_own_glue = |own: &str| {
+            ["core::ptr::drop_in_place", "core::ptr::drop_glue"]
                 .iter()
                 .filter_map(|glue| path.strip_prefix(glue))
                 // `::<` where symbols are mangled by the newer scheme.
-                .any(|of| of.trim_start_matches("::").starts_with("<handleguard"))
-            || self.lies_beside(file!())
-            || classifier.file.is_some_and(|file| self.lies_beside(file))
+                .filter_map(|dropped| dropped.trim_start_matches("::").strip_prefix('<'))
+                .any(|dropped| dropped.starts_with(own))
+        };
+        ["handleguard::", "backtrace::"]
+            .iter()
+            .chain(classifier.own_paths)
+            .any(|own| is_own_path(own) || is_own_glue(own))
+            || self.lies_below(sources())
+            || Path::new(classifier.file.unwrap_or_default())
+                .parent()
+                .is_some_and(|folder| self.lies_below(folder))
             || self.lies_in(|folder| folder.starts_with("backtrace-"))
     }
 
+    /// Whether it is a frame of the standard library.
     pub(crate) fn is_std(&self) -> bool {
         let path = self.function.trim_start_matches('<');
         ["std::", "core::", "alloc::"]
@@ -162,13 +163,15 @@ impl Frame {
             || self.lies_in(|folder| folder == "library")
     }
 
-    /// What called `main`, or a thread's function.
+    /// Whether it is a frame of what calls `main`, or a thread's function.
     pub(crate) fn is_runtime(&self) -> bool {
         self.function.contains("__rust_begin_short_backtrace")
             || self.function.starts_with("std::rt::lang_start")
             || self.function.starts_with("__libc_start_")
     }
 
+    /// Whether it is a frame of the engine or of the crate that binds it. The names of Rust functions do not count: the user's
+    /// crate may have the engine's name.
     fn is_engine(&self, classifier: &FrameClassifier) -> bool {
         let rust = self
             .file
@@ -185,15 +188,13 @@ impl Frame {
                 .is_some_and(|name| self.lies_in(|folder| folder.starts_with(name)))
     }
 
-    /// In the folder of `file`, or in one of its own folders. `file` is as the compiler has it: relative to where it was
-    /// started, or absolute.
-    fn lies_beside(&self, file: &str) -> bool {
-        match (&self.file, Path::new(file).parent()) {
-            (Some(own), Some(folder)) => own.ancestors().skip(1).any(|own| own.ends_with(folder)),
-            _ => false,
-        }
+    /// Whether its file is in `folder`, or below. `folder` is absolute, or relative to the folder that the compiler ran in.
+    fn lies_below(&self, folder: &Path) -> bool {
+        let file = self.file.as_ref();
+        file.is_some_and(|file| file.ancestors().skip(1).any(|own| own.ends_with(folder)))
     }
 
+    /// Whether one part of its file's path satisfies `folder`.
     fn lies_in(&self, mut folder: impl FnMut(&str) -> bool) -> bool {
         self.file.as_ref().is_some_and(|file| {
             file.components()
@@ -214,15 +215,16 @@ impl Frame {
     }
 }
 
-/// Below the working directory, paths are shown as a user at the prompt would type them.
+/// Returns the folder with the sources of this crate: two levels above this file.
+fn sources() -> &'static Path {
+    let folder = Path::new(file!()).parent().and_then(Path::parent);
+    folder.expect("this file is in a folder of a module")
+}
+
+/// Makes a path below the working directory relative to it, as a user at the prompt would type it.
 fn relative(file: &Path) -> PathBuf {
     std::env::current_dir()
         .ok()
         .and_then(|dir| file.strip_prefix(dir).ok().map(Path::to_owned))
         .unwrap_or_else(|| file.to_owned())
-}
-
-/// Gives back the memory that naming frames took, tens of MiB of a large binary's symbols. The next naming reads them again.
-pub(crate) fn forget_symbols() {
-    backtrace::clear_symbol_cache();
 }

@@ -1,27 +1,23 @@
-//! Names for places that are known by their code only, from the program's symbols; and room for names that come from
-//! outside, each kept once, for a [`Place`] holds what lives for ever.
+//! Names for places that are known only by their code: the innermost function of the user there, with file and line.
 
 use crate::engine::wording::FrameClassifier;
-use crate::place::{CodeAddress, Location, Place, SourceLine};
+use crate::fork::mutex::ForkMutex;
+use crate::place::intern::{self, MAX_PLACES};
+use crate::place::{CodeAddress, Location, Place};
 use crate::symbolize::frame::{Frame, FrameKind};
-use crate::unwind::{eh_frame, loaded_modules, stack_memory};
-#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+use crate::unwind::platform;
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 
-/// Places remembered. A program has so many lines that open a scope; what is beyond goes unnamed, by its address.
-const MAX_NAMES: usize = 4096;
+/// What was looked up, by address. Of more than [`MAX_PLACES`] addresses, the rest is looked up each time.
+static NAMES: ForkMutex<HashMap<usize, Resolved>> = ForkMutex::new();
 
-/// By address.
-static NAMES: Mutex<Option<HashMap<usize, Resolved>>> = Mutex::new(None);
-
-/// Frames looked at to find a place in the user's code. In a debug build those of the checker and of what binds the engine
-/// are many.
+/// How many frames are searched for one of the user's code. In a debug build, the checker and the crate that binds the engine
+/// have many frames of their own.
 const MAX_DEPTH: usize = 64;
 
-/// The place with its function, file and line, if it was known by code only and symbols name it.
+/// Returns the place with its function, file and line, if it is a code address that symbols name; else the place itself.
 ///
-/// Slow (milliseconds the first time): reads the binary's symbols.
+/// Slow (milliseconds the first time): reads the program's symbols.
 pub(crate) fn named(place: Place, classifier: &FrameClassifier) -> Place {
     let Location::Code(CodeAddress { ip, stack }) = place.location else {
         return place;
@@ -30,56 +26,32 @@ pub(crate) fn named(place: Place, classifier: &FrameClassifier) -> Place {
     let code = if code.is_users {
         code
     } else {
-        // A function of what binds the engine, that was not inlined into its caller.
+        // A function of the crate that binds the engine, and not inlined into its caller: the caller is on the stack.
         user_around(stack, classifier).map_or(code, |ip| resolved(ip, classifier))
     };
     code.named.unwrap_or(place)
 }
 
-/// The return address into the innermost function on this stack that is neither the engine's nor the checker's.
-#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+/// Returns the return address into the innermost function on this stack that is the user's, not the engine's or the checker's.
 #[cold]
 pub(crate) fn user_of_stack(classifier: &FrameClassifier) -> Option<usize> {
     user_around(std::ptr::from_ref(&classifier).addr(), classifier)
 }
 
-/// The same, from the frame outwards that holds the address `stack`.
+/// As [`user_of_stack`], from the frame outwards that holds the address `stack`.
 ///
-/// Where that frame is the user's own, a scope lies in it, and nobody knows any more at which line of the function it was
-/// opened: then the beginning of the function.
-#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+/// If that frame is the user's own, it holds a scope, and the line that opened the scope is no longer known: the result is the
+/// start of the function then.
 fn user_around(stack: usize, classifier: &FrameClassifier) -> Option<usize> {
-    let mut frames = Vec::new();
-    let registers = stack_memory::Registers::here();
-    if stack < registers.sp {
-        // That function has returned.
-        return None;
-    }
-    eh_frame::frames(registers, |ip, end| {
-        if end > stack {
-            frames.push(ip);
-        }
-        frames.len() < MAX_DEPTH
-    });
+    let frames = platform::frames_from(stack, MAX_DEPTH);
     let at = frames
         .iter()
         .position(|&ip| resolved(ip, classifier).is_users)?;
     match at {
-        // An address is taken for that behind a call.
-        0 => Some(loaded_modules::function_around(frames[0]).map_or(frames[0], |start| start + 1)),
+        // Names are looked up for the byte before an address, as for the call before a return address.
+        0 => Some(platform::function_start(frames[0]).map_or(frames[0], |start| start + 1)),
         _ => Some(frames[at]),
     }
-}
-
-/// Elsewhere the machine stack is not walked by its addresses.
-#[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
-pub(crate) fn user_of_stack(_: &FrameClassifier) -> Option<usize> {
-    None
-}
-
-#[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
-fn user_around(_: usize, _: &FrameClassifier) -> Option<usize> {
-    None
 }
 
 /// The code that a return address belongs to.
@@ -91,15 +63,16 @@ struct Resolved {
 }
 
 fn resolved(ip: usize, classifier: &FrameClassifier) -> Resolved {
-    let mut names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
-    let names = names.get_or_insert_default();
-    if let Some(known) = names.get(&ip) {
-        return *known;
+    if let Some(known) = NAMES.with(|names| names.get(&ip).copied()) {
+        return known;
     }
+    // Not under the lock: it reads files.
     let resolved = resolve(ip, classifier);
-    if names.len() < MAX_NAMES {
-        names.insert(ip, resolved);
-    }
+    NAMES.with(|names| {
+        if names.len() < MAX_PLACES {
+            names.insert(ip, resolved);
+        }
+    });
     resolved
 }
 
@@ -122,16 +95,11 @@ fn name(frame: &Frame, ip: usize) -> Option<Place> {
     if !frame.has_name() {
         return None;
     }
-    let location = match frame.line() {
-        Some((file, line, column)) => {
-            Location::Line(Box::leak(Box::new(SourceLine { file, line, column })))
-        }
-        None => Location::Code(CodeAddress { ip, stack: 0 }),
+    let place = match frame.line() {
+        Some((file, line)) => intern::line_of(&frame.function, &file, line),
+        None => intern::code_of(&frame.function, ip),
     };
-    Some(Place {
-        name: Some(frame.function.clone().leak()),
-        location,
-    })
+    place.copied()
 }
 
 #[cfg(test)]
@@ -142,33 +110,41 @@ mod tests {
     fn here() -> usize {
         let mut ip = 0;
         backtrace::trace(|frame| {
-            // Some names have that of their closure in them.
-            let inside = backtrace_symbol(frame).ends_with("names::tests::here");
-            if inside {
+            let mut frames = Vec::new();
+            Frame::resolve(frame.ip().addr(), FrameClassifier::NONE, &mut frames);
+            // The closure's name has more after it.
+            let is_here = frames.iter().any(|frame| frame.function == NAME);
+            if is_here {
                 ip = frame.ip().addr();
             }
-            !inside
+            !is_here
         });
         ip
     }
 
-    fn backtrace_symbol(frame: &backtrace::Frame) -> String {
-        let mut name = String::new();
-        backtrace::resolve_frame(frame, |symbol| {
-            name = symbol
-                .name()
-                .map(|it| format!("{it:#}"))
-                .unwrap_or_default();
-        });
-        name
-    }
+    const NAME: &str = "handleguard::symbolize::names::tests::here";
 
     #[test]
     fn code_is_named_by_its_function_and_line() {
         let place = named(Place::code(here(), 0), FrameClassifier::NONE);
-        assert!(place.name.unwrap().contains("here"), "{place}");
-        assert!(place.location.file().ends_with("names.rs"), "{place}");
-        assert!(place.location.line() > 0, "{place}");
+        assert_eq!(place.name, Some(NAME));
+        assert!(
+            place.location.file().ends_with("symbolize/names.rs"),
+            "{place}"
+        );
+        let first = line!() - 25;
+        assert!(
+            (first..first + 15).contains(&place.location.line()),
+            "{place}"
+        );
+    }
+
+    #[test]
+    fn a_line_has_one_identity_whether_symbols_or_the_host_named_it() {
+        let named = named(Place::code(here(), 0), FrameClassifier::NONE);
+        let location = named.location;
+        let interned = Place::interned(NAME, location.file(), location.line());
+        assert_eq!(named.identity(), interned.identity());
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! A kept stack, named where it is told: one list from the callback out to `main`, through native, engine and script
-//! frames.
+//! The stack of a violation: kept as addresses, named when it is shown, as one list from the callback out to `main` through
+//! native, engine and script frames.
 
 use crate::engine::script_frame::ScriptFrame;
 use crate::engine::wording::FrameClassifier;
@@ -8,19 +8,22 @@ use crate::unwind::capture::CapturedStack;
 use crate::unwind::truncated::Truncated;
 use std::fmt;
 
-/// The stack of a violation, innermost frame first: native frames as bare addresses, script frames as the engine named them
-/// at the time. [`frames`](Self::frames) names the rest.
+/// The stack of a violation, innermost frame first.
+///
+/// Native frames are kept as bare addresses, which [`frames`](Self::frames) looks up names for; the engine named the frames
+/// of script when the violation was found.
 #[derive(Clone, Debug)]
 pub struct Trace {
     ips: Box<[usize]>,
     script: Box<[ScriptFrame]>,
-    cut: Option<Truncated>,
+    truncated: Option<Truncated>,
+    /// Every frame is shown, the checker's own and the engine's too.
     full: bool,
     classifier: &'static FrameClassifier,
 }
 
 impl Trace {
-    /// Keeps a captured stack, to be symbolized later, with the frames of script that the engine named at the time.
+    /// Keeps a captured stack, with the frames of script that the engine names now.
     pub(crate) fn keep(
         stack: &CapturedStack,
         classifier: &'static FrameClassifier,
@@ -32,7 +35,7 @@ impl Trace {
 
     pub(crate) fn new(
         ips: &[usize],
-        cut: Option<Truncated>,
+        truncated: Option<Truncated>,
         classifier: &'static FrameClassifier,
         script: Vec<ScriptFrame>,
         full: bool,
@@ -40,14 +43,14 @@ impl Trace {
         Self {
             ips: ips.into(),
             script: script.into(),
-            cut,
+            truncated,
             full,
             classifier,
         }
     }
 
-    /// The frames from the callback out to `main` or the thread's start, named now. Frames of the checker itself and of the
-    /// runtime below `main` are left out, unless `HANDLEGUARD=full-stack` asked for them.
+    /// Looks up the names of the frames, from the callback out to `main` or the thread's start. Frames of the checker itself
+    /// and of the runtime below `main` are left out, unless the directive `full-stack` is set.
     ///
     /// Slow (milliseconds the first time): reads the binary's symbols and keeps them.
     pub fn frames(&self) -> Vec<Frame> {
@@ -61,8 +64,8 @@ impl Trace {
         with_script(native, &self.script, self.classifier)
     }
 
-    /// The stack as one line, outermost frame first, as flame graphs want it: `main;event_loop;on_close`. The engine's own
-    /// frames are left out.
+    /// Returns the stack as one line, outermost frame first, in the format of flame graphs: `main;event_loop;on_close`. The
+    /// engine's own frames are left out.
     pub fn folded(&self) -> String {
         let mut names: Vec<String> = self
             .frames()
@@ -74,42 +77,42 @@ impl Trace {
         names.join(";")
     }
 
-    /// The native frames, innermost first, as they were captured: an instruction each.
+    /// Returns the captured address of each native frame, innermost first.
     pub fn addresses(&self) -> &[usize] {
         &self.ips
     }
 
-    /// Whether the stack goes on further out than it was captured: deeper than [`MAX_FRAMES`](crate::MAX_FRAMES), off the
-    /// thread's own stack, or where there is neither an unwind table nor a frame pointer.
-    pub fn is_cut(&self) -> bool {
-        self.cut.is_some()
+    /// Whether outer frames are missing: the stack is deeper than [`MAX_FRAMES`](crate::MAX_FRAMES), it leaves the thread's
+    /// own stack, or a frame has neither an unwind table nor a frame pointer.
+    pub fn is_truncated(&self) -> bool {
+        self.truncated.is_some()
     }
 
-    /// Gives each line of the stack to `line`, the engine's frames folded.
+    /// Passes each line of the stack to `line`, with the frames of the engine folded.
     pub(crate) fn lines(&self, mut line: impl FnMut(Line<'_>) -> fmt::Result) -> fmt::Result {
         let frames = self.frames();
         let mut rest = frames.as_slice();
         let mut number = 0;
         while let Some(first) = rest.first() {
-            let engine = if self.full { 0 } else { of_engine(rest) };
-            if engine > 1 {
-                line(Line::Folded(engine, self.classifier.name))?;
-                rest = &rest[engine..];
+            let folded = if self.full { 0 } else { engine_run(rest) };
+            if folded > 1 {
+                line(Line::Folded(folded, self.classifier.name))?;
+                rest = &rest[folded..];
             } else {
                 line(Line::Frame(number, first))?;
                 rest = &rest[1..];
                 number += 1;
             }
         }
-        if let Some(cut) = self.cut {
-            line(Line::Truncated(cut))?;
+        if let Some(why) = self.truncated {
+            line(Line::Truncated(why))?;
         }
         Ok(())
     }
 }
 
-/// How many of the first frames are the engine's, with what the standard library put between them and the user's.
-fn of_engine(frames: &[Frame]) -> usize {
+/// Returns how many of the first frames are the engine's, with the frames of the standard library between and after them.
+fn engine_run(frames: &[Frame]) -> usize {
     let run = frames
         .iter()
         .take_while(|frame| frame.kind == FrameKind::Engine || frame.is_std())
@@ -120,13 +123,13 @@ fn of_engine(frames: &[Frame]) -> usize {
     if engine { run } else { 0 }
 }
 
-/// One line of a stack as it is shown.
+/// One line of a stack in a report.
 pub(crate) enum Line<'a> {
-    /// A frame, and its number.
+    /// A frame and its number.
     Frame(usize, &'a Frame),
-    /// So many frames of that engine.
+    /// The number of folded frames, and the name of the engine that they belong to.
     Folded(usize, &'a str),
-    /// What is further out was not captured, and why.
+    /// The outer frames are missing, for this reason.
     Truncated(Truncated),
 }
 
@@ -146,20 +149,20 @@ impl fmt::Display for Trace {
                 }
             }
             Line::Folded(frames, engine) => writeln!(f, "           ({frames} frames of {engine})"),
-            Line::Truncated(cut) => writeln!(f, "           ({cut})"),
+            Line::Truncated(why) => writeln!(f, "           ({why})"),
         })
     }
 }
 
-/// Leaves out the checker's own frames, what the standard library put between them and the user's, and the runtime below
-/// `main`. Keeps everything if nothing would be left.
+/// Removes the checker's own frames, the frames of the standard library between them and the user's, and the runtime below
+/// `main`. Returns all frames if none would be left.
 fn prune(frames: Vec<Frame>, classifier: &FrameClassifier) -> Vec<Frame> {
     let is_checker = |frame: &Frame| frame.is_checker(classifier);
     let leading = frames
         .iter()
         .take_while(|frame| is_checker(frame) || frame.is_std())
         .count();
-    // The standard library's frames go with the checker's, on both sides: `core::mem::drop` of a guard.
+    // The standard library's frames go with the checker's on both sides, as `core::mem::drop` of a guard does.
     let start = if frames[..leading].iter().any(is_checker) {
         leading
     } else {
@@ -180,20 +183,21 @@ fn prune(frames: Vec<Frame>, classifier: &FrameClassifier) -> Vec<Frame> {
     if kept.is_empty() { frames } else { kept }
 }
 
-/// Puts the script's frames where they ran: each native frame that ran a function of the script is replaced by it.
+/// Puts the frames of script where they ran: each replaces the native frame that runs that function of the script.
 ///
-/// Compiled code may run several in one frame, inlined. Those too many are put where the innermost such frame is; the order
-/// is right in any case. Where no native frame is known to have run script (the walk ended before), they come last.
+/// If there are more frames of script than such native frames, the engine has inlined functions into compiled code. The extra
+/// ones are put at the innermost frame of compiled code, so the order stays right. If the walk ended before any native frame
+/// that runs script, the frames of script come last.
 fn with_script(
     native: Vec<Frame>,
     script: &[ScriptFrame],
     classifier: &FrameClassifier,
 ) -> Vec<Frame> {
-    let ran = native
+    let running = native
         .iter()
         .filter(|frame| frame.runs_script(classifier))
         .count();
-    let mut inlined = script.len().saturating_sub(ran);
+    let mut inlined = script.len().saturating_sub(running);
     let mut script = script.iter();
     let mut frames = Vec::with_capacity(native.len() + script.len());
     for frame in native {
@@ -201,7 +205,7 @@ fn with_script(
             frames.push(frame);
             continue;
         }
-        let compiled = frame.function.starts_with("0x");
+        let compiled = !frame.has_name();
         let here = if compiled {
             1 + std::mem::take(&mut inlined)
         } else {
@@ -225,6 +229,7 @@ mod tests {
     const LAYER: &FrameClassifier = &FrameClassifier {
         name: "an engine",
         file: Some("layer/src/engine.rs"),
+        own_paths: &["a_layer::"],
         engine_crate: Some("engine-"),
         engine_symbols: &["Builtins_", "engine::"],
         script_symbols: &["Builtins_Interpreter"],
@@ -276,13 +281,13 @@ mod tests {
             names(&merged),
             [&outer[..], &["a", "b", "c"], &inner].concat()
         );
-        // V8 kept fewer than ran: the native frames stay.
+        // The engine named fewer frames than ran: the native ones stay.
         let merged = with_script(native(), &[script("a")], LAYER);
         assert_eq!(
             names(&merged),
             [&outer[..], &["a", "0x7f00"], &inner].concat()
         );
-        // The walk ended before them.
+        // The walk ended before the frames that run script.
         let merged = with_script(vec![frame("native")], &[script("a")], LAYER);
         assert_eq!(names(&merged), ["native", "a"]);
     }
@@ -291,11 +296,12 @@ mod tests {
     fn own_frames_and_the_runtime_are_left_out() {
         let all = [
             "backtrace::trace_unsynchronized",
-            "<handleguard::guard::TurnGuard<E> as core::ops::drop::Drop>::drop",
+            "<handleguard::guards::turn::TurnGuard<E> as core::ops::drop::Drop>::drop",
             "std::thread::local::LocalKey<T>::try_with",
-            "core::ptr::drop_in_place<handleguard::guard::TurnGuard<V8>>",
-            "core::ptr::drop_glue::<handleguard::guard::TurnGuard<V8>>",
-            "<v8::data::Function as handleguard_v8::call::GuardedFunction>::guarded_call",
+            "core::ptr::drop_in_place<handleguard::guards::turn::TurnGuard<Fake>>",
+            "core::ptr::drop_glue::<handleguard::guards::turn::TurnGuard<Fake>>",
+            "<engine::Function as a_layer::call::GuardedFunction>::guarded_call",
+            "core::ptr::drop_in_place<a_layer::turn::Turn>",
             "std::thread::local::LocalKey<T>::with",
             "app::on_close",
             "handleguard::testing::run",
@@ -317,6 +323,7 @@ mod tests {
         let frames = vec![
             inlined("trace", "/registry/backtrace-0.3.77/src/backtrace/mod.rs"),
             inlined("here", concat!("/build/", file!())),
+            inlined("push", "/build/guard/src/thread/fast_path.rs"),
             inlined("try_with", "/rustc/0/library/std/src/thread/local.rs"),
             inlined("enter", "/build/layer/src/call.rs"),
             inlined("on_close", "/build/app/src/main.rs"),
@@ -346,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stack_deeper_than_the_limit_is_marked_as_cut() {
+    fn a_stack_deeper_than_the_limit_is_marked_as_truncated() {
         #[inline(never)]
         fn deep(left: u32) -> CapturedStack {
             if left == 0 {
@@ -355,14 +362,14 @@ mod tests {
             std::hint::black_box(deep(left - 1))
         }
         let trace = keep(&deep(200));
-        assert!(trace.is_cut());
+        assert!(trace.is_truncated());
         assert!(trace.to_string().ends_with("(cut after 128 frames)\n"));
-        assert!(!keep(&deep(1)).is_cut());
+        assert!(!keep(&deep(1)).is_truncated());
     }
 
     #[test]
-    fn a_stack_that_cannot_be_followed_is_marked_as_cut() {
-        for (cut, line) in [
+    fn a_stack_that_cannot_be_followed_is_marked_as_truncated() {
+        for (truncated, line) in [
             (
                 Truncated::LeftTheStack,
                 "           (cut: the next frame is not on this thread's stack)\n",
@@ -372,9 +379,9 @@ mod tests {
                 "           (cut: neither an unwind table nor a frame pointer leads further)\n",
             ),
         ] {
-            let trace = Trace::new(&[], Some(cut), LAYER, Vec::new(), false);
+            let trace = Trace::new(&[], Some(truncated), LAYER, Vec::new(), false);
             assert_eq!(trace.to_string(), line);
-            assert!(trace.is_cut());
+            assert!(trace.is_truncated());
         }
     }
 }

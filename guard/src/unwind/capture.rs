@@ -1,60 +1,54 @@
-//! Native stacks, captured as bare addresses where a violation is found.
+//! Captures a native stack as bare addresses, at the moment a violation is found. Names are looked up later, if at all.
 
-use crate::unwind::stack_memory::Registers;
+use crate::unwind::platform::{self, Registers};
 use crate::unwind::truncated::{MAX_FRAMES, Truncated};
-use crate::unwind::{eh_frame, frame_pointers};
-#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 use arrayvec::ArrayVec;
 
 /// How stacks are captured.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum UnwindMethod {
-    /// By unwind tables; on x86-64 Linux by frame pointers where there is no table, as in JavaScript.
+    /// By unwind tables; on x86-64 Linux by frame pointers where code has no table, as JavaScript has none.
     Tables,
-    /// By frame pointers. The first stack of each site is compared with what the tables tell, and kept as they tell it.
+    /// By frame pointers. The first stack of each site is walked by tables too, and the stack that the tables give is kept.
     FramePointers,
 }
 
 impl UnwindMethod {
-    /// For the start-up line.
+    /// Returns the words for it in the start-up line.
     pub(crate) const fn describe(self) -> &'static str {
         match self {
             Self::FramePointers => "by frame pointers",
-            Self::Tables if cfg!(all(target_os = "linux", target_arch = "x86_64")) => {
-                "by unwind tables, and by frame pointers across JavaScript"
-            }
-            Self::Tables => "by unwind tables; they end where JavaScript begins",
+            Self::Tables => platform::BY_TABLES,
         }
     }
 }
 
-/// Where a stack is captured from.
+/// The point that a stack is captured from.
 #[derive(Clone, Copy)]
 pub(crate) struct Origin {
-    #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
     registers: Registers,
 }
 
 impl Origin {
-    /// The function that this is inlined into, which must live as long as the value is used.
+    /// Makes the function that this is inlined into the innermost of the captured stack. That function must not return before
+    /// the last use of the value.
     #[inline(always)]
     pub(crate) fn here() -> Self {
         Self {
-            #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
             registers: Registers::here(),
         }
     }
 }
 
-/// Return addresses, innermost first, not yet named.
+/// A captured stack: return addresses, innermost first.
 #[derive(Clone)]
 pub(crate) struct CapturedStack {
     ips: ArrayVec<usize, MAX_FRAMES>,
-    cut: Option<Truncated>,
+    truncated: Option<Truncated>,
 }
 
 impl CapturedStack {
-    /// The stack from `origin` outwards. Takes no lock and does not allocate, but for the first of a thread.
+    /// Captures the stack from `origin` outwards. Takes no lock and does not allocate, except for the first stack of a thread.
     #[inline]
     pub(crate) fn from(origin: Origin, unwind_method: UnwindMethod) -> Self {
         match unwind_method {
@@ -63,66 +57,61 @@ impl CapturedStack {
         }
     }
 
-    /// Whether both ways tell of the same stack here; the stack, as the tables tell it.
-    pub(crate) fn both(origin: Origin, by_pointers: &Self) -> (bool, Self) {
+    /// Walks the stack again by tables. Returns whether that gives the same stack as `by_pointers`, and the stack that it
+    /// gives.
+    pub(crate) fn compare_methods(origin: Origin, by_pointers: &Self) -> (bool, Self) {
         let by_tables = Self::by_tables(origin);
-        #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
-        let same_stack = frame_pointers::same_stack(by_pointers.ips(), by_tables.ips());
-        #[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
-        let same_stack = by_pointers.ips() == by_tables.ips();
+        let same_stack = platform::same_stack(by_pointers.ips(), by_tables.ips());
         (same_stack, by_tables)
     }
 
     const fn empty() -> Self {
         Self {
             ips: ArrayVec::new_const(),
-            cut: None,
+            truncated: None,
         }
     }
 
     #[inline]
     fn by_frame_pointers(origin: Origin) -> Self {
-        #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
-        {
-            let mut captured = Self::empty();
-            if frame_pointers::walk(origin.registers, |ip| captured.push(ip)) {
-                return captured;
-            }
+        let mut captured = Self::empty();
+        if platform::walk_frame_pointers(origin.registers, |ip| captured.push(ip)) {
+            return captured;
         }
         Self::by_tables(origin)
     }
 
     #[inline(never)]
-    fn by_tables(#[allow(unused_variables)] origin: Origin) -> Self {
+    fn by_tables(origin: Origin) -> Self {
         let mut captured = Self::empty();
-        #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
-        if let Some(cut) = eh_frame::walk(origin.registers, |ip| captured.push(ip)) {
-            captured.cut = captured.cut.or(cut);
-            return captured;
+        match platform::walk_tables(origin.registers, |ip| captured.push(ip)) {
+            Some(truncated) => captured.truncated = captured.truncated.or(truncated),
+            None => captured.unwind(),
         }
-        captured.unwind();
         captured
     }
 
-    /// By the unwinder that panics use; it stops where the engine's own code begins.
+    /// Walks the stack by the unwinder that panics use; it stops at the first frame without an unwind table, as the engine's
+    /// compiled code is.
     #[expect(unsafe_code, reason = "the one entry into the unwinder")]
     fn unwind(&mut self) {
         let mut each = |frame: &backtrace::Frame| self.push(frame.ip().addr());
-        // SAFETY: `trace_unsynchronized` asks that no other thread be in `backtrace` at the same time, which its
-        // documentation and source (`backtrace/mod.rs`, `trace`) need for dbghelp on Windows only: elsewhere it is a
-        // bare call of `_Unwind_Backtrace`, which is thread-safe. On Windows the lock is taken.
-        #[cfg(not(windows))]
-        unsafe {
-            backtrace::trace_unsynchronized(&mut each);
+        if cfg!(windows) {
+            backtrace::trace(&mut each);
+        } else {
+            // SAFETY: `trace_unsynchronized` asks that no other thread be in `backtrace` at the same time, which its
+            // documentation and source (`backtrace/mod.rs`, `trace`) need for dbghelp on Windows only: elsewhere it is a
+            // bare call of `_Unwind_Backtrace`, which is thread-safe. On Windows the branch above takes the lock.
+            unsafe {
+                backtrace::trace_unsynchronized(&mut each);
+            }
         }
-        #[cfg(windows)]
-        backtrace::trace(&mut each);
     }
 
     #[inline]
     fn push(&mut self, ip: usize) -> bool {
         if self.ips.try_push(ip).is_err() {
-            self.cut = Some(Truncated::TooDeep);
+            self.truncated = Some(Truncated::TooDeep);
             return false;
         }
         true
@@ -133,8 +122,8 @@ impl CapturedStack {
         &self.ips
     }
 
-    /// Why the stack was not captured to its end, if it was not.
+    /// Returns why the stack was not captured to its end, if it was not.
     pub(crate) fn truncated(&self) -> Option<Truncated> {
-        self.cut
+        self.truncated
     }
 }

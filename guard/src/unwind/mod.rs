@@ -1,12 +1,17 @@
-//! Captures native stacks as addresses.
+//! Captures the native stack of the calling thread, as addresses that nobody has named yet.
+//!
+//! [`capture`] is the entry. What depends on the target is in [`platform`]: one of two modules that have the same names, so
+//! that the rest of the crate needs no `cfg`.
 
 pub(crate) mod capture;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
-pub(crate) mod eh_frame;
-#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
-pub(crate) mod frame_pointers;
-#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
-pub(crate) mod loaded_modules;
-#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
-pub(crate) mod stack_memory;
+pub(crate) mod linux_x86_64;
+// The tests compile it too, so that it keeps up with its twin.
+#[cfg(any(test, not(all(target_os = "linux", target_arch = "x86_64"))))]
+pub(crate) mod portable;
 pub(crate) mod truncated;
+
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+pub(crate) use linux_x86_64 as platform;
+#[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
+pub(crate) use portable as platform;

@@ -1,16 +1,16 @@
 use std::fmt;
 
-/// Frames kept of one stack. What lies deeper is cut, and the report says so.
+/// How many frames of one stack are kept. A report says so where a stack is deeper.
 pub const MAX_FRAMES: usize = 128;
 
 /// Why a stack was not captured to its end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Truncated {
-    /// It has more than [`MAX_FRAMES`].
+    /// The stack has more than [`MAX_FRAMES`] frames.
     TooDeep,
     /// The next frame does not lie on the thread's stack.
     LeftTheStack,
-    /// There is neither a table nor a frame pointer to go on by.
+    /// The code has no unwind table, and its frame pointer leads nowhere.
     NoWay,
 }
 

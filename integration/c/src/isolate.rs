@@ -219,6 +219,7 @@ impl Engine for Isolate {
         classifier: &FrameClassifier {
             name: "V8",
             file: Some(file!()),
+            own_paths: &["handleguard_c::"],
             engine_crate: None,
             engine_symbols: &["Builtins_", "v8::"],
             script_symbols: &[

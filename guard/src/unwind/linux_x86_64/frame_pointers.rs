@@ -1,13 +1,14 @@
-//! Walks the machine stack by frame pointers: each function that keeps one has put the frame pointer of its caller where its
-//! own points at, and the address to return to in the word above (System V ABI for x86-64, 3.2.2).
+//! Walks a stack by frame pointers. A function that keeps a frame pointer stores its caller's where its own points to, and the
+//! return address in the word above (System V ABI for x86-64, 3.2.2).
 //!
-//! A few nanoseconds for a walk, across compiled JavaScript and V8's builtins too, which keep them. Where a function keeps
-//! none (the user's, without `-Cforce-frame-pointers=yes`), the chain passes it over or goes astray. It can go nowhere but up
-//! this thread's stack, so what comes out is at worst wrong, and whether it is [right](agree) is told by the tables.
+//! A walk takes a few nanoseconds, and crosses compiled JavaScript and the engine's builtins, which keep frame pointers. At a
+//! function that keeps none (the user's, without `-Cforce-frame-pointers=yes`), the chain skips a frame or leads astray. It
+//! only ever leads up this thread's stack, so the result is at worst wrong; [`same_stack`] compares it with a walk by tables.
 
-use crate::unwind::stack_memory::{Registers, StackBounds};
-/// Gives `frame` each instruction pointer from `registers` outwards, until it wants no more. False if the thread does not run
-/// on its own stack.
+use super::stack_memory::{Registers, StackBounds};
+
+/// Passes each instruction pointer from `registers` outwards to `frame`, until that returns `false`. Returns `false` if the
+/// thread does not run on its own stack.
 #[inline]
 pub(crate) fn walk(registers: Registers, mut frame: impl FnMut(usize) -> bool) -> bool {
     let Some(stack) = StackBounds::from(registers.sp) else {
@@ -26,11 +27,11 @@ pub(crate) fn walk(registers: Registers, mut frame: impl FnMut(usize) -> bool) -
     true
 }
 
-/// Frames of the C library below `main` or a thread's function; it is built without frame pointers.
+/// How many frames the C library has below `main` or a thread's function. It is built without frame pointers.
 const OF_THE_C_LIBRARY: usize = 3;
 
-/// Whether a stack that was walked by frame pointers is the one that the tables tell, out to the C library's start of the
-/// thread.
+/// Whether a walk by frame pointers gave the same stack as a walk by tables. The frames in which the C library starts the
+/// thread may differ.
 pub(crate) fn same_stack(by_pointers: &[usize], by_tables: &[usize]) -> bool {
     let common = by_pointers
         .iter()
@@ -45,18 +46,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn stacks_that_differ_only_where_the_c_library_starts_the_thread_agree() {
+    fn stacks_that_differ_only_where_the_c_library_starts_the_thread_are_the_same() {
         assert!(same_stack(&[1, 2, 3, 4, 5], &[1, 2, 3, 4, 5]));
         assert!(same_stack(&[1, 2, 3, 4, 5], &[1, 2, 3, 4, 5, 6, 7, 8]));
         assert!(same_stack(&[1, 2, 3, 4, 5, 90, 91], &[1, 2, 3, 4, 5, 6]));
     }
 
     #[test]
-    fn a_stack_that_ends_early_or_goes_astray_does_not_agree() {
+    fn a_stack_that_ends_early_or_goes_astray_is_not_the_same() {
         assert!(!same_stack(&[1, 2, 3, 4], &[1, 2, 3, 4, 5, 6, 7, 8]));
         assert!(
             !same_stack(&[1, 3, 4, 5, 6], &[1, 2, 3, 4, 5, 6]),
-            "one passed over"
+            "one frame skipped"
         );
         assert!(!same_stack(&[1], &[1]), "a stack that short proves nothing");
         assert!(!same_stack(&[], &[]));

@@ -1,14 +1,14 @@
-//! Walks the machine stack by unwind tables, across frames that have none.
+//! Walks a stack by unwind tables, and by frame pointers across frames that have no table.
 //!
-//! An engine's builtins and compiled JavaScript have no unwind tables, and end the walk of `_Unwind_Backtrace`. They do
-//! keep frame pointers, as generated code must; framehop follows the tables where there are any, and the frame pointers
-//! where there are not, so it comes out at the other side, whether or not the user's own code has frame pointers.
+//! An engine's builtins and compiled JavaScript have no unwind tables and end the walk of `_Unwind_Backtrace`. They keep
+//! frame pointers, as generated code must. framehop follows a table where there is one and the frame pointer where there is
+//! none, so it gets across JavaScript whether or not the user's own code keeps frame pointers.
 //!
-//! Each thread keeps what it needs, made at its first walk. After that a walk takes no lock and does not allocate, as long as
-//! the modules on the stack are those that were there.
+//! Each thread builds its walker at its first walk. Later walks take no lock and do not allocate, unless a module was loaded
+//! or unloaded meanwhile.
 
-use crate::unwind::loaded_modules::{Modules, Tables};
-use crate::unwind::stack_memory::{Registers, StackBounds};
+use super::loaded_modules::{Modules, Tables};
+use super::stack_memory::{Registers, StackBounds};
 use crate::unwind::truncated::Truncated;
 use framehop::{CacheNative, FrameAddress, MustNotAllocateDuringUnwind, Unwinder, UnwinderNative};
 use std::cell::RefCell;
@@ -17,19 +17,21 @@ thread_local! {
     static WALKER: RefCell<Option<Box<Walker>>> = const { RefCell::new(None) };
 }
 
-/// Caches of a thread. In one of 509 entries, each address has one place, so with 32 frames two are more likely than not to
-/// share theirs, and both are looked up in the tables at every walk.
+/// How many caches a thread has. A cache has 509 slots and an address fits into one of them, so of 32 frames two are more
+/// likely than not to need the same slot; both are then looked up in the tables at every walk.
 const CACHES: usize = 4;
 
-/// What one thread needs to walk its own stack.
+/// The state that one thread needs to walk its own stack.
 struct Walker {
     unwinder: UnwinderNative<Tables, MustNotAllocateDuringUnwind>,
     caches: [CacheNative<MustNotAllocateDuringUnwind>; CACHES],
     modules: Modules,
 }
 
-/// Gives `frame` each instruction pointer from `registers` outwards, until it wants no more; then, what cut the walk short, if
-/// anything did. `None` if the stack could not be walked at all: the thread is ending, or runs on a stack that is not its own.
+/// Passes each instruction pointer from `registers` outwards to `frame`, until that returns `false`.
+///
+/// Returns why the walk ended early, if it did. Returns `None` if the stack cannot be walked at all: the thread is ending, or
+/// it runs on a stack that is not its own.
 pub(crate) fn walk(
     registers: Registers,
     mut frame: impl FnMut(usize) -> bool,
@@ -37,9 +39,26 @@ pub(crate) fn walk(
     frames(registers, |ip, _| frame(ip))
 }
 
-/// As [`walk`], with the address at which each frame ends: below it, and above the end of the frame before, lies what the
-/// function holds on the stack.
-pub(crate) fn frames(
+/// Returns the instruction pointers of at most `max` frames, from the frame outwards that holds the address `stack`. Returns
+/// none if the function of that frame has returned.
+pub(crate) fn frames_from(stack: usize, max: usize) -> Vec<usize> {
+    let mut ips = Vec::new();
+    let registers = Registers::here();
+    if stack < registers.sp {
+        return ips;
+    }
+    frames(registers, |ip, end| {
+        if end > stack {
+            ips.push(ip);
+        }
+        ips.len() < max
+    });
+    ips
+}
+
+/// As [`walk`], and passes the address at which each frame ends too. The memory of a frame lies below its end, and above the
+/// end of the frame before it.
+fn frames(
     registers: Registers,
     mut frame: impl FnMut(usize, usize) -> bool,
 ) -> Option<Option<Truncated>> {
@@ -84,7 +103,7 @@ impl Walker {
         loop {
             let lookup = at.address_for_lookup();
             if !self.modules.still_has(lookup as usize) {
-                // An add-on was loaded, or was unloaded and something else lies there.
+                // A module was loaded or unloaded: the list, the tables and the caches are made anew.
                 *self = Self::new();
             }
             let cache = &mut self.caches[lookup as usize / 509 % CACHES];
@@ -112,42 +131,42 @@ impl Walker {
 mod tests {
     use super::*;
 
-    /// What cuts a walk short that starts in code without a table.
-    fn without_a_table(fp: usize) -> Option<Truncated> {
+    /// Returns why a walk ends that starts in code without a table, with the frame pointer `fp`.
+    fn end_of_walk_from(fp: usize) -> Option<Truncated> {
         let registers = Registers {
             ip: 0x1000,
             fp,
             ..Registers::here()
         };
         let mut frames = 0;
-        let cut = walk(registers, |_| {
+        let truncated = walk(registers, |_| {
             frames += 1;
             true
         });
         assert_eq!(frames, 1);
-        cut.expect("on this thread's own stack")
+        truncated.expect("on this thread's own stack")
     }
 
     #[test]
     fn a_walk_to_the_threads_start_is_whole() {
         let mut frames = 0;
-        let cut = walk(Registers::here(), |_| {
+        let truncated = walk(Registers::here(), |_| {
             frames += 1;
             true
         });
-        assert_eq!(cut, Some(None));
+        assert_eq!(truncated, Some(None));
         assert!(frames > 5, "{frames}");
     }
 
     #[test]
-    fn a_walk_says_where_it_cannot_go_on() {
+    fn a_walk_that_cannot_go_on_returns_why() {
         let sp = Registers::here().sp & !15;
         assert_eq!(
-            without_a_table(sp + (1 << 40)),
+            end_of_walk_from(sp + (1 << 40)),
             Some(Truncated::LeftTheStack)
         );
         assert_eq!(
-            without_a_table(sp - 4096),
+            end_of_walk_from(sp - 4096),
             Some(Truncated::NoWay),
             "backwards"
         );

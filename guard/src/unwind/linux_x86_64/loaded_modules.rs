@@ -12,8 +12,8 @@ use std::{mem, ptr, slice};
 
 pub(crate) type Tables = &'static [u8];
 
-/// The address at which the function begins that `ip` lies in, by the unwind tables.
-pub(crate) fn function_around(ip: usize) -> Option<usize> {
+/// Returns the start of the function that `ip` returns into, by the unwind tables.
+pub(crate) fn function_start(ip: usize) -> Option<usize> {
     unsafe extern "C" {
         /// Of the unwinder that Rust itself links (libgcc's `unwind-dw2-fde.c`).
         fn _Unwind_FindEnclosingFunction(pc: *mut c_void) -> *mut c_void;

@@ -1,5 +1,5 @@
-//! The machine stack of the calling thread: its bounds, the registers that a walk starts from, and its words.
-#![expect(unsafe_code, reason = "reads the machine stack")]
+//! The memory of the calling thread's stack: its bounds, its words, and the registers that a walk starts from.
+#![expect(unsafe_code, reason = "reads the thread's stack")]
 
 use std::arch::asm;
 use std::cell::Cell;
@@ -16,7 +16,7 @@ pub(crate) struct Registers {
 }
 
 impl Registers {
-    /// Of the function that this is inlined into, which must live as long as the walk.
+    /// Reads the registers of the function that this is inlined into, which must not return before the walk ends.
     #[inline(always)]
     pub(crate) fn here() -> Self {
         let (ip, sp, fp);
@@ -44,7 +44,8 @@ pub(crate) struct StackBounds {
 }
 
 impl StackBounds {
-    /// From `sp` on. `None` if that is not on the stack that the thread was given: it runs on one of its own making.
+    /// The part from the stack pointer `sp` on. Returns `None` if `sp` is not on the stack that the system gave the thread:
+    /// the program has switched stacks.
     pub(crate) fn from(sp: usize) -> Option<Self> {
         let Range { start, end } = bounds()?;
         (start..end - size_of::<[usize; 2]>())
@@ -52,44 +53,49 @@ impl StackBounds {
             .then_some(Self { start: sp, end })
     }
 
-    /// Where it ends.
+    /// Returns the first address above the stack.
     #[inline]
     pub(crate) fn end(self) -> usize {
         self.end
     }
 
-    /// The two words at `address`, if it is aligned and they lie in here.
+    /// Reads the two words at `address`. Returns `None` unless it is aligned and both lie in this part of the stack.
     #[inline(always)]
     pub(crate) fn pair(self, address: usize) -> Option<[usize; 2]> {
-        // One branch: it is the step of the quick walk.
+        // One branch: this is each step of the walk by frame pointers.
         let last = self.end - size_of::<[usize; 2]>() - self.start;
         let offset = address.wrapping_sub(self.start);
         if (offset > last) | (address & (align_of::<usize>() - 1) != 0) {
             return None;
         }
-        // SAFETY: as in `word`, for two words.
+        // SAFETY: `address` is aligned, and the check above puts both words between `start` and `end`. That they may be read
+        // is argued at `word`.
         Some(unsafe { ptr::read_volatile(ptr::with_exposed_provenance(address)) })
     }
 
-    /// The word at `address`, if it is aligned and lies in here.
+    /// Reads the word at `address`. Returns `None` unless it is aligned and lies in this part of the stack.
     #[inline]
     pub(crate) fn word(self, address: usize) -> Option<usize> {
         let last = self.end - size_of::<usize>();
         if !address.is_multiple_of(align_of::<usize>()) || address < self.start || address > last {
             return None;
         }
-        // SAFETY: aligned, and between this thread's stack pointer and the end of its stack, which is mapped and
-        // initialised: only this thread writes it, and it is here. Volatile, for no Rust object is meant.
+        // SAFETY: `address` is aligned and lies between this thread's stack pointer, which is in the stack by the check in
+        // `from`, and the end of its stack; all of that is mapped for as long as the thread runs. The word need not belong to
+        // any live object: it may be padding, and another thread may write it meanwhile, if this thread lent it a local. As
+        // every unwinder does, this read goes below what the language defines. It is volatile, so the compiler draws no
+        // conclusion from the value; an aligned word cannot fault or tear on this target; and a wrong word only makes the
+        // walk wrong or short, for each address is checked here before it is read.
         Some(unsafe { ptr::read_volatile(ptr::with_exposed_provenance(address)) })
     }
 }
 
-/// The bounds of the calling thread's stack, which the system is asked for once.
+/// Returns the bounds of the calling thread's stack. Asks the system at the first call on each thread.
 fn bounds() -> Option<Range<usize>> {
     thread_local! {
         static BOUNDS: Cell<(usize, usize)> = const { Cell::new((0, 0)) };
     }
-    // It has no destructor: there as long as the thread is.
+    // It has no destructor, so it can be read as long as the thread runs.
     let (start, end) = BOUNDS.get();
     if end != 0 {
         return Some(start..end);
@@ -104,8 +110,8 @@ fn ask_for_bounds() -> Option<Range<usize>> {
     let mut attributes = MaybeUninit::uninit();
     let mut base = ptr::null_mut();
     let mut size = 0;
-    // SAFETY: asks for the calling thread's own attributes, which are valid after the first call succeeded and destroyed
-    // once.
+    // SAFETY: `pthread_getattr_np` initialises `attributes` when it returns 0; only then they are read, and destroyed once.
+    // The thread is the calling one, so it is alive.
     unsafe {
         if libc::pthread_getattr_np(libc::pthread_self(), attributes.as_mut_ptr()) != 0 {
             return None;

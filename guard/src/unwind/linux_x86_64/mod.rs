@@ -1,0 +1,15 @@
+//! Walks the stack of the calling thread on x86-64 Linux: by unwind tables, by frame pointers, or by both where each alone
+//! would stop.
+
+mod eh_frame;
+mod frame_pointers;
+mod loaded_modules;
+mod stack_memory;
+
+pub(crate) use eh_frame::{frames_from, walk as walk_tables};
+pub(crate) use frame_pointers::{same_stack, walk as walk_frame_pointers};
+pub(crate) use loaded_modules::function_start;
+pub(crate) use stack_memory::Registers;
+
+/// Describes capture by unwind tables in the start-up line.
+pub(crate) const BY_TABLES: &str = "by unwind tables, and by frame pointers across JavaScript";
