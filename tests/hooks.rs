@@ -1,6 +1,6 @@
 //! The hooks that the linker puts into the v8 crate's functions: plain V8 code, with no macro of handleguard, is seen.
 
-use handleguard_tests::{child, function, is_child, origin, start_v8};
+use handleguard_tests::{SIGABRT, child, function, is_child, normal, origin, start_v8};
 use handleguard_v8::handleguard::finding::ScopeKind;
 use handleguard_v8::handleguard::{self, Rule, Violation};
 use handleguard_v8::{GuardedFunction, handles, scope, tc_scope, testing, turn};
@@ -21,25 +21,6 @@ macro_rules! plain_host {
 
 fn rules(violations: &[Violation]) -> Vec<Rule> {
     violations.iter().map(Violation::rule).collect()
-}
-
-/// `text` without line and column numbers of this file.
-fn without_lines(text: &str) -> String {
-    let mut rest = text;
-    let mut out = String::new();
-    while let Some(at) = rest.find("hooks.rs:") {
-        let (before, after) = rest.split_at(at + "hooks.rs:".len());
-        out.push_str(before);
-        out.push_str("LL");
-        rest = after.trim_start_matches(|it: char| it.is_ascii_digit());
-        rest = match rest.strip_prefix(':') {
-            Some(column) if column.starts_with(|it: char| it.is_ascii_digit()) => {
-                column.trim_start_matches(|it: char| it.is_ascii_digit())
-            }
-            _ => rest,
-        };
-    }
-    out + rest
 }
 
 #[test]
@@ -198,7 +179,7 @@ fn a_scope_constructed_in_the_memory_of_one_still_open_is_found() {
     })
     .violations;
     assert_eq!(rules(&violations), [Rule::NeverClosed], "{violations:#?}");
-    let text = without_lines(&violations[0].to_string());
+    let text = normal::lines(&violations[0].to_string());
     // The same function, at two lines.
     let name = "`hooks::a_scope_constructed_in_the_memory_of_one_still_open_is_found::{{closure}}` at hooks.rs:LL";
     let sentence = format!(
@@ -366,11 +347,11 @@ fn sealed_turns_go_on_where_the_hook_rescues_their_handles() {
     assert!(text.contains("sealed: 5000 times\n"), "{text}");
     let text = String::from_utf8_lossy(&output.stderr);
     assert_eq!(text.matches("handleguard: sealed: ").count(), 1, "{text}");
-    let report = without_lines(&text);
+    let report = normal::lines(&text);
     assert!(
         report.contains(
             "handleguard: sealed: a handle is made directly under turn `hooks::sealed_turns_go_on_where_the_hook_rescues_their_handles"
-        ) || report.contains("handleguard: sealed: a handle is made directly under turn `loop` at tests/hooks.rs:LL"),
+        ) || report.contains("handleguard: sealed: a handle is made directly under turn `loop` at tests/hooks.rs:LL:CC"),
         "{text}"
     );
     assert!(
@@ -410,7 +391,7 @@ fn no_panic_unwinds_through_a_hook() {
         return;
     }
     let output = child("no_panic_unwinds_through_a_hook", "panic");
-    assert_eq!(output.status.signal(), Some(6), "SIGABRT");
+    assert_eq!(output.status.signal(), Some(SIGABRT));
     let text = String::from_utf8_lossy(&output.stderr);
     assert!(
         text.contains(

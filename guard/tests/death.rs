@@ -6,21 +6,16 @@ mod common;
 
 use common::{Fake, normalised};
 use handleguard::{Action, Config, ScopeGuard};
+use handleguard_test_support::child::{self, SIGABRT, command, is_child};
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-const CHILD: &str = "HANDLEGUARD_DEATH_CHILD";
-const SIGABRT: i32 = 6;
 /// A failing test, as the test harness tells of it.
 const FAILED: i32 = 101;
-
-fn is_child() -> bool {
-    std::env::var_os(CHILD).is_some()
-}
 
 struct Ended {
     status: ExitStatus,
@@ -55,58 +50,16 @@ impl Ended {
     }
 }
 
-/// The test of that name again, in a process of its own.
-fn command(test: &str, directives: &(impl AsRef<OsStr> + ?Sized)) -> Command {
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command
-        .args([test, "--exact", "--nocapture", "--test-threads=1"])
-        .env(CHILD, "1")
-        .env("HANDLEGUARD", directives)
-        .env("RUST_BACKTRACE", "0")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    command
-}
-
 fn rerun(test: &str, directives: &(impl AsRef<OsStr> + ?Sized)) -> Ended {
     ended(command(test, directives).spawn().unwrap())
 }
 
-/// Waits for a child, but not for ever.
-fn ended(mut child: Child) -> Ended {
-    fn reader<R: Read + Send + 'static>(from: Option<R>) -> std::thread::JoinHandle<String> {
-        std::thread::spawn(move || {
-            let mut bytes = Vec::new();
-            if let Some(mut from) = from {
-                from.read_to_end(&mut bytes).unwrap();
-            }
-            String::from_utf8_lossy(&bytes).into_owned()
-        })
-    }
-    let stdout = reader(child.stdout.take());
-    let stderr = reader(child.stderr.take());
-    let deadline = Instant::now() + Duration::from_secs(120);
-    let status = loop {
-        if let Some(status) = child.try_wait().unwrap() {
-            break status;
-        }
-        if Instant::now() > deadline {
-            child.kill().unwrap();
-            let (stdout, stderr) = (stdout.join().unwrap(), stderr.join().unwrap());
-            panic!("the child hangs\n--- stdout\n{stdout}\n--- stderr\n{stderr}");
-        }
-        std::thread::sleep(Duration::from_millis(5));
-    };
-    let (stdout, stderr) = (stdout.join().unwrap(), stderr.join().unwrap());
-    assert!(
-        stdout.contains("running 1 test"),
-        "the child ran another test, or none\n{stdout}"
-    );
+fn ended(child: Child) -> Ended {
+    let output = child::wait(child);
     Ended {
-        status,
-        all: format!("--- {status}\n--- stdout\n{stdout}\n--- stderr\n{stderr}"),
-        stderr: normalised(&stderr, file!()),
+        status: output.status,
+        all: child::shown(&output),
+        stderr: normalised(&String::from_utf8_lossy(&output.stderr), file!()),
     }
 }
 
@@ -193,7 +146,7 @@ fn a_terminal_shows_the_sentence_in_colour_unless_no_color_is_set() {
         let shell = format!("{} {TEST} --exact --nocapture", exe.display());
         let output = Command::new("script")
             .args(["-qec", &shell, "/dev/null"])
-            .env(CHILD, "1")
+            .env(child::VARIABLE, "1")
             .env("HANDLEGUARD", "abort")
             .env("NO_COLOR", no_color)
             .stdin(Stdio::null())

@@ -1,9 +1,12 @@
 //! What the tests on real V8 share.
 
 // Holds the hooks, which a crate that nothing names is not linked for.
+use handleguard_test_support::child;
+pub use handleguard_test_support::child::{SIGABRT, is_child};
+pub use handleguard_test_support::normal;
 #[cfg(feature = "interpose")]
 use handleguard_v8 as _;
-use std::process::{Command, Output};
+use std::process::Output;
 use std::sync::Once;
 
 /// Starts V8, once in the process.
@@ -79,24 +82,11 @@ pub fn function<'s>(scope: &v8::PinScope<'s, '_>, source: &str) -> v8::Local<'s,
         .expect("a function")
 }
 
-/// The variable that tells a test that it is the child: what it does then ends the process, or needs one of its own.
-const CHILD: &str = "HANDLEGUARD_TEST_CHILD";
-
-/// Whether this process was started by [`child`].
-pub fn is_child() -> bool {
-    std::env::var_os(CHILD).is_some()
-}
-
-/// Runs the test `name` of this binary again, in a process of its own, with the directives `handleguard`. Its output
-/// is shown if the parent fails.
+/// Runs the test `name` of this binary again, in a process of its own, with `handleguard` as directives. Shows its output if the
+/// parent fails.
 pub fn child(name: &str, handleguard: &str) -> Output {
     let output = child_with(name, handleguard, []);
-    println!(
-        "{}\n--- stdout\n{}\n--- stderr\n{}",
-        output.status,
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
+    println!("{}", child::shown(&output));
     output
 }
 
@@ -106,15 +96,5 @@ pub fn child_with<'a>(
     handleguard: &str,
     variables: impl IntoIterator<Item = (&'a str, &'a str)>,
 ) -> Output {
-    let exe = std::env::current_exe().expect("the path of this binary");
-    let output = Command::new(exe)
-        .args([name, "--exact", "--nocapture", "--test-threads=1"])
-        .env(CHILD, "1")
-        .env("HANDLEGUARD", handleguard)
-        .envs(variables)
-        .output()
-        .expect("a child process");
-    let ran = String::from_utf8_lossy(&output.stdout);
-    assert!(ran.contains("running 1 test"), "no test is named `{name}`");
-    output
+    child::run(child::command(name, handleguard).envs(variables))
 }

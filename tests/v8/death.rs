@@ -1,11 +1,9 @@
 //! What ends or needs a process of its own: the test runs itself again as a child.
 
-use handleguard_tests::{child, function, host, is_child, start_v8};
+use handleguard_tests::{SIGABRT, child, function, host, is_child, normal, start_v8};
 use handleguard_v8::{GuardedFunction, make_callback, scope, turn};
 use std::os::unix::process::ExitStatusExt;
 use std::process::Output;
-
-const SIGABRT: i32 = 6;
 
 fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
@@ -14,6 +12,8 @@ fn stderr(output: &Output) -> String {
 /// The same text on every machine and after every edit: addresses, lines, the thread of the test and the frames of its
 /// harness are replaced.
 fn normalised(text: &str) -> String {
+    let text = normal::label(&normal::lines(text), "isolate", "<address>");
+    let text = normal::label(&normal::handles_alive(&text), "thread", "<thread>");
     let mut lines = Vec::new();
     let mut in_backtrace = false;
     for line in text.lines() {
@@ -25,29 +25,9 @@ fn normalised(text: &str) -> String {
             continue;
         }
         in_backtrace = label.trim() == "backtrace";
-        lines.push(match label.trim() {
-            "isolate" => format!("{label}: <address>"),
-            "swallowed by" => match line.rsplit_once("; ") {
-                Some((line, _alive)) => format!("{}; <n> handles alive now", without_lines(line)),
-                None => line.to_owned(),
-            },
-            "thread" => format!("{label}: <thread>"),
-            _ => without_lines(line),
-        });
+        lines.push(line.to_owned());
     }
     lines.join("\n")
-}
-
-/// Each `death.rs:<line>:<column>` as `death.rs:LL:CC`.
-fn without_lines(text: &str) -> String {
-    let mut pieces = text.split("death.rs:");
-    let mut out = pieces.next().unwrap_or_default().to_owned();
-    for piece in pieces {
-        let rest = piece.trim_start_matches(|c: char| c.is_ascii_digit() || c == ':');
-        out.push_str("death.rs:LL:CC");
-        out.push_str(rest);
-    }
-    out
 }
 
 #[inline(never)]
@@ -109,7 +89,7 @@ fn where_missing_scope_is_off_the_callback_is_named_by_what_it_leaves() {
         "off,outer-growth=abort",
     );
     assert_eq!(output.status.signal(), Some(SIGABRT));
-    let stderr = without_lines(&stderr(&output));
+    let stderr = normal::lines(&stderr(&output));
     // The result, and the current context, which the v8 crate keeps in the scope at its first use.
     assert!(stderr.contains(
         "\nhandleguard: outer-growth: callback `on_close` at tests/v8/death.rs:LL:CC left 2 handles in the \
@@ -167,7 +147,7 @@ fn panic_unwinds_a_host_and_says_what_abort_says() {
     assert_eq!(output.status.code(), Some(101), "a failed test, no abort");
     let stderr = stderr(&output);
     let sentence = ABORTED.lines().next().unwrap();
-    assert!(without_lines(&stderr).contains(sentence));
+    assert!(normal::lines(&stderr).contains(sentence));
     assert!(stderr.contains("rule: missing-scope=panic\n"));
 }
 

@@ -1,6 +1,6 @@
 //! One stack from the callback out to the host, through native, engine and JavaScript frames.
 
-use handleguard_tests::{HOW_STACKS_ARE_SEEN, child, function, host, is_child};
+use handleguard_tests::{HOW_STACKS_ARE_SEEN, child, function, host, is_child, normal};
 use handleguard_v8::handleguard::{self, FrameKind, Trace};
 use handleguard_v8::{GuardedFunction, scope, testing, turn};
 
@@ -158,33 +158,25 @@ fn a_folded_stack_is_one_line_from_the_host_in() {
 /// The same text on every machine and after every edit: the address is left out, and so are the numbers of this file's lines and
 /// of V8's frames.
 fn normalised(report: &str) -> String {
-    let mut lines = Vec::new();
-    for line in report.lines() {
-        let mut pieces = line.split("stacks.rs:");
-        let mut normal = pieces.next().unwrap_or_default().to_owned();
-        for piece in pieces {
-            let rest = piece.trim_start_matches(|c: char| c.is_ascii_digit() || c == ':');
-            normal.push_str("stacks.rs:LL");
-            normal.push_str(rest);
+    let report = normal::label(&normal::lines(report), "isolate", "<address>");
+    let lines = report.lines().map(|line| {
+        let is_folded = line.ends_with(" frames of V8)");
+        if is_folded {
+            "           (... frames of V8)"
+        } else {
+            line
         }
-        if let Some((label, _)) = normal.split_once("isolate: ") {
-            normal = format!("{label}isolate: <address>");
-        }
-        if normal.ends_with(" frames of V8)") {
-            normal = "           (... frames of V8)".to_owned();
-        }
-        lines.push(normal);
-    }
-    lines.join("\n")
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 const WHOLE: &str = "\
-handleguard: missing-scope: callback `Function::call` at tests/v8/stacks.rs:LL started with no HandleScope opened since \
+handleguard: missing-scope: callback `Function::call` at tests/v8/stacks.rs:LL:CC started with no HandleScope opened since \
 the turn began; its handles stay in a HandleScope opened out of handleguard's sight
-      callback: `Function::call` at tests/v8/stacks.rs:LL
+      callback: `Function::call` at tests/v8/stacks.rs:LL:CC
          calls: leak (handlers.js:1:15)
   swallowed by: a HandleScope opened without a guard of handleguard
-          turn: #2 `nested loop` at tests/v8/stacks.rs:LL
+          turn: #2 `nested loop` at tests/v8/stacks.rs:LL:CC
         thread: stacks::a_leak_called_from_javascript_is_reported_whole
        isolate: <address>
           rule: missing-scope=abort

@@ -1,11 +1,11 @@
 //! Runs the program as a user does, with add-ons that were built with it, and looks at what it prints and how it ends.
 #![cfg(any(debug_assertions, feature = "enabled"))]
 
+use handleguard_test_support::child::SIGABRT;
+use handleguard_test_support::normal;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, Output};
-
-const SIGABRT: i32 = 6;
 
 /// Runs it on those of the built add-ons, from the root of the workspace.
 fn run(directives: &str, calls: u32, addons: &[&str]) -> Output {
@@ -36,51 +36,13 @@ fn normalised(text: &[u8]) -> String {
     let root = format!("{}/", root.display());
     let text = String::from_utf8_lossy(text).replace(&root, "");
     let text = text.replace(&env!("ADDONS").replace(&root, ""), "<addons>");
-    let mut out = String::new();
-    for line in text.lines() {
-        if line.starts_with("handleguard: on: ") {
-            continue;
-        }
-        let line = &without_count(line);
-        let line = match line.split_once(": ") {
-            Some((label, _)) if label.trim() == "isolate" => format!("{label}: <address>"),
-            _ => without_numbers(line),
-        };
-        out.push_str(&line);
-        out.push('\n');
-    }
-    out
-}
-
-/// `; 25 handles alive now` as `; N handles alive now`: what V8 makes for itself is in it.
-fn without_count(line: &str) -> String {
-    match (
-        line.rsplit_once("; "),
-        line.strip_suffix(" handles alive now"),
-    ) {
-        (Some((before, _)), Some(_)) => format!("{before}; N handles alive now"),
-        _ => line.to_owned(),
-    }
-}
-
-/// `src/host.rs:55:9` as `src/host.rs:LL`, `0.5 s` as `N.N s`.
-fn without_numbers(line: &str) -> String {
-    let seconds = |word: &str| word.contains('.') && word.parse::<f64>().is_ok();
-    let words: Vec<String> = line
-        .split(' ')
-        .map(
-            |word| match word.split_once(".rs:").or(word.split_once(".cc:")) {
-                Some((file, rest)) => {
-                    let kind = &word[file.len()..file.len() + 4];
-                    let after = rest.trim_start_matches(|c: char| c.is_ascii_digit() || c == ':');
-                    format!("{file}{kind}LL{after}")
-                }
-                None if seconds(word) => "N.N".to_owned(),
-                None => word.to_owned(),
-            },
-        )
-        .collect();
-    words.join(" ")
+    let text = normal::handles_alive(&normal::seconds(&normal::lines(&text)));
+    let text = normal::label(&text, "isolate", "<address>");
+    let lines = text.lines();
+    lines
+        .filter(|line| !line.starts_with("handleguard: on: "))
+        .map(|line| format!("{line}\n"))
+        .collect()
 }
 
 #[test]
@@ -115,10 +77,10 @@ fn bad_rust(action: &str, turn: u32) -> String {
 }
 
 const BAD_RUST: &str = "\
-handleguard: missing-scope: callback `libbad_rust.so!on_timer` at <addons>/libbad_rust.so started with no HandleScope opened since the turn began; its handles stay in the HandleScope `addon_host::main` at examples/addon_host/src/main.rs:LL
+handleguard: missing-scope: callback `libbad_rust.so!on_timer` at <addons>/libbad_rust.so started with no HandleScope opened since the turn began; its handles stay in the HandleScope `addon_host::main` at examples/addon_host/src/main.rs:LL:CC
       callback: `libbad_rust.so!on_timer` at <addons>/libbad_rust.so
          calls: onTimer
-  swallowed by: HandleScope #1 `addon_host::main` at examples/addon_host/src/main.rs:LL, opened <N> turns ago; N handles alive now
+  swallowed by: HandleScope #1 `addon_host::main` at examples/addon_host/src/main.rs:LL:CC, opened <N> turns ago; <n> handles alive now
           turn: #<N> `libbad_rust.so!on_timer` at <addons>/libbad_rust.so
         thread: main
        isolate: <address>
@@ -152,7 +114,7 @@ fn a_bad_add_on_in_cpp_is_named_by_file_and_symbol_in_its_first_call() {
 
 const BAD_CPP: &str = "\
 handleguard: never-closed: turn `libbad_cpp.so!on_timer` at <addons>/libbad_cpp.so ended with the HandleScope `libbad_cpp.so!on_timer` at <addons>/libbad_cpp.so still open
-    still open: HandleScope #12 `libbad_cpp.so!on_timer` at <addons>/libbad_cpp.so; N handles alive now
+    still open: HandleScope #12 `libbad_cpp.so!on_timer` at <addons>/libbad_cpp.so; <n> handles alive now
           turn: #5 `libbad_cpp.so!on_timer` at <addons>/libbad_cpp.so
         thread: main
        isolate: <address>
@@ -184,7 +146,7 @@ fn the_misuse_of_one_add_on_does_not_end_the_host() {
 
 const LOGGED: &str = "\
 handleguard: never-closed: turn `libbad_cpp.so!on_timer` at <addons>/libbad_cpp.so ended with the HandleScope `libbad_cpp.so!on_timer` at <addons>/libbad_cpp.so still open
-    still open: HandleScope #4 `libbad_cpp.so!on_timer` at <addons>/libbad_cpp.so; N handles alive now
+    still open: HandleScope #4 `libbad_cpp.so!on_timer` at <addons>/libbad_cpp.so; <n> handles alive now
           turn: #2 `libbad_cpp.so!on_timer` at <addons>/libbad_cpp.so
         thread: main
        isolate: <address>

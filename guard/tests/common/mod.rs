@@ -1,7 +1,11 @@
 //! What the integration tests share: an engine whose counts are set by hand, and the normalised form of a message.
+//!
+//! The unit tests have the same engine once more, in `src/engine/fake.rs`: it implements a trait of the crate under test, which
+//! is another crate there than the library that these tests link.
 #![allow(dead_code, reason = "each test file uses a part")]
 
 use handleguard::{Capabilities, Engine, FrameClassifier, IsolateId, Rule, Wording};
+use handleguard_test_support::normal;
 use std::cell::Cell;
 
 /// One instance; leaked, so that it can be as small as a reference.
@@ -76,15 +80,16 @@ pub fn on(action: impl Fn(Rule) -> &'static str) -> String {
     )
 }
 
-/// `text` without what differs from machine to machine and from edit to edit: lines and columns of `file` (as
-/// `file!()` gives it) become `LL:CC`, seconds `N.N s`, the thread that runs the test `<thread>`, and of each backtrace
-/// only the function of the first frame is kept.
+/// `text` without what differs from machine to machine and from edit to edit: `file` (as `file!()` gives it) loses its path,
+/// lines and columns become `LL:CC`, seconds `N.N s`, the thread that runs the test `<thread>`, and of each backtrace only the
+/// function of the first frame is kept.
 pub fn normalised(text: &str, file: &str) -> String {
     let base = file.rsplit(['/', '\\']).next().unwrap();
     let mut out = String::new();
+    let text = normal::lines(&text.replace(file, base));
     let mut lines = text.lines().peekable();
     while let Some(line) = lines.next() {
-        let mut line = without_lines(line, file, base);
+        let mut line = line.to_owned();
         // A child runs its only test on its main thread.
         for name in [std::thread::current().name(), Some("main")]
             .into_iter()
@@ -107,18 +112,12 @@ pub fn normalised(text: &str, file: &str) -> String {
             }
         }
     }
-    how(&seconds(&out))
+    how(&normal::seconds(&out))
 }
 
-/// How stacks are seen is the platform's: `stacks (...)`.
+/// How stacks are captured depends on the platform: `stacks (...)`.
 pub fn how(text: &str) -> String {
-    match text.split_once("; sees stacks (") {
-        Some((before, rest)) => {
-            let (_, after) = rest.split_once(')').unwrap();
-            format!("{before}; sees stacks (...){after}")
-        }
-        None => text.to_owned(),
-    }
+    normal::between(text, "; sees stacks (", ")")
 }
 
 /// A line of a backtrace: `        0: function`, or `             at file:line`.
@@ -127,42 +126,4 @@ fn is_frame(line: &str) -> bool {
     let number = text.split(':').next().unwrap_or_default();
     line.starts_with("     ")
         && (text.starts_with("at ") || (!number.is_empty() && number.parse::<u32>().is_ok()))
-}
-
-fn without_lines(line: &str, file: &str, base: &str) -> String {
-    let mut out = String::new();
-    let mut rest = line;
-    while let Some(at) = rest.find(file) {
-        out.push_str(&rest[..at]);
-        out.push_str(base);
-        rest = &rest[at + file.len()..];
-        for mark in [":LL", ":CC"] {
-            let digits = rest.strip_prefix(':').map_or(0, |after| {
-                after.bytes().take_while(u8::is_ascii_digit).count()
-            });
-            if digits > 0 {
-                out.push_str(mark);
-                rest = &rest[1 + digits..];
-            }
-        }
-    }
-    out.push_str(rest);
-    out
-}
-
-/// `0.3 s` and `12.0 ms` become `N.N s` and `N.N ms`.
-fn seconds(text: &str) -> String {
-    let words: Vec<&str> = text.split(' ').collect();
-    let mut out: Vec<String> = Vec::new();
-    for (at, word) in words.iter().enumerate() {
-        let is_unit = words.get(at + 1).is_some_and(|next| {
-            ["s", "ms"].contains(next) || next.starts_with("s\n") || next.starts_with("s,")
-        });
-        if is_unit && word.parse::<f64>().is_ok() {
-            out.push("N.N".to_owned());
-        } else {
-            out.push((*word).to_owned());
-        }
-    }
-    out.join(" ")
 }
