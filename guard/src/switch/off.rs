@@ -1,5 +1,5 @@
-//! The twin of [`on`](crate::switch::on) for builds without checks: the same API, guards of size zero, empty
-//! bodies.
+//! The API of builds without checks, the twin of [`on`](crate::switch::on): the same names and signatures, guards of size zero,
+//! and empty bodies.
 
 use crate::config::action::Action;
 use crate::config::addon::AddonFunction;
@@ -17,22 +17,22 @@ use std::panic;
 /// Whether the checks are compiled into this build.
 pub const COMPILED_IN: bool = false;
 
-/// Nothing: the checks are compiled out.
+/// A guard of size zero: the checks are compiled out.
 #[must_use = "if unused the scope closes immediately"]
 #[derive(Debug)]
 pub struct ScopeGuard<E: Engine>(PhantomData<(*const (), E)>);
 
-/// Nothing: the checks are compiled out.
+/// A guard of size zero: the checks are compiled out.
 #[must_use = "if unused the callback ends immediately"]
 #[derive(Debug)]
 pub struct CallbackGuard<E: Engine>(PhantomData<(*const (), E)>);
 
-/// Nothing: the checks are compiled out.
+/// A guard of size zero: the checks are compiled out.
 #[must_use = "if unused the turn ends immediately"]
 #[derive(Debug)]
 pub struct TurnGuard<E: Engine>(PhantomData<(*const (), E)>);
 
-/// Nothing: the checks are compiled out.
+/// A guard of size zero: the checks are compiled out.
 #[must_use = "if unused the phase ends immediately"]
 #[derive(Debug)]
 pub struct GcGuard<E: Engine>(PhantomData<(*const (), E)>);
@@ -100,7 +100,7 @@ pub fn turn_at<E: Engine>(_: E, _: Place) -> TurnGuard<E> {
     TurnGuard(PhantomData)
 }
 
-/// Nothing: the checks are compiled out.
+/// A guard of size zero: the checks are compiled out.
 #[must_use = "if unused the call is over immediately"]
 #[derive(Debug)]
 pub struct AddonGuard<E: Engine>(PhantomData<(*const (), E)>);
@@ -114,13 +114,13 @@ pub fn addon<E: Engine>(_: E, _: AddonFunction) -> AddonGuard<E> {
 macro_rules! detach {
     ($($guard: ident)*) => { $(
         impl<E: Engine> $guard<E> {
-            /// Nothing to close: the checks are compiled out.
+            /// Returns `None`, for there is nothing to close: the checks are compiled out.
             #[inline(always)]
             pub fn detach(self) -> Option<EntryId> {
                 None
             }
 
-            /// A guard of nothing: the checks are compiled out.
+            /// Returns a guard that closes nothing: the checks are compiled out.
             #[inline(always)]
             pub fn attach(_: E, _: EntryId) -> Self {
                 Self(PhantomData)
@@ -131,7 +131,7 @@ macro_rules! detach {
 
 detach!(ScopeGuard CallbackGuard TurnGuard);
 
-/// False: the checks are compiled out.
+/// Returns `false`: the checks are compiled out.
 #[inline(always)]
 pub fn is_open<E: Engine>(_: E, _: EntryId) -> bool {
     false
@@ -159,13 +159,13 @@ pub fn enter<E: Engine>(_: E, _: Place) {}
 #[inline(always)]
 pub fn exit<E: Engine>(_: E, _: Place) {}
 
-/// [`Action::Off`]: the checks are compiled out.
+/// Returns [`Action::Off`]: the checks are compiled out.
 #[inline(always)]
 pub fn action_of_sealed() -> Action {
     Action::Off
 }
 
-/// [`Refused::Die`]: the checks are compiled out.
+/// Returns [`Refused::Die`]: the checks are compiled out.
 #[inline(always)]
 pub fn handle_refused<E: Engine>(_: E, _: bool) -> Refused {
     Refused::Die
@@ -175,31 +175,31 @@ pub fn handle_refused<E: Engine>(_: E, _: bool) -> Refused {
 #[inline(always)]
 pub fn end_isolate<E: Engine>(_: E) {}
 
-/// False: the checks are compiled out.
+/// Returns `false`: the checks are compiled out.
 #[inline(always)]
 pub fn is_on() -> bool {
     false
 }
 
-/// 0: the checks are compiled out.
+/// Returns 0: the checks are compiled out.
 #[inline(always)]
 pub fn depth() -> u32 {
     0
 }
 
-/// Empty: the checks are compiled out.
+/// Returns an empty report: the checks are compiled out.
 #[inline(always)]
 pub fn report() -> Report {
     Report::default()
 }
 
-/// Empty: the checks are compiled out.
+/// Returns an empty report: the checks are compiled out.
 #[inline(always)]
 pub fn tick() -> (Report, Report) {
     (Report::default(), Report::default())
 }
 
-/// Never fails: the checks are compiled out, and the variable is not looked at.
+/// Does nothing: the checks are compiled out, and the variable `HANDLEGUARD` is not read.
 ///
 /// # Errors
 ///
@@ -207,31 +207,4 @@ pub fn tick() -> (Report, Report) {
 #[inline(always)]
 pub fn try_init(_: Config) -> Result<(), InitError> {
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::rule::Rule;
-    use crate::engine::fake::Fake;
-    use crate::engine::ids::IsolateId;
-
-    #[test]
-    fn guards_take_no_room() {
-        assert_eq!(size_of::<ScopeGuard<Fake>>(), 0);
-        assert_eq!(size_of::<CallbackGuard<Fake>>(), 0);
-        assert_eq!(size_of::<TurnGuard<Fake>>(), 0);
-        assert_eq!(size_of::<AddonGuard<Fake>>(), 0);
-    }
-
-    #[test]
-    fn nothing_is_recorded_or_judged() {
-        let fake = Fake::new(IsolateId(1));
-        let _turn = turn(fake, None);
-        let _callback = callback(fake, "bare");
-        let _scope = scope(fake, None);
-        assert_eq!(depth(), 0);
-        assert!(report().is_clean());
-        let _ = Rule::ALL;
-    }
 }

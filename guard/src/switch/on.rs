@@ -1,4 +1,4 @@
-//! The API where the checks are compiled in; [`off`](crate::switch::off) is its twin.
+//! The API of builds with checks. Its twin is [`off`](crate::switch::off).
 
 pub use crate::guards::addon::{AddonGuard, addon};
 pub use crate::guards::callback::{CallbackGuard, callback, callback_at, callback_fast};
