@@ -1,6 +1,6 @@
-//! For test suites: run code, and have every violation as data instead of an action.
+//! Checks for test suites: run code, and get its violations as data instead of an action.
 //!
-//! Turn it on by the feature `testing`, which compiles the checks in, in release builds too:
+//! The feature `testing` provides this module, and compiles the checks in, in release builds too:
 //!
 //! ```toml
 //! [dev-dependencies]
@@ -35,7 +35,7 @@
 //! assert_eq!(violations[0].rule(), Rule::MissingScope);
 //! assert_eq!(violations[0].finding().callback().unwrap().name, Some("on_close"));
 //!
-//! // Or none at all, and no handle left behind.
+//! // Assert that there is none, and that no handle is left behind.
 //! testing::assert_at_most(engine, 0, || {
 //!     testing::assert_clean(|| {
 //!         let _turn = handleguard::turn(engine, "event loop");
@@ -45,31 +45,32 @@
 //! });
 //! ```
 //!
-//! What is collected is this thread's: tests that run side by side do not see each other, and a violation on a thread
-//! that the closure starts takes the configured action there (`panic`, unless told otherwise).
+//! Violations are collected per thread. Tests that run side by side do not see each other's; a violation on a thread that the
+//! closure starts takes the configured action there, which is `panic` by default.
 
 use crate::describe::violation::Violation;
 use crate::engine::interface::Engine;
 use crate::thread::state::ThreadState;
-/// What a closure returned, and what it violated.
+
+/// The result of a closure, and its violations.
 #[derive(Debug)]
 pub struct Outcome<T> {
-    /// What it returned.
+    /// What the closure returned.
     pub value: T,
-    /// Every violation of any rule, in order.
+    /// The violations of any rule, in the order in which they occurred.
     pub violations: Vec<Violation>,
 }
 
-/// Runs `f` and collects its violations, whatever the configured actions are. Runs nest; the inner one collects its
-/// own.
+/// Runs `f` and collects its violations, whatever the configured actions are. Runs may nest: an inner run collects the
+/// violations of its own closure, and the outer run does not see them.
 ///
 /// # Panics
 ///
-/// If the checker cannot see: every rule is off (`HANDLEGUARD=off`), or the thread's locals are gone. Also if `f`
-/// panics; its violations are lost then.
+/// If no violation could be recorded: every rule is off (`HANDLEGUARD=off`), or the thread is ending and its thread-locals are
+/// gone. Also if `f` panics; its violations are lost then.
 #[track_caller]
 pub fn run<T>(f: impl FnOnce() -> T) -> Outcome<T> {
-    /// Puts back what was collected around the closure, also when it panics.
+    /// Restores the collection of the outer run, if any, also when the closure panics.
     struct Restore(Option<Vec<Violation>>);
     impl Drop for Restore {
         fn drop(&mut self) {
@@ -80,11 +81,11 @@ pub fn run<T>(f: impl FnOnce() -> T) -> Outcome<T> {
 
     assert!(
         crate::is_on(),
-        "handleguard::testing: every rule is off (HANDLEGUARD=off?): nothing would be seen"
+        "handleguard::testing: every rule is off (HANDLEGUARD=off?), so no violation would be recorded"
     );
     let before = ThreadState::with(|thread| thread.collected.replace(Some(Vec::new())));
     let Some(before) = before else {
-        panic!("handleguard::testing: this thread is ending: nothing would be seen");
+        panic!("handleguard::testing: this thread is ending, so no violation would be recorded");
     };
     let restore = Restore(before);
     let value = f();
@@ -95,15 +96,15 @@ pub fn run<T>(f: impl FnOnce() -> T) -> Outcome<T> {
     Outcome { value, violations }
 }
 
-/// As [`run`], with each callback judged as if it had come straight from the event loop: a path that is clean only because a
-/// JavaScript caller's scope hides it is found by an ordinary test. See [`Config::strict`](crate::Config::strict).
+/// Runs `f` as [`run`] does, and checks each callback as if the event loop had called it. An ordinary test then finds a callback
+/// that is clean only because a JavaScript caller's scope encloses it. See [`Config::strict`](crate::Config::strict).
 ///
 /// # Panics
 ///
-/// As [`run`].
+/// Under the same conditions as [`run`].
 #[track_caller]
 pub fn run_strictly<T>(f: impl FnOnce() -> T) -> Outcome<T> {
-    /// Puts back what was asked for around the closure, also when it panics.
+    /// Restores the setting of the outer run, also when the closure panics.
     struct Restore(bool);
     impl Drop for Restore {
         fn drop(&mut self) {
@@ -115,11 +116,11 @@ pub fn run_strictly<T>(f: impl FnOnce() -> T) -> Outcome<T> {
     run(f)
 }
 
-/// Runs `f` and gives back what it returns.
+/// Runs `f` and returns its result.
 ///
 /// # Panics
 ///
-/// If it violates any rule, with all messages; and as [`run`].
+/// If `f` violates any rule, with the messages of all violations. Also under the same conditions as [`run`].
 #[track_caller]
 pub fn assert_clean<T>(f: impl FnOnce() -> T) -> T {
     let Outcome { value, violations } = run(f);
@@ -134,11 +135,11 @@ pub fn assert_clean<T>(f: impl FnOnce() -> T) -> T {
     value
 }
 
-/// Runs `f` and gives back what it returns.
+/// Runs `f` and returns its result.
 ///
 /// # Panics
 ///
-/// If `engine` has more than `most` handles more after it than before; if it cannot count its handles.
+/// If `engine` has more than `most` handles more after `f` than before, or cannot count its handles.
 #[track_caller]
 pub fn assert_at_most<E: Engine, T>(engine: E, most: u64, f: impl FnOnce() -> T) -> T {
     let count = || {

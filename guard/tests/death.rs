@@ -319,7 +319,7 @@ fn violation_during_a_panic_is_printed_and_does_not_panic_again() {
     assert!(before.contains("of the program's own"), "{}", ended.all);
     assert!(
         told.ends_with(
-            "handleguard: note: not a panic of its own, for this thread is panicking already\n"
+            "handleguard: note: no second panic, because this thread is already panicking\n"
         ),
         "{}",
         ended.all

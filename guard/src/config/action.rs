@@ -1,23 +1,23 @@
 use std::fmt;
 
-/// What is done when a rule is violated.
+/// What the checker does when a rule is violated.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Action {
-    /// Nothing: the rule is not looked at.
+    /// Nothing. The rule is not checked.
     Off,
-    /// Count it in the report.
+    /// Count the violation in the report.
     Count,
-    /// Count it, and emit a `tracing` event for each new site and at each tick.
+    /// Count the violation. Emit a `tracing` event for each new site, and another at each tick for each site with new violations.
     Log,
-    /// Count it, and panic with the whole message; abort instead where a panic would have to unwind through the
-    /// engine's C++ frames.
+    /// Count the violation, and panic with the whole message. Where the panic would unwind through the engine's C++ frames, act as
+    /// [`Abort`](Self::Abort).
     Panic,
-    /// Write the whole message to stderr and end the process by SIGABRT.
+    /// Write the whole message to stderr, and end the process by SIGABRT.
     Abort,
 }
 
 impl Action {
-    /// All actions, from the mildest to the hardest.
+    /// All actions, from the mildest to the most severe.
     pub const ALL: [Self; 5] = [Self::Off, Self::Count, Self::Log, Self::Panic, Self::Abort];
 
     /// The name used in `HANDLEGUARD` and in messages.
@@ -31,13 +31,12 @@ impl Action {
         }
     }
 
-    /// The action of that [`name`](Self::name).
+    /// The action with this [`name`](Self::name).
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|action| action.name() == name)
     }
 
-    /// The action where nothing was said: `panic` in a test suite (feature `testing`), `abort` in a debug build, `log`
-    /// in production.
+    /// The default action of this build: `panic` with the feature `testing`, else `abort` with `debug_assertions`, else `log`.
     pub const fn default_for_build() -> Self {
         if cfg!(feature = "testing") {
             Self::Panic

@@ -1,4 +1,4 @@
-//! Which add-on runs on this thread, and what the configuration says of it.
+//! The functions of add-ons, the call into one that is in progress on this thread, and the actions that apply in it.
 
 use crate::config::action::Action;
 use crate::config::rule::Rule;
@@ -8,7 +8,8 @@ use std::cell::Cell;
 use std::fmt;
 use std::path::Path;
 
-/// One function of an add-on: what reports call `libtimers.so!on_timer`. Make it once for each, when the add-on is loaded.
+/// One function of an add-on, named `libtimers.so!on_timer` in reports. Create one value for each function when the add-on is
+/// loaded, and reuse it: its name is kept for the life of the process.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct AddonFunction {
     /// The file's name, without its folder.
@@ -17,13 +18,13 @@ pub struct AddonFunction {
 }
 
 impl AddonFunction {
-    /// The function `symbol` of the add-on that was loaded from `path`.
+    /// Names the function `symbol` of the add-on that was loaded from `path`.
     pub fn new(path: &Path, symbol: &str) -> Self {
         let file = path.file_name().unwrap_or_default().to_string_lossy();
         let name = format!("{file}!{symbol}");
         let place = Place::interned(&name, &path.to_string_lossy(), 0);
         Self {
-            // Of the place, which lives for ever; empty where it is one too many to be kept.
+            // A part of the interned name, which lives as long as the process. Empty if the interner is full.
             file: place
                 .name
                 .and_then(|name| name.strip_suffix(symbol)?.strip_suffix('!'))
@@ -32,12 +33,12 @@ impl AddonFunction {
         }
     }
 
-    /// The add-on's file name, which [`Config::addon`](crate::Config::addon) knows it by.
+    /// The add-on's file name without its folder: the name that [`Config::addon`](crate::Config::addon) takes.
     pub fn file(self) -> &'static str {
         self.file
     }
 
-    /// Its place, for what a host does in its name.
+    /// The place of the function, for guards that a host opens on its behalf.
     pub fn place(self) -> Place {
         *self.place
     }
@@ -49,12 +50,12 @@ impl fmt::Display for AddonFunction {
     }
 }
 
-/// The innermost call into an add-on that is under way on this thread.
+/// The innermost call into an add-on in progress on this thread.
 #[derive(Clone, Copy)]
 pub(crate) struct Current {
     /// The file name of the add-on.
     pub(crate) file: &'static str,
-    /// Its frames are on the stack; else it has returned, and is being judged.
+    /// The add-on's frames are on the stack. `false` once it has returned and the checker looks at what it left behind.
     pub(crate) running: bool,
 }
 
@@ -62,8 +63,8 @@ thread_local! {
     pub(crate) static CURRENT: Cell<Option<Current>> = const { Cell::new(None) };
 }
 
-/// The action of `rule` here and now, and the file of the add-on whose policy it is, if it is one's. Advice is never an
-/// add-on's.
+/// The action of `rule` on this thread now, and the add-on whose policy that action is, if it is one's. The policy of an add-on
+/// does not cover advice.
 pub(crate) fn action_of(config: &Config, rule: Rule) -> (Action, Option<&'static str>) {
     CURRENT
         .get()
@@ -72,7 +73,7 @@ pub(crate) fn action_of(config: &Config, rule: Rule) -> (Action, Option<&'static
         .unwrap_or((config.action_of(rule), None))
 }
 
-/// Whether an add-on's frames are on this thread's stack, and the innermost that are not the host's.
+/// Whether the innermost foreign frames on this thread's stack are an add-on's.
 pub(crate) fn is_running() -> bool {
     CURRENT.get().is_some_and(|current| current.running)
 }

@@ -1,4 +1,4 @@
-//! What is checked, and what is done about it.
+//! The configuration: what the checker checks, and what it does about a violation.
 
 pub(crate) mod action;
 pub(crate) mod addon;

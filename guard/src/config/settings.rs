@@ -1,13 +1,16 @@
 use crate::config::action::Action;
 use crate::config::rule::Rule;
-use crate::record::sites::DEFAULT_SITES;
 use std::num::NonZeroU16;
 use std::time::Duration;
 
 /// The environment variable with directives that win over the program's own configuration.
 pub const VARIABLE: &str = "HANDLEGUARD";
 
-/// What is checked, and what is done about it.
+/// The default of [`Config::sites`].
+// In a loom model, each slot of the table is five atomics to explore.
+const DEFAULT_SITES: usize = if cfg!(all(test, loom)) { 1 } else { 1024 };
+
+/// The configuration of the checker: the action of each rule, and the settings.
 ///
 /// ```
 /// use handleguard::{Action, Config, Rule};
@@ -27,8 +30,8 @@ pub struct Config {
     strict: bool,
     require_hooks: bool,
     scope_budget: Option<u64>,
-    seal: bool,
-    /// By file name; each at most once.
+    seals_turns: bool,
+    /// File names with their actions; each name at most once.
     addons: Vec<(String, Action)>,
     sites: usize,
 }
@@ -40,7 +43,8 @@ impl Default for Config {
 }
 
 impl Config {
-    /// The default of this build ([`Action::default_for_build`]) for each rule that is no advice, and a tick of 10 s.
+    /// The defaults: the action of this build ([`Action::default_for_build`]) for each rule that is not advice, 1024 sites, and a
+    /// tick of 10 s.
     pub const fn new() -> Self {
         Self {
             actions: all(Action::default_for_build()),
@@ -49,30 +53,30 @@ impl Config {
             strict: false,
             require_hooks: false,
             scope_budget: None,
-            seal: false,
+            seals_turns: false,
             addons: Vec::new(),
             sites: DEFAULT_SITES,
         }
     }
 
-    /// Sets the action of every rule that is no advice. Turns are not sealed by it.
+    /// Sets the action of every rule that is not advice ([`Rule::is_advice`]); advice is off. Turns are not sealed.
     pub fn action(mut self, action: Action) -> Self {
         self.actions = all(action);
-        self.seal = false;
+        self.seals_turns = false;
         self
     }
 
-    /// Sets the action of one rule. Of [`Rule::Sealed`]: seals each turn, unless the action is [`Action::Off`].
+    /// Sets the action of one rule. For [`Rule::Sealed`], each turn is sealed unless the action is [`Action::Off`].
     pub fn rule(mut self, rule: Rule, action: Action) -> Self {
         self.actions[index(rule)] = action;
         if rule == Rule::Sealed {
-            self.seal = action != Action::Off;
+            self.seals_turns = action != Action::Off;
         }
         self
     }
 
-    /// Sets the action of every rule for what happens in calls of the add-on with that file name, as in `libtimers.so`, over
-    /// the actions of the rules themselves. See [`addon`](crate::addon()).
+    /// Sets the action of every rule in calls of one add-on, named by its file, as in `libtimers.so`. It overrides the actions
+    /// of the rules. See [`addon`](crate::addon()).
     pub fn addon(mut self, file: impl Into<String>, action: Action) -> Self {
         let file = file.into();
         self.addons.retain(|(other, _)| *other != file);
@@ -80,57 +84,57 @@ impl Config {
         self
     }
 
-    /// The action set for the add-on of that file name, if any.
+    /// The action that [`addon`](Self::addon) set for this file name, if any.
     pub fn addon_action_of(&self, file: &str) -> Option<Action> {
         self.addons()
             .find(|(other, _)| *other == file)
             .map(|(_, action)| action)
     }
 
-    /// The add-ons that have an action of their own, by file name.
+    /// The file name and the action of each add-on that has an action of its own.
     pub fn addons(&self) -> impl Iterator<Item = (&str, Action)> {
         self.addons
             .iter()
             .map(|(file, action)| (file.as_str(), *action))
     }
 
-    /// Sets the time between periodic reports; zero for none.
+    /// Sets the time between periodic reports. Zero turns them off.
     pub fn tick(mut self, tick: Duration) -> Self {
         self.tick = tick;
         self
     }
 
-    /// Shows every frame of a stack: the checker's own, the engine's one by one, and the runtime's below `main`.
+    /// Sets whether reports show every frame of a stack: the checker's own, the engine's one by one, and the runtime's below `main`.
     pub fn full_stack(mut self, full: bool) -> Self {
         self.full_stack = full;
         self
     }
 
-    /// Judges each callback as if it had come straight from the loop, so that a path is found that is clean only because the
-    /// scope of a JavaScript caller hides it. Code that relies on its caller's scope by design is blamed too.
+    /// Sets whether each callback is checked as if the event loop had called it. This finds a callback that is clean only because
+    /// a JavaScript caller's scope encloses it; code that relies on its caller's scope by design is reported too.
     pub fn strict(mut self, strict: bool) -> Self {
         self.strict = strict;
         self
     }
 
-    /// Ends the process at its start, with status 2, unless every hook took effect: then code that uses no guard is seen too.
+    /// Sets whether the process ends at its start, with status 2, unless every hook took effect. With every hook in effect, code
+    /// that uses no guard is checked too.
     pub fn require_hooks(mut self, require: bool) -> Self {
         self.require_hooks = require;
         self
     }
 
-    /// Sets how many handles a scope may hold; `None` for any number. A scope that holds more violates
-    /// [`Rule::ScopeBudget`] while it is still open.
+    /// Sets how many handles a scope may hold. A scope that holds more violates [`Rule::ScopeBudget`] while it is still open.
     ///
-    /// There is no limit of our own: what is right for one scope is a leak in another. Costs a count of handles for each
-    /// guard.
+    /// `None`, the default, is no limit: a number that is right for one scope is a leak in another. A budget costs a count of
+    /// handles for each guard.
     pub fn scope_budget(mut self, handles: Option<u64>) -> Self {
         self.scope_budget = handles;
         self
     }
 
-    /// Sets how many distinct causes are kept, 1024 if nothing else is asked for; more than that are only counted. A site takes
-    /// about 2 KiB, with a stack of 128 frames; the default table so about 2 MiB, once it is full.
+    /// Sets how many distinct causes ([sites](crate::Site)) are kept, 1024 by default. Violations of further causes are only
+    /// counted. A site with a stack of 128 frames takes about 2 KiB, so the default table takes about 2 MiB once it is full.
     pub fn sites(mut self, sites: NonZeroU16) -> Self {
         self.sites = usize::from(sites.get());
         self
@@ -141,7 +145,7 @@ impl Config {
         self.sites
     }
 
-    /// How many handles a scope may hold.
+    /// How many handles a scope may hold; `None` if there is no limit.
     #[inline]
     pub fn scope_budget_of(&self) -> Option<u64> {
         self.scope_budget
@@ -150,21 +154,21 @@ impl Config {
     /// Whether turns are sealed.
     #[inline]
     pub fn seals_turns(&self) -> bool {
-        self.seal
+        self.seals_turns
     }
 
-    /// Whether each callback is judged as if it had come straight from the loop.
+    /// Whether each callback is checked as if the event loop had called it.
     #[inline]
     pub fn is_strict(&self) -> bool {
         self.strict
     }
 
-    /// Whether the process is to end unless every hook took effect.
+    /// Whether the process ends at its start unless every hook took effect.
     pub fn requires_hooks(&self) -> bool {
         self.require_hooks
     }
 
-    /// Whether every frame of a stack is shown.
+    /// Whether reports show every frame of a stack.
     pub fn is_full_stack(&self) -> bool {
         self.full_stack
     }
@@ -174,12 +178,12 @@ impl Config {
         self.actions[index(rule)]
     }
 
-    /// The time between periodic reports; zero for none.
+    /// The time between periodic reports. Zero if there are none.
     pub fn tick_interval(&self) -> Duration {
         self.tick
     }
 
-    /// Whether any rule, or any add-on, has an action other than `off`.
+    /// Whether any rule or add-on has an action other than [`Action::Off`].
     pub fn is_on(&self) -> bool {
         let mut actions = self
             .actions

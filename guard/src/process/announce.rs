@@ -19,19 +19,19 @@ pub(crate) fn announce<E: Engine>(engine: E) {
         checker.probe(Origin::here());
         let _ = ThreadState::with(|thread| {
             thread.report(|| {
-                let sight = &engine.capabilities();
+                let capabilities = &engine.capabilities();
                 let config = &checker.config;
                 let unwind_method = checker.unwind_method();
                 actions::notice(
                     tracing::Level::INFO,
-                    banner::Line {
+                    banner::StartupLine {
                         config,
                         unwind_method,
-                        sight,
+                        capabilities,
                     },
                 );
                 if config.requires_hooks()
-                    && let Err(why) = &sight.hooks
+                    && let Err(why) = &capabilities.hooks
                 {
                     actions::exit_without_hooks(why);
                 }

@@ -1,4 +1,4 @@
-//! What the checker says of itself: the start-up line, and the hint about turns.
+//! The lines that the checker prints about itself: the start-up line, and the hint about turns.
 
 use crate::config::rule::Rule;
 use crate::config::settings::Config;
@@ -7,47 +7,47 @@ use crate::engine::wording::Wording;
 use crate::unwind::capture::UnwindMethod;
 use std::fmt;
 
-/// The start-up line: that it is on, which rules with which actions, what it can see and what it can't.
-pub(crate) struct Line<'a> {
+/// The start-up line: the action of each rule, and what the checker can and cannot see.
+pub(crate) struct StartupLine<'a> {
     pub(crate) config: &'a Config,
     pub(crate) unwind_method: UnwindMethod,
-    pub(crate) sight: &'a Capabilities,
+    pub(crate) capabilities: &'a Capabilities,
 }
 
-impl fmt::Display for Line<'_> {
+impl fmt::Display for StartupLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("on:")?;
         for rule in Rule::ALL {
             write!(f, " {rule}={}", self.config.action_of(rule))?;
         }
         let parts = [
-            ("level", &self.sight.level),
-            ("handles", &self.sight.handles),
-            ("hooks", &self.sight.hooks),
+            ("level", &self.capabilities.level),
+            ("handles", &self.capabilities.handles),
+            ("hooks", &self.capabilities.hooks),
         ];
         write!(f, "; sees stacks ({})", self.unwind_method.describe())?;
-        for (name, seen) in parts {
-            if let Ok(how) = seen {
+        for (name, capability) in parts {
+            if let Ok(how) = capability {
                 write!(f, ", {name} ({how})")?;
             }
         }
-        let mut blind = parts
+        let mut unseen = parts
             .iter()
-            .filter_map(|(name, seen)| seen.as_ref().err().map(|why| (name, why)));
-        if let Some((name, why)) = blind.next() {
+            .filter_map(|(name, capability)| Some((name, capability.as_ref().err()?)));
+        if let Some((name, why)) = unseen.next() {
             write!(f, "; does not see {name} ({why})")?;
         }
-        for (name, why) in blind {
+        for (name, why) in unseen {
             write!(f, ", {name} ({why})")?;
         }
-        if self.sight.level.is_err() && self.sight.handles.is_err() {
-            f.write_str("; blind to the engine: judged by guards alone")?;
+        if self.capabilities.level.is_err() && self.capabilities.handles.is_err() {
+            f.write_str("; the engine's counts cannot be read: only what guards and hooks record is checked")?;
         }
         Ok(())
     }
 }
 
-/// For a host that calls into JavaScript and never marked a turn.
+/// The hint to a host that calls into JavaScript and has never marked a turn.
 pub(crate) struct Hint(pub(crate) &'static Wording);
 
 impl fmt::Display for Hint {
@@ -70,12 +70,12 @@ mod tests {
 
     fn line(level: Result<&str, &str>, handles: Result<&str, &str>) -> String {
         let part = |part: Result<&str, &str>| part.map(str::to_owned).map_err(str::to_owned);
-        Line {
+        StartupLine {
             config: &Config::new()
                 .action(Action::Log)
                 .rule(Rule::MissingScope, Action::Abort),
             unwind_method: UnwindMethod::FramePointers,
-            sight: &Capabilities {
+            capabilities: &Capabilities {
                 level: part(level),
                 handles: part(handles),
                 hooks: Err("not linked".to_owned()),
@@ -104,12 +104,12 @@ mod tests {
     }
 
     #[test]
-    fn a_blind_checker_says_so() {
+    fn the_start_up_line_says_that_the_engine_counts_nothing() {
         assert_eq!(
             line(Err("no match"), Err("no symbol")).strip_prefix(RULES),
             Some(
-                "sees stacks (by frame pointers); does not see level (no match), handles (no symbol), hooks (not linked); blind to the \
-                 engine: judged by guards alone"
+                "sees stacks (by frame pointers); does not see level (no match), handles (no symbol), hooks (not linked); the engine's \
+                 counts cannot be read: only what guards and hooks record is checked"
             )
         );
     }

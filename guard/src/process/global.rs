@@ -83,7 +83,7 @@ fn start_by_default() {
 }
 
 fn started(config: &Config, help: bool) {
-    colour::look();
+    colour::detect();
     if help {
         stderr::print(Help(config));
     }

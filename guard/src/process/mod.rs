@@ -1,4 +1,4 @@
-//! The checker of this process: its start, its tick, and what it says of itself.
+//! The checker of this process: its start, its periodic report, and the lines that it prints about itself.
 
 pub(crate) mod announce;
 pub(crate) mod banner;

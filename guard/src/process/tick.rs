@@ -45,7 +45,7 @@ fn tick(start: &Start) {
     } else {
         for site in &interval.sites {
             if let Some(total) = all.sites.iter().find(|total| total.slot == site.slot) {
-                actions::log_summary(total);
+                actions::log_summary(&total.violation, total.handles, total.count);
             }
         }
     }

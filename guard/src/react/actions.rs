@@ -1,21 +1,20 @@
-//! What is done about a violation: the only place that aborts, panics or logs.
+//! The actions on a violation. No other file aborts, panics or logs.
 
 use crate::config::action::Action;
 use crate::describe::violation::Violation;
 use crate::react::colour::Headline;
 use crate::react::stderr;
 use crate::react::stderr::RawStderr;
-use crate::record::report::Site;
 use std::fmt;
 use tracing::Level;
 
-/// Why `panic` does not panic, where it does not.
+/// The note of a violation on which `panic` aborts, because the engine's frames are on the stack.
 pub(crate) const NO_UNWIND: &str = "aborts, for the engine's C++ frames are on the stack, and a panic must not unwind through them";
 
-/// The same, where it is not the engine that is in between: an add-on, or a caller of the C interface.
+/// The note where the frames are those of an add-on or of a caller of the C interface.
 pub(crate) const NO_UNWIND_FOREIGN: &str = "aborts, for frames of another language are on the stack, and a panic must not unwind through them";
 
-/// Logs the first occurrence of a site.
+/// Logs a violation that occurs for the first time.
 pub(crate) fn log(violation: &Violation) {
     if !tracing::dispatcher::has_been_set() {
         stderr::print(Headline(violation));
@@ -24,14 +23,9 @@ pub(crate) fn log(violation: &Violation) {
     event(violation, violation.handles, 1, None);
 }
 
-/// Logs what a site gathered since the last tick, with its stack named.
-pub(crate) fn log_summary(site: &Site) {
-    event(
-        &site.violation,
-        site.handles,
-        site.count,
-        Some(&site.violation.trace.folded()),
-    );
+/// Logs how often a known violation has occurred by now and how many handles it has left, with the names of its stack.
+pub(crate) fn log_summary(violation: &Violation, handles: u64, count: u64) {
+    event(violation, handles, count, Some(&violation.trace.folded()));
 }
 
 fn event(violation: &Violation, handles: u64, count: u64, stack: Option<&str>) {
@@ -54,25 +48,25 @@ fn event(violation: &Violation, handles: u64, count: u64, stack: Option<&str>) {
     );
 }
 
-/// Panics with the whole message. Prints it instead where the thread is panicking already.
+/// Panics with the whole message. If the thread is already panicking, prints the message and returns.
 pub(crate) fn panic(violation: &Violation) {
     if std::thread::panicking() {
         stderr::print(format_args!(
-            "{violation}handleguard: note: not a panic of its own, for this thread is panicking already\n"
+            "{violation}handleguard: note: no second panic, because this thread is already panicking\n"
         ));
         return;
     }
     std::panic::panic_any(violation.to_string());
 }
 
-/// Writes the whole message to stderr and ends the process by SIGABRT.
+/// Writes the whole message to stderr, and ends the process by SIGABRT.
 pub(crate) fn abort(violation: &Violation) -> ! {
     print(violation);
     std::process::abort()
 }
 
-/// Writes the whole message to stderr. The sentence and both places are out before the stack is named, which reads files and
-/// allocates.
+/// Writes the whole message to stderr: the sentence and both places first, because naming the stack reads files and allocates,
+/// and may fail in a process that is in trouble.
 pub(crate) fn print(violation: &Violation) {
     let mut stderr = RawStderr::new();
     stderr.print(Headline(format_args!(
@@ -83,13 +77,13 @@ pub(crate) fn print(violation: &Violation) {
     stderr.print(violation.trace());
 }
 
-/// Ends a process that was told to run only with every hook.
+/// Ends a process whose configuration requires every hook, with the reason why one did not take effect.
 pub(crate) fn exit_without_hooks(why: &str) -> ! {
     stderr::print(format_args!("handleguard: require-hooks: {why}\n"));
     std::process::exit(2)
 }
 
-/// A line to the operator that is no violation: the start, a hint, a wrong configuration.
+/// Logs one line for the operator that is not a violation: the start-up line, a hint, a wrong configuration.
 pub(crate) fn notice(level: Level, text: impl fmt::Display) {
     if !tracing::dispatcher::has_been_set() {
         stderr::print(format_args!("handleguard: {text}\n"));
@@ -100,7 +94,7 @@ pub(crate) fn notice(level: Level, text: impl fmt::Display) {
     }
 }
 
-/// Whether that action needs the violation itself each time, and not only at a new site.
+/// Whether the action needs the whole violation at each occurrence, and not only at the first.
 pub(crate) fn needs_full_report(action: Action) -> bool {
     matches!(action, Action::Panic | Action::Abort)
 }

@@ -1,5 +1,5 @@
-/// Called at each violation of a rule that is not off, before anything else is done about it: a function to break on in a
-/// debugger, with the whole stack still there.
+/// A function to break on in a debugger. The checker calls it at each violation of a rule that is not off, before it takes the
+/// action, so that the debugger shows the whole stack of the violation.
 ///
 /// ```text
 /// gdb -ex 'set breakpoint pending on' -ex 'break handleguard_on_violation' -ex run --args ./host
@@ -8,13 +8,14 @@
 /// The name is stable, and the function is never inlined.
 #[expect(
     unsafe_code,
-    reason = "a name that a debugger finds; nothing else has it"
+    reason = "`no_mangle`: a debugger finds the function by this name"
 )]
-// SAFETY: no other symbol of a program begins with the crate's name and means something else.
+// SAFETY: the name begins with the crate's own, so that no other symbol of the program has it; the linker refuses a second
+// definition.
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn handleguard_on_violation() {
-    // Not empty, or all empty functions of the program could be folded into one.
+    // With an empty body, the linker could fold this function and other empty ones into one.
     std::hint::black_box(handleguard_on_violation as *const ());
 }
 
@@ -23,9 +24,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_debugger_finds_it_by_its_name() {
+    fn a_debugger_finds_the_function_by_its_name() {
         let mut names = Vec::new();
-        // One byte in: `resolve` takes a return address, and looks before it.
+        // `resolve` takes a return address and looks up the instruction before it, so one byte in.
         let inside = (handleguard_on_violation as *mut std::ffi::c_void).wrapping_byte_add(1);
         backtrace::resolve(inside, |symbol| {
             names.extend(symbol.name().map(|name| name.to_string()));

@@ -1,25 +1,25 @@
-//! Colours of what is written to stderr: on a terminal only, and not where `NO_COLOR` is set (<https://no-color.org>).
+//! Colours of messages on stderr: on a terminal only, and not if `NO_COLOR` is set (<https://no-color.org>).
 
 use std::fmt::{self, Write};
 use std::io::IsTerminal;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Looked at once, where the checker starts: a dying process is not to read its environment.
+/// Whether stderr takes colours. Set once, when the checker starts, so that a dying process does not read its environment.
 static ON: AtomicBool = AtomicBool::new(false);
 
 const BOLD_RED: &str = "\x1b[1;31m";
 const PLAIN: &str = "\x1b[0m";
 
-/// Finds out whether stderr takes colours.
-pub(crate) fn look() {
-    let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+/// Decides whether messages on stderr are coloured from now on.
+pub(crate) fn detect() {
+    let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     ON.store(
-        !refused && std::io::stderr().is_terminal(),
+        !unwanted && std::io::stderr().is_terminal(),
         Ordering::Relaxed,
     );
 }
 
-/// Text whose first line stands out where there are colours.
+/// A text whose first line is coloured if stderr takes colours.
 pub(crate) struct Headline<T>(pub(crate) T);
 
 impl<T: fmt::Display> fmt::Display for Headline<T> {
@@ -37,7 +37,7 @@ fn coloured(out: &mut impl Write, text: impl fmt::Display) -> fmt::Result {
     write!(FirstLine { out, ended: false }, "{text}")
 }
 
-/// Goes back to plain text at the end of the first line.
+/// A writer that switches back to plain text at the end of the first line.
 struct FirstLine<'a, W> {
     out: &'a mut W,
     ended: bool,
@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_line_stands_out_and_no_other() {
+    fn only_the_first_line_is_coloured() {
         let mut out = String::new();
         coloured(&mut out, format_args!("{}: {}\nb\nc\n", "rule", "a")).unwrap();
         assert_eq!(out, "\x1b[1;31mrule: a\x1b[0m\nb\nc\n");

@@ -1,4 +1,4 @@
-//! The reactions: abort, panic, log.
+//! The last step of a violation: abort, panic or log it, and show it to a debugger or a tracer.
 
 pub(crate) mod actions;
 pub(crate) mod breakpoint;

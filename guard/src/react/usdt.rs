@@ -1,12 +1,12 @@
-//! Static probes (USDT) of provider `handleguard`, for a tracer that attaches to the running process. Each is one `nop`
-//! and a note in the binary; nobody asks whether somebody looks.
+//! Static probes (USDT) of provider `handleguard`, for a tracer that attaches to the running process. Each is one `nop` and a
+//! note in the binary, and costs the same whether or not a tracer is attached.
 //!
-//! | probe | at | arguments |
+//! | probe | fires when | arguments |
 //! |---|---|---|
-//! | `scope_open` | a scope was recorded | isolate |
-//! | `scope_close` | that record is about to end | isolate |
-//! | `turn` | a turn was recorded | isolate |
-//! | `violation` | a violation is told, whatever its action | isolate, the rule's name: address, length in bytes |
+//! | `scope_open` | a scope has been recorded | isolate |
+//! | `scope_close` | a recorded scope is about to close | isolate |
+//! | `turn` | a turn has begun | isolate |
+//! | `violation` | a rule that is not off is violated | isolate, address and length of the rule's name |
 //!
 //! ```text
 //! bpftrace -p PID -e 'usdt:./host:handleguard:violation { @[str(arg1, arg2), ustack] = count(); }'

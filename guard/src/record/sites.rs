@@ -13,10 +13,6 @@ use crate::sync::{AtomicU64, OnceBox, Ordering};
 use std::num::NonZeroU64;
 use std::time::Duration;
 
-/// Distinct causes kept, if nothing else is asked for. What comes after that is counted as dropped.
-// In a model each slot is five atomics to explore.
-pub(crate) const DEFAULT_SITES: usize = if cfg!(all(test, loom)) { 1 } else { 1024 };
-
 /// Slots tried for a key before it is dropped.
 const PROBES: usize = 32;
 
