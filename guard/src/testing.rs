@@ -50,6 +50,7 @@
 
 use crate::describe::violation::Violation;
 use crate::engine::interface::Engine;
+use crate::process::global::is_on;
 use crate::thread::state::ThreadState;
 
 /// The result of a closure, and its violations.
@@ -80,7 +81,7 @@ pub fn run<T>(f: impl FnOnce() -> T) -> Outcome<T> {
     }
 
     assert!(
-        crate::is_on(),
+        is_on(),
         "handleguard::testing: every rule is off (HANDLEGUARD=off?), so no violation would be recorded"
     );
     let before = ThreadState::with(|thread| thread.collected.replace(Some(Vec::new())));

@@ -334,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn help_is_asked_for_beside_other_directives() {
+    fn help_may_stand_among_other_directives() {
         let defaults = Config::new();
         let expected = (Config::new().strict(true), true);
         assert_eq!(apply(&defaults, "strict,help"), Ok(expected));
