@@ -28,12 +28,12 @@ pub(crate) fn start(config: &Config, start: &'static Start) {
         });
     if let Err(error) = spawned {
         stderr::print(format_args!(
-            "handleguard: no periodic report, for its thread could not be started: {error}\n"
+            "handleguard: there will be no periodic report, because its thread could not be started: {error}\n"
         ));
     }
 }
 
-/// Tells what came since the last tick; says nothing if nothing did.
+/// Reports the violations since the last tick. Prints nothing if there were none.
 fn tick(start: &Start) {
     let Some(checker) = start.get() else { return };
     let (interval, all) = checker.tick();
