@@ -7,7 +7,8 @@ use crate::detect::finding::Finding;
 use crate::detect::stack::{LateHandles, Outcome, ReportRef};
 use crate::engine::entered::Entered;
 use crate::engine::interface::Engine;
-use crate::process::global::checker;
+use crate::process::global::{checker, start};
+use crate::process::tick;
 use crate::react::breakpoint::handleguard_on_violation;
 use crate::react::{actions, usdt};
 use crate::record::checker::Checker;
@@ -117,6 +118,7 @@ pub(crate) fn record(
     thread: &ThreadState,
     describe: impl FnOnce(&CapturedStack) -> Violation,
 ) -> Option<ReportRef> {
+    tick::restart_in_child(&checker.config, start());
     let watch = checker.start_timer(thread.violations());
     let recorded = checker.record(finding, origin, thread.lane(), describe);
     checker.stop_timer(

@@ -3,14 +3,33 @@
 use crate::config::action::Action;
 use crate::config::rule::Rule;
 use crate::config::settings::Config;
+use crate::fork::generation;
 use crate::process::start::Start;
 use crate::react::colour::Headline;
 use crate::react::{actions, stderr};
 use crate::symbolize::platform;
+use crate::sync::real::{AtomicU64, Ordering};
 use std::thread;
 
+/// The [generation](generation::current) of the process that the thread was started in; none yet.
+static STARTED_IN: AtomicU64 = AtomicU64::new(u64::MAX);
+
+/// Starts the thread again in a forked child, which has only the thread that forked it.
+#[inline]
+pub(crate) fn restart_in_child(config: &Config, start: &'static Start) {
+    if STARTED_IN.load(Ordering::Relaxed) != generation::current() {
+        self::start(config, start);
+    }
+}
+
 /// Starts the thread, if the configuration asks for what it does: an interval, and a rule whose action is `log`.
+#[cold]
 pub(crate) fn start(config: &Config, start: &'static Start) {
+    let generation = generation::current();
+    // Two threads of a child may come here at once; the first one starts it.
+    if STARTED_IN.swap(generation, Ordering::Relaxed) == generation {
+        return;
+    }
     let interval = config.tick_interval();
     let logs = Rule::ALL
         .iter()

@@ -4,6 +4,7 @@ use crate::config::settings::Config;
 use crate::describe::violation::Violation;
 use crate::detect::finding::Finding;
 use crate::engine::wording::FrameClassifier;
+use crate::fork::mutex::ForkMutex;
 use crate::react::actions;
 use crate::record::clock::Clock;
 use crate::record::high_water::{HighWater, OpenerStats};
@@ -17,7 +18,6 @@ use once_cell::race::OnceBox;
 use std::hash::{BuildHasher, Hash, Hasher};
 use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Of so many violations on a thread at known sites, one is measured.
@@ -42,7 +42,7 @@ pub(crate) struct Checker {
     /// Nanoseconds spent on violations.
     spent: AtomicU64,
     /// What was there at the last tick.
-    ticked: Mutex<Report>,
+    ticked: ForkMutex<Report>,
 }
 
 impl Checker {
@@ -58,7 +58,7 @@ impl Checker {
             clock: Clock::start(),
             frame_pointers: AtomicBool::new(false),
             spent: AtomicU64::new(0),
-            ticked: Mutex::new(Report::default()),
+            ticked: ForkMutex::new(),
         }
     }
 
@@ -228,9 +228,11 @@ impl Checker {
     /// What came since the last call, and all.
     pub(crate) fn tick(&self) -> (Report, Report) {
         let all = self.report();
-        let mut ticked = self.ticked.lock().unwrap_or_else(PoisonError::into_inner);
-        let interval = all.since(&ticked);
-        ticked.clone_from(&all);
+        let interval = self.ticked.with(|ticked| {
+            let interval = all.since(ticked);
+            ticked.clone_from(&all);
+            interval
+        });
         (interval, all)
     }
 }
