@@ -4,10 +4,10 @@
 //! frame pointers, as generated code must. framehop follows a table where there is one and the frame pointer where there is
 //! none, so it gets across JavaScript whether or not the user's own code keeps frame pointers.
 //!
-//! Each thread builds its walker at its first walk. Later walks take no lock and do not allocate, unless a module was loaded
-//! or unloaded meanwhile.
+//! Each thread builds its walker at its first walk. Later walks take no lock, and allocate only when they come to a module
+//! for the first time.
 
-use super::loaded_modules::{Modules, Tables};
+use super::loaded_modules::{Modules, Seen, Tables};
 use super::stack_memory::{Registers, StackBounds};
 use crate::unwind::truncated::Truncated;
 use framehop::{CacheNative, FrameAddress, MustNotAllocateDuringUnwind, Unwinder, UnwinderNative};
@@ -76,11 +76,26 @@ fn frames(
 impl Walker {
     fn new() -> Self {
         let mut unwinder = UnwinderNative::new();
-        let modules = Modules::each(|module| unwinder.add_module(module));
+        let modules = Modules::new(|module| unwinder.add_module(module));
         Self {
             unwinder,
             caches: std::array::from_fn(|_| CacheNative::new_in()),
             modules,
+        }
+    }
+
+    /// Makes the module at `address` known to the unwinder.
+    #[inline]
+    fn learn_module(&mut self, address: usize) {
+        match self.modules.look_up(address) {
+            Seen::Known => {}
+            Seen::New(module) => self.unwinder.add_module(module),
+            Seen::Changed => {
+                *self = Self::new();
+                if let Seen::New(module) = self.modules.look_up(address) {
+                    self.unwinder.add_module(module);
+                }
+            }
         }
     }
 
@@ -102,10 +117,7 @@ impl Walker {
         let mut at = FrameAddress::from_instruction_pointer(registers.ip());
         loop {
             let lookup = at.address_for_lookup();
-            if !self.modules.still_has(lookup as usize) {
-                // A module was loaded or unloaded: the list, the tables and the caches are made anew.
-                *self = Self::new();
-            }
+            self.learn_module(lookup as usize);
             let cache = &mut self.caches[lookup as usize / 509 % CACHES];
             let caller = self
                 .unwinder

@@ -1,39 +1,64 @@
-//! The modules of the process, with their unwind tables; and whether they are still there.
+//! The modules of the process (the program and its shared objects) with their unwind tables, and whether they are still
+//! loaded.
 //!
-//! Asked at each frame of a walk, so it is to take no lock: glibc's `_dl_find_object` (2.35 and later) takes none. And asked
-//! only where a module may come and go. The program itself does not, nor the module that this code is in; a stack of these
-//! two, and of what the engine compiled, is walked with two or three questions.
+//! A walk asks at each frame, so the answer must be cheap and take no lock. glibc's `_dl_find_object` (2.35 and later) takes
+//! none; a module becomes known when a walk first comes to it. The program and the module that holds this code are never
+//! unloaded, so nothing is asked about them again.
+//!
+//! Other C libraries only have `dl_iterate_phdr`, which lists all modules. It takes a lock that glibc leaves locked in a child
+//! if another thread held it at the fork, so a forked child never calls it: there, modules that are not known yet are walked by
+//! frame pointers.
 #![expect(unsafe_code, reason = "reads the loaded modules")]
 
+use crate::fork::generation;
+use arrayvec::ArrayVec;
 use framehop::{ExplicitModuleSectionInfo, Module};
 use std::ffi::{c_int, c_void};
 use std::ops::Range;
 use std::{mem, ptr, slice};
 
-pub(crate) type Tables = &'static [u8];
+pub(super) type Tables = &'static [u8];
 
 /// Returns the start of the function that `ip` returns into, by the unwind tables.
 pub(crate) fn function_start(ip: usize) -> Option<usize> {
     unsafe extern "C" {
-        /// Of the unwinder that Rust itself links (libgcc's `unwind-dw2-fde.c`).
+        /// A function of the unwinder that Rust itself links (libgcc's `unwind-dw2-fde.c`).
         fn _Unwind_FindEnclosingFunction(pc: *mut c_void) -> *mut c_void;
     }
-    // SAFETY: looks the address up in tables; any address will do.
+    // SAFETY: looks the address up in tables, and takes any address.
     let start = unsafe { _Unwind_FindEnclosingFunction(ptr::without_provenance_mut(ip - 1)) };
     (!start.is_null()).then_some(start.addr())
 }
 
-/// The modules that were there when it was made.
-pub(crate) struct Modules {
-    objects: Vec<Object>,
-    /// The program, and the module that this code is in.
-    settled: [Range<usize>; 2],
-    find_object: Option<FindObject>,
-    /// Modules loaded and unloaded (`dlpi_adds`, `dlpi_subs`), for a C library without `_dl_find_object`.
-    generation: (u64, u64),
+/// The modules that a thread knows.
+pub(super) struct Modules {
+    known: Vec<Object>,
+    /// The known ones that are never unloaded: the program, and the module that holds this code.
+    permanent: ArrayVec<Range<usize>, 2>,
+    source: Source,
 }
 
-/// One module, as `_dl_find_object` tells of it.
+/// How modules become known.
+enum Source {
+    /// One by one.
+    FindObject(FindObject),
+    /// All at once, at this number of modules loaded and unloaded (`dlpi_adds`, `dlpi_subs`).
+    List((u64, u64)),
+    /// Not at all: a forked child of a C library without `_dl_find_object`.
+    Nothing,
+}
+
+/// What an address means for a walk.
+pub(super) enum Seen {
+    /// Its module is known, or it is in none.
+    Known,
+    /// It is in a module that was not known, and is from now on.
+    New(Module<Tables>),
+    /// A known module was unloaded, or there may be new ones: all that is known is out of date.
+    Changed,
+}
+
+/// One module, as `_dl_find_object` describes it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Object {
     start: usize,
@@ -42,10 +67,16 @@ struct Object {
     eh_frame: usize,
 }
 
+impl Object {
+    const fn range(&self) -> Range<usize> {
+        self.start..self.end
+    }
+}
+
 /// `int _dl_find_object(void *, struct dl_find_object *)` (`dlfcn.h`).
 type FindObject = unsafe extern "C" fn(*mut c_void, *mut Found) -> c_int;
 
-/// `struct dl_find_object` (`dlfcn.h`): these, and seven words that are reserved.
+/// `struct dl_find_object` (`dlfcn.h`): these fields and seven reserved words.
 #[repr(C)]
 #[derive(Default)]
 struct Found {
@@ -58,61 +89,91 @@ struct Found {
 }
 
 impl Modules {
-    /// All that are loaded now; gives those that have tables to `each`.
-    pub(crate) fn each(mut each: impl FnMut(Module<Tables>)) -> Self {
-        let find_object = find_object();
-        let mut objects = Vec::new();
-        let mut program = None;
-        let generation = iterate(|bias, headers| {
-            let Some(range) = loaded_range(bias, headers) else {
-                return;
-            };
-            program.get_or_insert(range.clone());
-            objects.extend(find_object.and_then(|find| object(find, range.start)));
+    /// Makes the modules of a thread; passes those that are known from the start to `each`.
+    pub(super) fn new(each: impl FnMut(Module<Tables>)) -> Self {
+        match find_object() {
+            Some(find) => Self {
+                known: Vec::new(),
+                permanent: ArrayVec::new(),
+                source: Source::FindObject(find),
+            },
+            None => Self::listed(each),
+        }
+    }
+
+    fn listed(mut each: impl FnMut(Module<Tables>)) -> Self {
+        let mut permanent = ArrayVec::new();
+        let listed = list(|bias, headers| {
+            permanent.extend(loaded_range(bias, headers).filter(is_permanent));
             if let Some(module) = module(bias, headers) {
                 each(module);
             }
         });
-        let own = (module as *const ()).addr();
-        let own = objects
-            .iter()
-            .find(|object| (object.start..object.end).contains(&own));
         Self {
-            settled: [
-                program.unwrap_or(0..0),
-                own.map_or(0..0, |own| own.start..own.end),
-            ],
-            objects,
-            find_object,
-            generation,
+            known: Vec::new(),
+            permanent,
+            source: listed.map_or(Source::Nothing, Source::List),
         }
     }
 
-    /// Whether what is loaded at `address`, or that nothing is, has not changed.
+    /// Looks up the module at `address`.
     #[inline]
-    pub(crate) fn still_has(&self, address: usize) -> bool {
-        self.settled.iter().any(|range| range.contains(&address)) || self.has_not_changed(address)
+    pub(super) fn look_up(&mut self, address: usize) -> Seen {
+        if self.permanent.iter().any(|range| range.contains(&address)) {
+            Seen::Known
+        } else {
+            self.look_up_slowly(address)
+        }
     }
 
     #[inline(never)]
-    fn has_not_changed(&self, address: usize) -> bool {
-        let Some(find) = self.find_object else {
-            return iterate_once() == self.generation;
+    fn look_up_slowly(&mut self, address: usize) -> Seen {
+        let find = match self.source {
+            Source::FindObject(find) => find,
+            Source::List(then) => {
+                return match list_first() {
+                    Some(now) if now != then => Seen::Changed,
+                    _ => Seen::Known,
+                };
+            }
+            Source::Nothing => return Seen::Known,
         };
-        match object(find, address) {
-            Some(object) => self.objects.contains(&object),
-            None => !self
-                .objects
-                .iter()
-                .any(|object| (object.start..object.end).contains(&address)),
+        let Some(object) = object(find, address) else {
+            let was_known = self.known.iter().any(|it| it.range().contains(&address));
+            return if was_known {
+                Seen::Changed
+            } else {
+                Seen::Known
+            };
+        };
+        if self.known.contains(&object) {
+            return Seen::Known;
+        }
+        let overlaps = |it: &Object| it.start < object.end && object.start < it.end;
+        if self.known.iter().any(overlaps) {
+            return Seen::Changed;
+        }
+        self.known.push(object);
+        self.permanent
+            .extend(Some(object.range()).filter(is_permanent));
+        match module_of(&object) {
+            Some(module) => Seen::New(module),
+            None => Seen::Known,
         }
     }
 }
 
+/// Whether the module that is loaded at `range` is never unloaded: it is the program, or holds this code.
+fn is_permanent(range: &Range<usize>) -> bool {
+    // SAFETY: looks up a number in a table that the kernel gave the process.
+    let entry = unsafe { libc::getauxval(libc::AT_ENTRY) } as usize;
+    range.contains(&entry) || range.contains(&(is_permanent as *const ()).addr())
+}
+
 fn object(find: FindObject, address: usize) -> Option<Object> {
     let mut found = Found::default();
-    // SAFETY: takes any address, and writes no more than a `struct dl_find_object`; as the manual of glibc has it, it may be
-    // called at any time, a signal handler included.
+    // SAFETY: `_dl_find_object` takes any address, writes no more than a `struct dl_find_object`, and may be called at any
+    // time, a signal handler included (the manual of glibc, "Dynamic Linker Introspection").
     let result = unsafe { find(ptr::without_provenance_mut(address), &raw mut found) };
     (result == 0).then_some(Object {
         start: found.map_start,
@@ -122,32 +183,76 @@ fn object(find: FindObject, address: usize) -> Option<Object> {
     })
 }
 
-/// Not linked, as an older glibc has none.
+/// Finds `_dl_find_object` at run time, for an older glibc and other C libraries have none.
 fn find_object() -> Option<FindObject> {
-    // SAFETY: looks up a symbol by its name.
+    // SAFETY: looks up a symbol by its name, a string that ends with 0.
     let symbol = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"_dl_find_object".as_ptr()) };
-    // SAFETY: null, or the function of that name, which is glibc's: names with a leading underscore are reserved to it.
+    // SAFETY: null, or the function of that name, which is glibc's: names with a leading underscore are reserved to it. Its
+    // signature is the one of `FindObject`.
     unsafe { mem::transmute::<*mut c_void, Option<FindObject>>(symbol) }
 }
 
-/// How many modules were loaded and unloaded so far.
-fn iterate_once() -> (u64, u64) {
+/// Returns the module of a found object, if it has unwind tables.
+fn module_of(object: &Object) -> Option<Module<Tables>> {
+    let link_map = ptr::with_exposed_provenance::<u64>(object.link_map);
+    // SAFETY: `struct link_map` begins with `l_addr`, the bias (`link.h`). The dynamic linker keeps it while the module is
+    // loaded, and the module is: the frame that is walked runs its code.
+    let bias = unsafe { ptr::read(link_map) };
+    if let Some(headers) = first_page_headers(object.start) {
+        return module(bias, headers);
+    }
+    // A tool has moved the headers elsewhere; only the dynamic linker knows where.
+    let mut moved = None;
+    list(|bias, headers| {
+        if loaded_range(bias, headers) == Some(object.range()) {
+            moved = module(bias, headers);
+        }
+    });
+    moved
+}
+
+/// Returns the program headers of the module that is loaded at `start`, if they lie in its first page.
+fn first_page_headers(start: usize) -> Option<&'static [libc::Elf64_Phdr]> {
+    const PAGE: usize = 4096;
+    // SAFETY: a module is loaded at `start`, so at least a page is mapped there, readable, as its first segment. The page is
+    // aligned for any header.
+    let header = unsafe { ptr::read(ptr::with_exposed_provenance::<libc::Elf64_Ehdr>(start)) };
+    let offset = usize::try_from(header.e_phoff).ok()?;
+    let count = usize::from(header.e_phnum);
+    let end = offset.checked_add(count * size_of::<libc::Elf64_Phdr>())?;
+    let fits = header.e_ident.starts_with(b"\x7fELF")
+        && usize::from(header.e_phentsize) == size_of::<libc::Elf64_Phdr>()
+        && offset.is_multiple_of(align_of::<libc::Elf64_Phdr>())
+        && end <= PAGE;
+    // SAFETY: aligned, and in the page that the header lies in, which nobody writes and which stays mapped while the module
+    // is loaded; see `mapped`.
+    fits.then(|| unsafe {
+        slice::from_raw_parts(ptr::with_exposed_provenance(start + offset), count)
+    })
+}
+
+/// How many modules were loaded and unloaded so far. Returns `None` in a forked child.
+fn list_first() -> Option<(u64, u64)> {
     extern "C" fn first(info: *mut libc::dl_phdr_info, _: usize, out: *mut c_void) -> c_int {
-        // SAFETY: `dl_iterate_phdr` hands a valid `info`, and `out` is what was passed to it below.
+        // SAFETY: `dl_iterate_phdr` passes a valid `info`, and `out` is what was passed to it below.
         unsafe { *out.cast() = ((*info).dlpi_adds, (*info).dlpi_subs) };
         1
     }
-    let mut generation = (0u64, 0u64);
-    // SAFETY: the callback matches the signature, keeps no pointer, and stops at the first module.
-    unsafe { libc::dl_iterate_phdr(Some(first), (&raw mut generation).cast()) };
-    generation
+    if generation::current() != 0 {
+        return None;
+    }
+    let mut counts = (0u64, 0u64);
+    // SAFETY: the callback has the signature that is asked for, keeps no pointer, and stops at the first module.
+    unsafe { libc::dl_iterate_phdr(Some(first), (&raw mut counts).cast()) };
+    Some(counts)
 }
 
-/// Gives the bias and the headers of each loaded module to `each`, the program's first; and the generation they are of.
-fn iterate(mut each: impl FnMut(u64, &[libc::Elf64_Phdr])) -> (u64, u64) {
+/// Passes the bias and the headers of each loaded module to `each`, and returns how many modules were loaded and unloaded so
+/// far. Returns `None` in a forked child.
+fn list(mut each: impl FnMut(u64, &[libc::Elf64_Phdr])) -> Option<(u64, u64)> {
     struct Out<'a>((u64, u64), &'a mut dyn FnMut(u64, &[libc::Elf64_Phdr]));
     extern "C" fn one(info: *mut libc::dl_phdr_info, _: usize, out: *mut c_void) -> c_int {
-        // SAFETY: `dl_iterate_phdr` hands a valid `info` with `dlpi_phnum` headers, and `out` is what was passed to it
+        // SAFETY: `dl_iterate_phdr` passes a valid `info` with `dlpi_phnum` headers, and `out` is what was passed to it
         // below, of that type and borrowed by nobody else.
         let (info, headers, out) = unsafe {
             let info = &*info;
@@ -158,13 +263,16 @@ fn iterate(mut each: impl FnMut(u64, &[libc::Elf64_Phdr])) -> (u64, u64) {
         (out.1)(info.dlpi_addr, headers);
         0
     }
+    if generation::current() != 0 {
+        return None;
+    }
     let mut out = Out((0, 0), &mut each);
-    // SAFETY: the callback matches the signature and keeps no pointer.
+    // SAFETY: the callback has the signature that is asked for, and keeps no pointer.
     unsafe { libc::dl_iterate_phdr(Some(one), (&raw mut out).cast()) };
-    out.0
+    Some(out.0)
 }
 
-/// Where a module is loaded, first byte to last.
+/// Returns the addresses that a module is loaded at.
 fn loaded_range(bias: u64, headers: &[libc::Elf64_Phdr]) -> Option<Range<usize>> {
     let loaded = || {
         headers
@@ -178,7 +286,7 @@ fn loaded_range(bias: u64, headers: &[libc::Elf64_Phdr]) -> Option<Range<usize>>
     Some((bias + start) as usize..(bias + end) as usize)
 }
 
-/// The module at `bias` with these program headers, if it has unwind tables.
+/// Returns the module at `bias` with these program headers, if it has unwind tables.
 fn module(bias: u64, headers: &[libc::Elf64_Phdr]) -> Option<Module<Tables>> {
     let loaded = |header: &&libc::Elf64_Phdr| header.p_type == libc::PT_LOAD;
     let range = |header: &libc::Elf64_Phdr| header.p_vaddr..header.p_vaddr + header.p_memsz;
@@ -192,7 +300,8 @@ fn module(bias: u64, headers: &[libc::Elf64_Phdr]) -> Option<Module<Tables>> {
         .iter()
         .find(|header| header.p_type == libc::PT_GNU_EH_FRAME)
         .map(range)?;
-    // SAFETY: part of a loaded segment of this module (the ELF specification has every segment with an address in one).
+    // SAFETY: part of a loaded segment of this module (the ELF specification has every segment with an address in one). Its
+    // tables are used only after `Modules::look_up`.
     let index_bytes = unsafe { mapped(bias, index.clone()) };
     let frames_at = eh_frame(index.start, index_bytes)?;
     let frames_end = headers
@@ -202,7 +311,7 @@ fn module(bias: u64, headers: &[libc::Elf64_Phdr]) -> Option<Module<Tables>> {
         .find(|segment| segment.contains(&frames_at))?
         .end;
     let frames = frames_at..frames_end;
-    // SAFETY: to the end of the loaded segment that holds it.
+    // SAFETY: from the start of `.eh_frame` to the end of the loaded segment that holds it; used as the bytes above.
     let frames_bytes = unsafe { mapped(bias, frames.clone()) };
     Some(Module::new(
         String::new(),
@@ -219,7 +328,7 @@ fn module(bias: u64, headers: &[libc::Elf64_Phdr]) -> Option<Module<Tables>> {
     ))
 }
 
-/// The address of `.eh_frame`, which `.eh_frame_hdr` at `address` begins with.
+/// Returns the address of `.eh_frame`, which `.eh_frame_hdr` at `address` begins with.
 fn eh_frame(address: u64, bytes: &[u8]) -> Option<u64> {
     let bases = gimli::BaseAddresses::default().set_eh_frame_hdr(address);
     let header = gimli::EhFrameHdr::new(bytes, gimli::NativeEndian)
@@ -231,14 +340,87 @@ fn eh_frame(address: u64, bytes: &[u8]) -> Option<u64> {
     }
 }
 
+/// Returns the bytes of a module that is loaded at `bias`.
+///
 /// # Safety
 ///
-/// `range` lies in a loaded, readable segment of the module at `bias`. The module is not unloaded while the bytes are used:
-/// a
-/// walk is of frames that are on the stack, and [`Modules::still_has`] is asked before each.
+/// `range` lies in a loaded, readable segment of the module. The module stays loaded while the bytes are used: a walk reads
+/// the tables only of modules whose code is on the stack, and asks [`Modules::look_up`] before each frame.
 unsafe fn mapped(bias: u64, range: Range<u64>) -> Tables {
     let address = (bias + range.start) as usize;
     let len = (range.end - range.start) as usize;
-    // SAFETY: the caller's promise.
+    // SAFETY: the segment that holds `range` is mapped and readable as long as the module is loaded, which the caller
+    // ensures for the time of use. Nobody writes to a module's unwind tables.
     unsafe { slice::from_raw_parts(ptr::with_exposed_provenance(address), len) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_module_is_new_at_the_first_look_and_known_from_then_on() {
+        let mut modules = Modules::new(|_| {});
+        let program = function_start as *const () as usize;
+        let c_library = libc::getpid as *const () as usize;
+        for address in [program, c_library] {
+            assert!(matches!(modules.look_up(address), Seen::New(_)));
+            assert!(matches!(modules.look_up(address), Seen::Known));
+        }
+        assert_eq!(modules.permanent.len(), 1, "the program holds this code");
+        assert!(matches!(modules.look_up(0x10), Seen::Known), "in no module");
+    }
+
+    #[test]
+    fn a_module_that_is_no_longer_there_is_a_change() {
+        let mut modules = Modules::new(|_| {});
+        let gone = Object {
+            start: 0x10_0000,
+            end: 0x20_0000,
+            link_map: 0,
+            eh_frame: 0,
+        };
+        modules.known.push(gone);
+        assert!(matches!(modules.look_up(0x18_0000), Seen::Changed));
+        let c_library = object(find_object().unwrap(), libc::getpid as *const () as usize).unwrap();
+        let mut modules = Modules::new(|_| {});
+        modules.known.push(Object {
+            start: c_library.start - 0x1000,
+            end: c_library.start + 0x1000,
+            ..gone
+        });
+        assert!(matches!(modules.look_up(c_library.end - 1), Seen::Changed));
+    }
+
+    #[test]
+    fn a_found_module_has_the_headers_and_the_bias_that_the_dynamic_linker_lists() {
+        let find = find_object().unwrap();
+        let mut compared = 0;
+        list(|bias, listed| {
+            let range = loaded_range(bias, listed).unwrap();
+            let Some(found) = object(find, range.start) else {
+                return;
+            };
+            let text = |headers: &[libc::Elf64_Phdr]| {
+                let text = |it: &libc::Elf64_Phdr| (it.p_type, it.p_flags, it.p_vaddr, it.p_memsz);
+                headers.iter().map(text).collect::<Vec<_>>()
+            };
+            let headers = first_page_headers(found.start).unwrap();
+            assert_eq!(text(headers), text(listed));
+            let base = |module: Option<Module<Tables>>| module.map(|module| module.base_avma());
+            assert_eq!(base(module_of(&found)), base(module(bias, listed)));
+            compared += 1;
+        });
+        assert!(compared > 2, "{compared}");
+    }
+
+    #[test]
+    fn listed_modules_are_known_from_the_start() {
+        let mut listed = 0;
+        let mut modules = Modules::listed(|_| listed += 1);
+        assert!(listed > 2, "{listed}");
+        assert_eq!(modules.permanent.len(), 1, "the program holds this code");
+        let c_library = libc::getpid as *const () as usize;
+        assert!(matches!(modules.look_up(c_library), Seen::Known));
+    }
 }
