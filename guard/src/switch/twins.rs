@@ -5,7 +5,7 @@ use crate::config::addon::AddonFunction;
 use crate::config::settings::Config;
 use crate::detect::finding::{GcPhase, ScopeKind};
 use crate::engine::fake::Fake;
-use crate::engine::ids::EntryId;
+use crate::engine::ids::{EntryId, IsolateId};
 use crate::place::Place;
 use crate::process::global::InitError;
 use crate::record::report::Report;
@@ -143,11 +143,18 @@ fn guards_that_are_compiled_out_take_no_room() {
     assert_eq!(size_of::<off::AddonGuard<Fake>>(), 0);
 }
 
+#[test]
+fn guards_that_are_compiled_out_have_nothing_to_detach() {
+    let fake = Fake::new(IsolateId(0x5317c3));
+    assert_eq!(off::scope(fake, None).detach(), None);
+    assert_eq!(off::callback(fake, "bare").detach(), None);
+    assert_eq!(off::turn(fake, None).detach(), None);
+}
+
 #[cfg(all(feature = "testing", not(loom)))]
 mod running {
     use super::*;
     use crate::config::rule::Rule;
-    use crate::engine::ids::IsolateId;
     use crate::testing;
 
     #[test]
@@ -177,7 +184,6 @@ mod running {
             let _recorded = on::scope(fake, None);
             let _not_recorded = off::scope(fake, None);
             assert_eq!(on::depth(), 1);
-            assert_eq!(off::scope(fake, None).detach(), None);
         });
         assert!(outcome.violations.is_empty());
     }
