@@ -350,8 +350,8 @@ fn sealed_turns_go_on_where_the_hook_rescues_their_handles() {
     let report = normal::lines(&text);
     assert!(
         report.contains(
-            "handleguard: sealed: a handle is made directly under turn `hooks::sealed_turns_go_on_where_the_hook_rescues_their_handles"
-        ) || report.contains("handleguard: sealed: a handle is made directly under turn `loop` at tests/hooks.rs:LL:CC"),
+            "handleguard: sealed: a handle is created directly under turn `hooks::sealed_turns_go_on_where_the_hook_rescues_their_handles"
+        ) || report.contains("handleguard: sealed: a handle is created directly under turn `loop` at tests/hooks.rs:LL:CC"),
         "{text}"
     );
     assert!(
@@ -373,7 +373,7 @@ fn a_handle_with_no_scope_at_all_is_reported_once_before_v8_ends_the_process() {
     let output = child(test, "log");
     assert!(!output.status.success());
     let text = String::from_utf8_lossy(&output.stderr);
-    let sentence = "handleguard: sealed: a handle is made with no HandleScope open at all\n";
+    let sentence = "handleguard: sealed: a handle is created with no HandleScope open\n";
     assert_eq!(text.matches(sentence).count(), 1, "{text}");
     assert!(
         text.find(sentence) < text.find("Cannot create a handle without a HandleScope"),
@@ -395,7 +395,7 @@ fn no_panic_unwinds_through_a_hook() {
     let text = String::from_utf8_lossy(&output.stderr);
     assert!(
         text.contains(
-            "note: panic aborts, for the engine's C++ frames are on the stack, and a panic must not unwind through them\n"
+            "note: panic aborts because the engine's C++ frames are on the stack, and a panic must not unwind through them\n"
         ),
         "{text}"
     );

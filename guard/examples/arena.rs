@@ -66,6 +66,7 @@ impl Engine for &'static Arena {
     const WORDING: &'static Wording = &Wording {
         open_scope: "let _scope = arena.scope(\"...\");",
         mark_turn: "let _turn = handleguard::turn(arena, \"...\");",
+        enter_isolate: "handleguard::enter(arena, handleguard::Place::here(\"...\"));",
         classifier: handleguard::FrameClassifier::NONE,
     };
 

@@ -6,7 +6,8 @@
 //!
 //! What runs while a violation is told, of the checker itself or of a subscriber to its events, is not recorded.
 
-use crate::detect::finding::{Beginning, ScopeKind};
+use crate::describe::beginning::Beginning;
+use crate::describe::scope::ScopeKind;
 use crate::engine::counters::EngineCounts;
 use crate::engine::ids::IsolateId;
 use crate::engine::interface::Engine;

@@ -18,7 +18,7 @@
 //! # use handleguard::{Wording, Engine, IsolateId, Capabilities};
 //! # #[derive(Clone, Copy)] struct MyEngine;
 //! # impl Engine for MyEngine {
-//! #     const WORDING: &'static Wording = &Wording { open_scope: "", mark_turn: "", classifier: handleguard::FrameClassifier::NONE };
+//! #     const WORDING: &'static Wording = &Wording { open_scope: "", mark_turn: "", enter_isolate: "", classifier: handleguard::FrameClassifier::NONE };
 //! #     fn isolate(self) -> IsolateId { IsolateId(1) }
 //! #     fn level(self) -> Option<u32> { None }
 //! #     fn handles(self) -> Option<u64> { None }
@@ -190,8 +190,8 @@ pub use config::addon::AddonFunction;
 pub use config::directives::error::ConfigError;
 pub use config::rule::Rule;
 pub use config::settings::{Config, VARIABLE};
+pub use describe::finding;
 pub use describe::violation::Violation;
-pub use detect::finding;
 #[doc(hidden)]
 pub use detect::stack;
 pub use engine::capabilities::Capabilities;

@@ -2,8 +2,9 @@
 
 use crate::config::action::Action;
 use crate::config::addon;
+use crate::config::rule::Rule;
+use crate::describe::finding::Finding;
 use crate::describe::violation::Violation;
-use crate::detect::finding::Finding;
 use crate::detect::stack::{LateHandles, Outcome, ReportRef};
 use crate::engine::entered::Entered;
 use crate::engine::interface::Engine;
@@ -155,8 +156,7 @@ pub(crate) fn describe<E: Engine>(
             .existing_stack(isolate, |stack| stack.must_not_ask())
             .unwrap_or(false)
     });
-    let may_ask =
-        current && collecting == Some(false) && !matches!(finding, Finding::Sealed { .. });
+    let may_ask = current && collecting == Some(false) && finding.rule() != Rule::Sealed;
     let script = if may_ask {
         engine.script_frames()
     } else {
@@ -174,8 +174,8 @@ pub(crate) fn describe<E: Engine>(
         thread: first_user::thread_name(),
         isolate,
         callee: if may_ask { callee() } else { None },
-        owner: match finding {
-            Finding::WrongThread { .. } => first_user::describe(isolate, E::WORDING.classifier),
+        owner: match finding.rule() {
+            Rule::WrongThread => first_user::describe(isolate, E::WORDING.classifier),
             _ => None,
         },
         handles: finding.handles(),
@@ -186,6 +186,6 @@ pub(crate) fn describe<E: Engine>(
             script,
             config.is_some_and(|config| config.is_full_stack()),
         ),
-        dialect: E::WORDING,
+        wording: E::WORDING,
     }
 }

@@ -12,7 +12,7 @@
 //! # use handleguard::{Wording, Engine, IsolateId, Capabilities};
 //! # #[derive(Clone, Copy)] struct MyEngine;
 //! # impl Engine for MyEngine {
-//! #     const WORDING: &'static Wording = &Wording { open_scope: "", mark_turn: "", classifier: handleguard::FrameClassifier::NONE };
+//! #     const WORDING: &'static Wording = &Wording { open_scope: "", mark_turn: "", enter_isolate: "", classifier: handleguard::FrameClassifier::NONE };
 //! #     fn isolate(self) -> IsolateId { IsolateId(1) }
 //! #     fn level(self) -> Option<u32> { None }
 //! #     fn handles(self) -> Option<u64> { Some(0) }

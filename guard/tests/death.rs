@@ -102,7 +102,7 @@ handleguard: missing-scope: callback `on_close` at death.rs:LL:CC started with n
        isolate: 0xabc
           rule: missing-scope={action}
           help: open a scope on entry to `on_close`: `let _scope = arena.scope();`
-     backtrace: of the callback
+     backtrace (at the start of the callback):
         0: death::on_close
 "
     )
@@ -188,8 +188,8 @@ handleguard: outer-growth: callback `on_close` at death.rs:LL:CC left 3 handles 
         thread: <thread>
        isolate: 0xabc
           rule: outer-growth=abort
-          help: open a scope before the first handle is made, and escape none that nobody uses: `let _scope = arena.scope();`
-     backtrace: of the end of the callback
+          help: open a scope before creating the first handle, and escape only the handle you return: `let _scope = arena.scope();`
+     backtrace (at the end of the callback):
         0: death::leaves_handles
 ";
     let on = on("abort").replace("missing-scope=abort", "missing-scope=off");
@@ -269,9 +269,9 @@ handleguard: out-of-order: HandleScope `outer` at death.rs:LL:CC closed while Ha
         thread: <thread>
        isolate: 0xabc
           rule: out-of-order=panic
-          note: panic aborts, for the engine's C++ frames are on the stack, and a panic must not unwind through them
-          help: close scopes in the reverse order of opening: keep each as a local of one block, not in a field or a `Box`
-     backtrace: of the close
+          note: panic aborts because the engine's C++ frames are on the stack, and a panic must not unwind through them
+          help: close scopes in the reverse order of opening: keep each in a local variable of one block, not in a field or a `Box`
+     backtrace (at the close):
         0: death::close
 ";
     ended.assert_stderr(&(on("panic") + message));
@@ -351,8 +351,8 @@ handleguard: out-of-order: HandleScope `outer` at death.rs:LL:CC closed while Ha
         thread: <thread>
        isolate: 0xabc
           rule: out-of-order=log
-          help: close scopes in the reverse order of opening: keep each as a local of one block, not in a field or a `Box`
-     backtrace: of the close
+          help: close scopes in the reverse order of opening: keep each in a local variable of one block, not in a field or a `Box`
+     backtrace (at the close):
         0: death::close
 ";
     ended.assert_stderr(&(on("log") + message));

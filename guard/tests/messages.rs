@@ -39,7 +39,7 @@ handleguard: missing-scope: callback `on_close` at messages.rs:LL:CC started wit
        isolate: 0x1
           rule: missing-scope=panic
           help: open a scope on entry to `on_close`: `let _scope = arena.scope();`
-     backtrace: of the callback
+     backtrace (at the start of the callback):
         0: messages::on_close
 ";
 
@@ -64,7 +64,7 @@ handleguard: missing-scope: callback messages.rs:LL:CC started with no HandleSco
        isolate: 0x2
           rule: missing-scope=panic
           help: open a scope before the call: `let _scope = arena.scope();`
-     backtrace: of the callback
+     backtrace (at the start of the callback):
         0: messages::calls_a_known_function
 ";
 
@@ -89,15 +89,15 @@ fn missing_scope_without_names_and_with_the_function_that_is_called() {
 }
 
 const MISSING_SCOPE_UNSEEN: &str = "\
-handleguard: missing-scope: callback `on_close` at messages.rs:LL:CC started with no HandleScope opened since the turn began; its handles stay in a HandleScope opened out of handleguard's sight
+handleguard: missing-scope: callback `on_close` at messages.rs:LL:CC started with no HandleScope opened since the turn began; its handles stay in a HandleScope that handleguard did not record
       callback: `on_close` at messages.rs:LL:CC
-  swallowed by: a HandleScope opened without a guard of handleguard
+  swallowed by: a HandleScope that no guard or hook recorded
           turn: #1 `uv_run` at messages.rs:LL:CC
         thread: <thread>
        isolate: 0x3
           rule: missing-scope=panic
           help: open a scope on entry to `on_close`: `let _scope = arena.scope();`
-     backtrace: of the callback
+     backtrace (at the start of the callback):
         0: messages::on_close
 ";
 
@@ -115,12 +115,12 @@ fn missing_scope_with_an_opener_that_no_guard_saw() {
 const MISSING_SCOPE_NOTHING: &str = "\
 handleguard: missing-scope: callback `on_close` at messages.rs:LL:CC started with no HandleScope open
       callback: `on_close` at messages.rs:LL:CC
-  swallowed by: nothing: no HandleScope is open that handleguard can see
+  swallowed by: nothing: handleguard sees no open HandleScope
         thread: <thread>
        isolate: 0x4
           rule: missing-scope=panic
           help: open a scope on entry to `on_close`: `let _scope = arena.scope();`
-     backtrace: of the callback
+     backtrace (at the start of the callback):
         0: messages::on_close
 ";
 
@@ -138,8 +138,8 @@ handleguard: outer-growth: turn `uv_run` at messages.rs:LL:CC left 2 handles in 
         thread: <thread>
        isolate: 0x5
           rule: outer-growth=panic
-          help: open a scope before the first handle is made, and escape none that nobody uses: `let _scope = arena.scope();`
-     backtrace: of the end of the turn
+          help: open a scope before creating the first handle, and escape only the handle you return: `let _scope = arena.scope();`
+     backtrace (at the end of the turn):
         0: messages::uv_run
 ";
 
@@ -184,8 +184,8 @@ handleguard: out-of-order: HandleScope `outer` at messages.rs:LL:CC closed while
         thread: <thread>
        isolate: 0x7
           rule: out-of-order=panic
-          help: close scopes in the reverse order of opening: keep each as a local of one block, not in a field or a `Box`
-     backtrace: of the close
+          help: close scopes in the reverse order of opening: keep each in a local variable of one block, not in a field or a `Box`
+     backtrace (at the close):
         0: messages::close
 ";
 
@@ -216,12 +216,12 @@ const OUT_OF_ORDER_WITH_MORE_BETWEEN: &str = "\
 handleguard: out-of-order: HandleScope `outer` at messages.rs:LL:CC closed while TryCatch messages.rs:LL:CC, which began inside it, is still open
        closing: HandleScope #1 `outer` at messages.rs:LL:CC, opened 1 turn ago
     still open: TryCatch #4 messages.rs:LL:CC
-          note: 2 more in between
+          note: 2 more scopes or turns are open between them
         thread: <thread>
        isolate: 0x8
           rule: out-of-order=panic
-          help: close scopes in the reverse order of opening: keep each as a local of one block, not in a field or a `Box`
-     backtrace: of the close
+          help: close scopes in the reverse order of opening: keep each in a local variable of one block, not in a field or a `Box`
+     backtrace (at the close):
         0: messages::close
 ";
 
@@ -245,8 +245,8 @@ handleguard: out-of-order: HandleScope `main` at messages.rs:LL:CC closed while 
         thread: <thread>
        isolate: 0x9
           rule: out-of-order=panic
-          help: close scopes in the reverse order of opening: keep each as a local of one block, not in a field or a `Box`
-     backtrace: of the close
+          help: close scopes in the reverse order of opening: keep each in a local variable of one block, not in a field or a `Box`
+     backtrace (at the close):
         0: messages::close
 ";
 
@@ -268,8 +268,8 @@ handleguard: never-closed: turn `uv_run` at messages.rs:LL:CC ended with the Han
         thread: <thread>
        isolate: 0xa
           rule: never-closed=panic
-          help: let the scope end with its block: no `mem::forget`, and no way out that skips its close
-     backtrace: of the end of the turn
+          help: let the scope end with its block: do not `mem::forget` it, and close it on every path out
+     backtrace (at the end of the turn):
         0: messages::uv_run_that_leaks
 ";
 
@@ -290,14 +290,14 @@ fn never_closed_by_the_end_of_a_turn() {
 }
 
 const NEVER_CLOSED_UNSEEN: &str = "\
-handleguard: never-closed: turn `uv_run` at messages.rs:LL:CC ended with a HandleScope opened out of handleguard's sight still open
-    still open: a HandleScope opened without a guard of handleguard
+handleguard: never-closed: turn `uv_run` at messages.rs:LL:CC ended with a HandleScope that handleguard did not record still open
+    still open: a HandleScope that no guard or hook recorded
           turn: #1 `uv_run` at messages.rs:LL:CC
         thread: <thread>
        isolate: 0xb
           rule: never-closed=panic
-          help: let the scope end with its block: no `mem::forget`, and no way out that skips its close
-     backtrace: of the end of the turn
+          help: let the scope end with its block: do not `mem::forget` it, and close it on every path out
+     backtrace (at the end of the turn):
         0: messages::uv_run_that_leaks
 ";
 
@@ -317,8 +317,8 @@ handleguard: never-closed: isolate ended with the HandleScope `leaked` at messag
         thread: <thread>
        isolate: 0xc
           rule: never-closed=panic
-          help: let the scope end with its block: no `mem::forget`, and no way out that skips its close
-     backtrace: of the end of the isolate
+          help: let the scope end with its block: do not `mem::forget` it, and close it on every path out
+     backtrace (at the end of the isolate):
         0: messages::dispose
 ";
 

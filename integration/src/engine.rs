@@ -106,6 +106,7 @@ impl Engine for V8 {
     const WORDING: &'static Wording = &Wording {
         open_scope: "handleguard_v8::scope!(let scope, scope);",
         mark_turn: "handleguard_v8::turn!(scope);",
+        enter_isolate: "unsafe { isolate.enter() };",
         classifier: &FrameClassifier {
             name: "V8",
             file: Some(file!()),

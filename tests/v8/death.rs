@@ -17,14 +17,14 @@ fn normalised(text: &str) -> String {
     let mut lines = Vec::new();
     let mut in_backtrace = false;
     for line in text.lines() {
-        let (label, value) = line.split_once(": ").unwrap_or((line, ""));
+        let (_, value) = line.split_once(": ").unwrap_or((line, ""));
         if in_backtrace {
             if value.contains("death::on_close") || value.contains("death::bug_phase") {
                 lines.push(format!("      <frame>: {value}"));
             }
             continue;
         }
-        in_backtrace = label.trim() == "backtrace";
+        in_backtrace = line.trim().starts_with("backtrace (");
         lines.push(line.to_owned());
     }
     lines.join("\n")
@@ -57,7 +57,7 @@ since the turn began; its handles stay in the HandleScope `v8::death::bug_phase`
        isolate: <address>
           rule: missing-scope=abort
           help: open a scope on entry to `on_close`: `handleguard_v8::scope!(let scope, scope);`
-     backtrace: of the callback
+     backtrace (at the start of the callback):
       <frame>: v8::death::on_close
       <frame>: v8::death::bug_phase";
 
@@ -177,7 +177,7 @@ fn panic_aborts_under_a_frame_of_v8_and_says_why() {
     let stderr = stderr(&output);
     assert!(stderr.contains(
         "          rule: missing-scope=panic
-          note: panic aborts, for the engine's C++ frames are on the stack, and a panic must not unwind through them\n"
+          note: panic aborts because the engine's C++ frames are on the stack, and a panic must not unwind through them\n"
     ));
     assert!(!stderr.contains("panicked at"));
 }

@@ -1,7 +1,7 @@
 //! What garbage collection starts is judged by itself, whatever it interrupted.
 
 use handleguard_tests::{child, function, host, is_child};
-use handleguard_v8::handleguard::finding::{Beginning, Finding};
+use handleguard_v8::handleguard::finding::{Beginning, Finding, InGc};
 use handleguard_v8::handleguard::{Rule, Violation};
 use handleguard_v8::{GcPhase, GuardedFunction, gc_guard, scope, testing, turn};
 use std::cell::Cell;
@@ -60,12 +60,12 @@ fn a_scope_in_a_gc_callback_is_found_by_v8s_own_word() {
     let finding = only(&violations);
     assert!(matches!(
         finding,
-        Finding::InGc {
+        Finding::InGc(InGc {
             beginning: Beginning::Scope(_),
             phase: GcPhase::Callback,
             marked: None,
             ..
-        }
+        })
     ));
     assert!(finding.place().unwrap().location.file().ends_with("gc.rs"));
     testing::assert_clean(|| {
@@ -86,11 +86,11 @@ fn a_scope_in_a_marked_phase_is_found_and_the_phase_named() {
             opens_a_scope(scope);
         })
         .violations;
-        let Finding::InGc {
+        let Finding::InGc(InGc {
             phase: found,
             marked: Some(marked),
             ..
-        } = only(&violations)
+        }) = only(&violations)
         else {
             panic!("{}", violations[0]);
         };
@@ -133,7 +133,7 @@ fn the_whole_message_of_in_gc() {
     );
     assert!(
         text.contains(
-            "          help: only note there what is to be done, and do it in a task or turn of its own, after the collection\n"
+            "          help: note here only what is to be done, and do it in a task or turn of its own, after the collection\n"
         ),
         "{text}"
     );

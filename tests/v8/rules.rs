@@ -1,7 +1,10 @@
 //! Each rule on real V8: the bug is found with the right places and counts, and its mended twin is silent.
 
 use handleguard_tests::{child, function, host, is_child, start_v8};
-use handleguard_v8::handleguard::finding::{Ended, Finding, Open, Opener, ScopeKind};
+use handleguard_v8::handleguard::finding::{
+    Desync, Ended, Finding, MissingScope, NeverClosed, Opener, OutOfOrder, OuterGrowth,
+    ScopeBudget, ScopeKind, StillOpen,
+};
 use handleguard_v8::handleguard::{self, Rule, Violation};
 use handleguard_v8::{
     GuardedFunction, GuardedScript, callback_guard, handles, make_callback, scope, scope_guard,
@@ -92,10 +95,10 @@ fn with_no_scope_at_all_the_callback_is_named_before_v8_aborts() {
     assert_eq!(rules(&violations), [Rule::MissingScope]);
     assert!(matches!(
         violations[0].finding(),
-        Finding::MissingScope {
+        Finding::MissingScope(MissingScope {
             opener: Opener::Nothing,
             ..
-        }
+        })
     ));
 }
 
@@ -113,7 +116,7 @@ fn a_scope_opened_without_a_guard_counts_as_enclosing_and_as_swallowing() {
     })
     .violations;
     assert_eq!(rules(&violations), [Rule::MissingScope]);
-    let Finding::MissingScope { opener, .. } = violations[0].finding() else {
+    let Finding::MissingScope(MissingScope { opener, .. }) = violations[0].finding() else {
         panic!("{}", violations[0]);
     };
     // A hook sees it, and names it.
@@ -121,7 +124,7 @@ fn a_scope_opened_without_a_guard_counts_as_enclosing_and_as_swallowing() {
         Opener::Known(scope) if cfg!(feature = "interpose") => {
             assert!(scope.place.location.file().ends_with("rules.rs"));
         }
-        opener => assert_eq!(*opener, Opener::Unseen),
+        opener => assert_eq!(*opener, Opener::Unrecorded),
     }
     testing::assert_clean(|| {
         turn!(scope, "loop");
@@ -144,7 +147,7 @@ fn a_handle_made_before_the_scope_opens_is_growth_of_the_turn() {
         assert_eq!(rules(&violations), [Rule::OuterGrowth]);
         assert!(matches!(
             violations[0].finding(),
-            Finding::OuterGrowth { ended: Ended::Turn, grown: 1, turn, .. } if turn.place.name == Some("too late")
+            Finding::OuterGrowth(OuterGrowth { ended: Ended::Turn, grown: 1, turn, .. }) if turn.place.name == Some("too late")
         ));
     });
 }
@@ -199,11 +202,11 @@ fn scopes_closed_in_the_wrong_order_are_named_both() {
         })
         .violations;
         assert_eq!(rules(&violations), [Rule::OutOfOrder]);
-        let Finding::OutOfOrder { closing, open, .. } = violations[0].finding() else {
+        let Finding::OutOfOrder(OutOfOrder { closing, open, .. }) = violations[0].finding() else {
             panic!("{}", violations[0]);
         };
         assert_eq!(closing.place.name, Some("outer"));
-        assert!(matches!(open, Open::Scope(scope) if scope.place.name == Some("inner")));
+        assert!(matches!(open, StillOpen::Scope(scope) if scope.place.name == Some("inner")));
         testing::assert_clean(|| {
             let _outer = boxed_scope(scope, "outer");
             let _inner = boxed_scope(scope, "inner");
@@ -281,7 +284,7 @@ fn a_disagreement_with_v8_is_told_of_once_and_the_next_turn_is_judged_again() {
         assert_eq!(rules(&violations), [Rule::Desync]);
         assert!(matches!(
             violations[0].finding(),
-            Finding::Desync { recorded, level, innermost }
+            Finding::Desync(Desync { recorded, level, innermost, .. })
                 if innermost.name == Some("forgotten") && *recorded == level + 1
         ));
         let violations = testing::run(|| {
@@ -304,12 +307,12 @@ fn a_scope_open_when_its_isolate_is_disposed_is_named() {
     assert_eq!(rules(&violations), [Rule::NeverClosed]);
     assert!(matches!(
         violations[0].finding(),
-        Finding::NeverClosed {
+        Finding::NeverClosed(NeverClosed {
             // A hook sees the isolate left before it is disposed of.
             ended: Ended::Isolate | Ended::Exit(_),
             scope: Opener::Known(scope),
             ..
-        } if scope.place.name == Some("leak_scope")
+        }) if scope.place.name == Some("leak_scope")
     ));
 }
 
@@ -380,10 +383,10 @@ fn a_path_that_only_a_javascript_callers_scope_hides_is_found_in_strict_mode() {
         assert_eq!(rules(&violations), [Rule::MissingScope]);
         assert!(matches!(
             violations[0].finding(),
-            Finding::MissingScope {
+            Finding::MissingScope(MissingScope {
                 opener: Opener::Caller(caller),
                 ..
-            } if caller.name == Some("Function::call")
+            }) if caller.name == Some("Function::call")
         ));
         assert!(
             testing::run_strictly(|| asked(mended))
@@ -426,11 +429,12 @@ fn a_scope_over_its_budget_is_found_while_it_is_open() {
                 [Rule::ScopeBudget],
                 "once for the scope"
             );
-            let Finding::ScopeBudget {
+            let Finding::ScopeBudget(ScopeBudget {
                 scope: over,
                 held,
                 budget,
-            } = violations[0].finding()
+                ..
+            }) = violations[0].finding()
             else {
                 panic!("{}", violations[0]);
             };

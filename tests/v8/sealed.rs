@@ -64,11 +64,12 @@ fn a_handle_under_a_sealed_turn_is_reported_before_v8_aborts() {
     }
     let report = report_before_v8(
         &child(NAME, "sealed=abort"),
-        "handleguard: sealed: a handle is made directly under turn `event loop` at tests/v8/sealed.rs:",
+        "handleguard: sealed: a handle is created directly under turn `event loop` at tests/v8/sealed.rs:",
     );
     assert!(
-        report
-            .contains(", with no HandleScope opened since it began; it goes to the HandleScope `"),
+        report.contains(
+            ", with no HandleScope opened since it began; the handle goes to the HandleScope `"
+        ),
         "{report}"
     );
     assert!(
@@ -76,7 +77,7 @@ fn a_handle_under_a_sealed_turn_is_reported_before_v8_aborts() {
         "{report}"
     );
     assert!(
-        report.contains("     backtrace: of the handle\n"),
+        report.contains("     backtrace (at the creation of the handle):\n"),
         "{report}"
     );
     assert!(
@@ -111,12 +112,12 @@ fn a_handle_with_no_scope_at_all_is_told_from_a_sealed_one() {
         (
             "log",
             "sealed=log",
-            "          note: log cannot save the process: there is no scope for the handle, and the engine ends it\n",
+            "          note: log cannot save the process: no scope is open for the handle, so the engine ends the process\n",
         ),
     ] {
         let report = report_before_v8(
             &child(NAME, directives),
-            "handleguard: sealed: a handle is made with no HandleScope open at all\n",
+            "handleguard: sealed: a handle is created with no HandleScope open\n",
         );
         assert!(
             report.contains(&format!("          rule: {rule}\n{note}")),

@@ -172,16 +172,16 @@ fn normalised(report: &str) -> String {
 
 const WHOLE: &str = "\
 handleguard: missing-scope: callback `Function::call` at tests/v8/stacks.rs:LL:CC started with no HandleScope opened since \
-the turn began; its handles stay in a HandleScope opened out of handleguard's sight
+the turn began; its handles stay in a HandleScope that handleguard did not record
       callback: `Function::call` at tests/v8/stacks.rs:LL:CC
          calls: leak (handlers.js:1:15)
-  swallowed by: a HandleScope opened without a guard of handleguard
+  swallowed by: a HandleScope that no guard or hook recorded
           turn: #2 `nested loop` at tests/v8/stacks.rs:LL:CC
         thread: stacks::a_leak_called_from_javascript_is_reported_whole
        isolate: <address>
           rule: missing-scope=abort
           help: open a scope on entry to `Function::call`: `handleguard_v8::scope!(let scope, scope);`
-     backtrace: of the callback
+     backtrace (at the start of the callback):
         0: v8::stacks::nested_loop
              at v8/stacks.rs:LL
            (... frames of V8)

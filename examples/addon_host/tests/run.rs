@@ -86,7 +86,7 @@ handleguard: missing-scope: callback `libbad_rust.so!on_timer` at <addons>/libba
        isolate: <address>
           rule: missing-scope=<action>
           help: open a scope on entry to `libbad_rust.so!on_timer`: `handleguard_v8::scope!(let scope, scope);`
-     backtrace: of the callback
+     backtrace (at the start of the callback):
         0: addon_host::host::call_function
              at examples/addon_host/src/host.rs:LL
         1: on_timer [libbad_rust.so]
@@ -119,8 +119,8 @@ handleguard: never-closed: turn `libbad_cpp.so!on_timer` at <addons>/libbad_cpp.
         thread: main
        isolate: <address>
           rule: never-closed=abort
-          help: let the scope end with its block: no `mem::forget`, and no way out that skips its close
-     backtrace: of the end of the turn
+          help: let the scope end with its block: do not `mem::forget` it, and close it on every path out
+     backtrace (at the end of the turn):
         0: addon_host::host::call
              at examples/addon_host/src/host.rs:LL
         1: addon_host::use_it
@@ -151,8 +151,8 @@ handleguard: never-closed: turn `libbad_cpp.so!on_timer` at <addons>/libbad_cpp.
         thread: main
        isolate: <address>
           rule: never-closed=log, by addon:libbad_cpp.so=log
-          help: let the scope end with its block: no `mem::forget`, and no way out that skips its close
-     backtrace: of the end of the turn
+          help: let the scope end with its block: do not `mem::forget` it, and close it on every path out
+     backtrace (at the end of the turn):
         0: addon_host::host::call
              at examples/addon_host/src/host.rs:LL
         1: addon_host::use_it
@@ -167,8 +167,8 @@ handleguard: out-of-order: HandleScope `libbad_cpp.so!on_close` at <addons>/libb
         thread: main
        isolate: <address>
           rule: out-of-order=log, by addon:libbad_cpp.so=log
-          help: close scopes in the reverse order of opening: keep each as a local of one block, not in a field or a `Box`
-     backtrace: of the close
+          help: close scopes in the reverse order of opening: keep each in a local variable of one block, not in a field or a `Box`
+     backtrace (at the close):
         0: addon_host::host::close_scope
              at examples/addon_host/src/host.rs:LL
         1: on_close [libbad_cpp.so]
@@ -254,7 +254,7 @@ libbad_rust.so: 20 calls, 20 violations, 60 handles left
 fn panic_aborts_inside_an_add_on_and_panics_after_it() {
     let inside = run("panic", 1, &["libbad_rust.so"]);
     assert_eq!(inside.status.signal(), Some(SIGABRT));
-    let note = "          note: panic aborts, for frames of another language are on the stack, and a panic must not unwind \
+    let note = "          note: panic aborts because frames of another language are on the stack, and a panic must not unwind \
                 through them\n";
     let action = format!("panic\n{note}");
     assert_eq!(normalised(&inside.stderr), bad_rust(&action, 2));

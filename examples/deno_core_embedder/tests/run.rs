@@ -60,7 +60,7 @@ mod with_the_build_line {
             "handleguard: outer-growth: turn {op}15 left 3 handles in the HandleScope {op}"
         )));
         assert!(text.contains(
-            "          help: open a scope before the first handle is made, and escape none that nobody uses: \
+            "          help: open a scope before creating the first handle, and escape only the handle you return: \
              `handleguard_v8::scope!(let scope, scope);`\n"
         ));
         assert!(text.contains("op_worker_run::call\n             at src/leak.rs:15\n"));

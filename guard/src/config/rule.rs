@@ -1,98 +1,170 @@
+//! The rules, and the table of their names.
+
 use std::fmt;
 
-/// One kind of violation. Each has an [`Action`](crate::Action) of its own.
+/// One kind of violation. Each has an [`Action`](crate::Action) of its own, and an [explanation](Self::explanation).
+///
+/// | rule | fires when |
+/// |---|---|
+/// | `missing-scope` | a callback starts, and no handle scope was opened since the turn began |
+/// | `outer-growth` | a callback or turn ends with more handles in the enclosing scope than it found |
+/// | `scope-budget` | a scope that is still open holds more handles than `scope-budget=<number>` allows |
+/// | `sealed` | a handle is created with no scope open, or directly under a turn that this rule's action seals |
+/// | `out-of-order` | a scope closes that is not the innermost, or is not open |
+/// | `never-closed` | a turn ends, or an isolate ends or is left, with scopes open |
+/// | `wrong-thread` | an isolate is used or left on a thread that has not entered it |
+/// | `wrong-isolate` | an isolate is used or left while another one is current |
+/// | `in-gc` | a callback or scope starts in a GC callback, a first-pass weak callback or teardown |
+/// | `redundant-scope` | advice, off unless named: a place opens scopes that never hold a handle |
+/// | `desync` | the record and the engine's level disagree: a limit of handleguard, and no code is blamed |
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum Rule {
-    /// A callback starts, and no handle scope was opened since the turn began.
+    /// A callback starts, and no handle scope was opened since the turn began:
+    /// [`finding::MissingScope`](crate::finding::MissingScope).
     MissingScope,
-    /// A callback or turn ends with more handles in the enclosing scope than it found.
+    /// A callback or turn ends with more handles in the enclosing scope than it found:
+    /// [`finding::OuterGrowth`](crate::finding::OuterGrowth).
     OuterGrowth,
-    /// A scope still open holds more handles than the user's budget. None is set by default.
+    /// A scope that is still open holds more handles than the user's budget; none is set by default:
+    /// [`finding::ScopeBudget`](crate::finding::ScopeBudget).
     ScopeBudget,
-    /// A handle is made directly under a sealed turn, or with no scope at all. Turns are sealed where this rule was given an
-    /// action of its own.
+    /// A handle is created with no scope open, or directly under a sealed turn. Turns are sealed where this rule has an action
+    /// of its own: [`finding::Sealed`](crate::finding::Sealed).
     Sealed,
-    /// A scope closes that is not the innermost; or twice.
+    /// A scope closes that is not the innermost, or is not open: [`finding::OutOfOrder`](crate::finding::OutOfOrder).
     OutOfOrder,
-    /// A turn ends, or an isolate ends or is left, with scopes open.
+    /// A turn ends, or an isolate ends or is left, with scopes open: [`finding::NeverClosed`](crate::finding::NeverClosed).
     NeverClosed,
-    /// Something of an isolate begins on a thread that has not entered it, or leaves it there.
+    /// An isolate is used or left on a thread that has not entered it: [`finding::WrongThread`](crate::finding::WrongThread).
     WrongThread,
-    /// Something of an isolate begins while another one is entered on the thread, or the isolate is left then.
+    /// An isolate is used or left while another one is current: [`finding::WrongIsolate`](crate::finding::WrongIsolate).
     WrongIsolate,
-    /// A callback or scope starts inside a GC callback, the first pass of a weak callback, or teardown.
+    /// A callback or scope starts in a GC callback, a first-pass weak callback or teardown:
+    /// [`finding::InGc`](crate::finding::InGc).
     InGc,
-    /// Advice, `off` unless asked for: a place whose scopes never held a handle.
+    /// Advice, off unless named: a place opens scopes that never hold a handle:
+    /// [`finding::RedundantScope`](crate::finding::RedundantScope).
     RedundantScope,
-    /// The record and the engine's own level disagree: a limit of the checker, of which nobody is accused.
+    /// The record and the engine's level disagree: a limit of handleguard, and no code is blamed:
+    /// [`finding::Desync`](crate::finding::Desync).
     Desync,
+}
+
+/// A row of [`RULES`].
+struct Row {
+    rule: Rule,
+    name: &'static str,
+    /// What violates the rule, in one line.
+    meaning: &'static str,
+    /// Whether the rule is advice, and off until it is named.
+    is_advice: bool,
+}
+
+/// The table of rules, in the order in which they are listed to the user: that of the enum's variants.
+static RULES: [Row; 11] = [
+    row(
+        Rule::MissingScope,
+        "missing-scope",
+        "a callback starts, and no handle scope was opened since the turn began",
+    ),
+    row(
+        Rule::OuterGrowth,
+        "outer-growth",
+        "a callback or turn ends with more handles in the enclosing scope than it found",
+    ),
+    row(
+        Rule::ScopeBudget,
+        "scope-budget",
+        "a scope that is still open holds more handles than scope-budget=<number> allows",
+    ),
+    row(
+        Rule::Sealed,
+        "sealed",
+        "a handle is created with no scope open, or directly under a turn that this rule's action seals",
+    ),
+    row(
+        Rule::OutOfOrder,
+        "out-of-order",
+        "a scope closes that is not the innermost, or is not open",
+    ),
+    row(
+        Rule::NeverClosed,
+        "never-closed",
+        "a turn ends, or an isolate ends or is left, with scopes open",
+    ),
+    row(
+        Rule::WrongThread,
+        "wrong-thread",
+        "an isolate is used or left on a thread that has not entered it",
+    ),
+    row(
+        Rule::WrongIsolate,
+        "wrong-isolate",
+        "an isolate is used or left while another one is current",
+    ),
+    row(
+        Rule::InGc,
+        "in-gc",
+        "a callback or scope starts in a GC callback, a first-pass weak callback or teardown",
+    ),
+    Row {
+        is_advice: true,
+        ..row(
+            Rule::RedundantScope,
+            "redundant-scope",
+            "advice, off unless named: a place opens scopes that never hold a handle",
+        )
+    },
+    row(
+        Rule::Desync,
+        "desync",
+        "the record and the engine's level disagree: a limit of handleguard, and no code is blamed",
+    ),
+];
+
+const fn row(rule: Rule, name: &'static str, meaning: &'static str) -> Row {
+    Row {
+        rule,
+        name,
+        meaning,
+        is_advice: false,
+    }
 }
 
 impl Rule {
     /// All rules, in the order in which they are listed to the user.
-    pub const ALL: [Self; 11] = [
-        Self::MissingScope,
-        Self::OuterGrowth,
-        Self::ScopeBudget,
-        Self::Sealed,
-        Self::OutOfOrder,
-        Self::NeverClosed,
-        Self::WrongThread,
-        Self::WrongIsolate,
-        Self::InGc,
-        Self::RedundantScope,
-        Self::Desync,
-    ];
+    pub const ALL: [Self; RULES.len()] = {
+        let mut all = [Self::MissingScope; RULES.len()];
+        let mut at = 0;
+        while at < RULES.len() {
+            all[at] = RULES[at].rule;
+            assert!(all[at] as usize == at, "the table is in the enum's order");
+            at += 1;
+        }
+        all
+    };
+
+    const fn row(self) -> &'static Row {
+        &RULES[self as usize]
+    }
 
     /// The name used in `HANDLEGUARD`, in messages and in log fields.
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::MissingScope => "missing-scope",
-            Self::OuterGrowth => "outer-growth",
-            Self::ScopeBudget => "scope-budget",
-            Self::Sealed => "sealed",
-            Self::OutOfOrder => "out-of-order",
-            Self::NeverClosed => "never-closed",
-            Self::WrongThread => "wrong-thread",
-            Self::WrongIsolate => "wrong-isolate",
-            Self::InGc => "in-gc",
-            Self::RedundantScope => "redundant-scope",
-            Self::Desync => "desync",
-        }
+        self.row().name
     }
 
-    /// What violates it, in one line.
+    /// What violates the rule, in one line.
     pub const fn meaning(self) -> &'static str {
-        match self {
-            Self::MissingScope => {
-                "a callback starts, and no handle scope was opened since the turn began"
-            }
-            Self::OuterGrowth => {
-                "a callback or turn ends with more handles in the enclosing scope than it found"
-            }
-            Self::ScopeBudget => "a scope still open holds more handles than scope-budget=<number>",
-            Self::Sealed => {
-                "a handle is made with no scope at all, or under a turn that this directive seals"
-            }
-            Self::OutOfOrder => "a scope closes that is not the innermost; or twice",
-            Self::NeverClosed => "a turn ends, or an isolate ends or is left, with scopes open",
-            Self::WrongThread => "an isolate is used or left on a thread that has not entered it",
-            Self::WrongIsolate => "an isolate is used or left while another one is entered",
-            Self::InGc => {
-                "a callback or scope starts in a GC callback, a first-pass weak callback or teardown"
-            }
-            Self::RedundantScope => "advice: a place whose scopes never held a handle",
-            Self::Desync => "the record and the engine's level disagree: our own limit",
-        }
+        self.row().meaning
     }
 
-    /// Whether it is `off` until it is asked for by name: advice, and no bug.
+    /// Whether the rule is advice rather than a bug, and `off` until it is named.
     pub const fn is_advice(self) -> bool {
-        matches!(self, Self::RedundantScope)
+        self.row().is_advice
     }
 
-    /// The rule of that [`name`](Self::name).
+    /// The rule with that [`name`](Self::name).
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|rule| rule.name() == name)
     }

@@ -1,32 +1,35 @@
+//! A violation as data.
+
 use crate::config::action::Action;
 use crate::config::rule::Rule;
-use crate::detect::finding::Finding;
+use crate::describe::finding::Finding;
 use crate::engine::ids::IsolateId;
 use crate::engine::wording::Wording;
 use crate::symbolize::trace::Trace;
 
 /// One occurrence of a violated rule: what was found, where, and by which stack.
 ///
-/// [`Display`](fmt::Display) is the whole message; [`sentence`](Self::sentence) its first line. Both are the same in
+/// [`Display`](std::fmt::Display) is the whole message; [`sentence`](Self::sentence) its first line. Both are the same in
 /// abort, panic and log.
 #[derive(Clone, Debug)]
 pub struct Violation {
     pub(crate) finding: Finding,
-    /// The rule's action as configured, and why another one was taken, if so.
+    /// The rule's action as configured.
     pub(crate) configured: Action,
     /// The add-on whose policy that action is.
     pub(crate) policy: Option<&'static str>,
+    /// Why another action than the configured one was taken, if so.
     pub(crate) note: Option<&'static str>,
     pub(crate) thread: String,
     pub(crate) isolate: IsolateId,
     pub(crate) callee: Option<String>,
-    /// Who used the isolate first, where another thread did.
+    /// The thread that used the isolate first, where another thread did.
     pub(crate) owner: Option<String>,
     pub(crate) handles: u64,
     /// Handles alive in all open scopes at that moment.
     pub(crate) alive: Option<u64>,
     pub(crate) trace: Trace,
-    pub(crate) dialect: &'static Wording,
+    pub(crate) wording: &'static Wording,
 }
 
 impl Violation {
@@ -40,7 +43,7 @@ impl Violation {
         &self.finding
     }
 
-    /// Name of the thread; `<unnamed>` where it has none.
+    /// The name of the thread; `<unnamed>` if it has none.
     pub fn thread(&self) -> &str {
         &self.thread
     }
@@ -55,12 +58,12 @@ impl Violation {
         self.callee.as_deref()
     }
 
-    /// Handles that it left in the outer scope, as far as counted yet.
+    /// Handles that the violation left in the outer scope, as far as they have been counted.
     pub fn handles(&self) -> u64 {
         self.handles
     }
 
-    /// Handles alive in all open scopes of the isolate at that moment, where the engine tells.
+    /// Handles alive in all open scopes of the isolate at that moment, where the engine counts them.
     pub fn alive(&self) -> Option<u64> {
         self.alive
     }

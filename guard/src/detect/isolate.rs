@@ -1,6 +1,9 @@
 //! Whether an isolate is entered where something of it begins.
 
-use crate::detect::finding::{Beginning, Finding};
+use crate::describe::beginning::Beginning;
+use crate::describe::finding::Finding;
+use crate::describe::rules::wrong_isolate::WrongIsolate;
+use crate::describe::rules::wrong_thread::WrongThread;
 use crate::engine::entered::Entered;
 use crate::engine::ids::IsolateId;
 use crate::place::Place;
@@ -17,19 +20,19 @@ pub(crate) fn judge(
     match entered {
         Entered::Unknown => None,
         Entered::Isolate(current) if current == isolate => None,
-        Entered::Isolate(entered) => Some(Finding::WrongIsolate {
+        Entered::Isolate(entered) => Some(Finding::WrongIsolate(WrongIsolate {
             beginning,
             place,
             entered,
-        }),
-        Entered::None => Some(Finding::WrongThread { beginning, place }),
+        })),
+        Entered::None => Some(Finding::WrongThread(WrongThread { beginning, place })),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::detect::finding::ScopeKind;
+    use crate::describe::scope::ScopeKind;
 
     const SCOPE: Beginning = Beginning::Scope(ScopeKind::HandleScope);
 
@@ -47,11 +50,11 @@ mod tests {
         let entered = IsolateId(2);
         assert_eq!(
             judge(IsolateId(1), Entered::Isolate(entered), SCOPE, place),
-            Some(Finding::WrongIsolate {
+            Some(Finding::WrongIsolate(WrongIsolate {
                 beginning: SCOPE,
                 place,
                 entered
-            })
+            }))
         );
     }
 
@@ -60,10 +63,10 @@ mod tests {
         let place = Place::here(None);
         assert_eq!(
             judge(IsolateId(1), Entered::None, Beginning::Turn, place),
-            Some(Finding::WrongThread {
+            Some(Finding::WrongThread(WrongThread {
                 beginning: Beginning::Turn,
                 place
-            })
+            }))
         );
     }
 }

@@ -19,7 +19,17 @@
 //! from it, are charged to that report ([`LateHandles`]); what is left at the end of a callback or a turn is
 //! [`OuterGrowth`](Finding::OuterGrowth).
 
-use crate::detect::finding::{Ended, Finding, GcPhase, Open, Opener, ScopeKind, ScopeRef, TurnRef};
+use crate::describe::ended::Ended;
+use crate::describe::finding::Finding;
+use crate::describe::gc_phase::GcPhase;
+use crate::describe::opener::Opener;
+use crate::describe::rules::missing_scope::MissingScope;
+use crate::describe::rules::never_closed::NeverClosed;
+use crate::describe::rules::out_of_order::{ClosedTwice, OutOfOrder, StillOpen};
+use crate::describe::rules::outer_growth::OuterGrowth;
+use crate::describe::rules::scope_budget::ScopeBudget;
+use crate::describe::scope::{ScopeKind, ScopeRef};
+use crate::describe::turn::TurnRef;
 use crate::engine::counters::{Cursor, EngineCounts};
 use crate::engine::ids::EntryId;
 use crate::place::Place;
@@ -270,11 +280,11 @@ impl ScopeStack {
             return None;
         }
         self.entries[at].handles = None;
-        Some(Finding::ScopeBudget {
+        Some(Finding::ScopeBudget(ScopeBudget {
             scope: self.scope_ref(&entry)?,
             held,
             budget,
-        })
+        }))
     }
 
     /// A scope closes.
@@ -302,7 +312,7 @@ impl ScopeStack {
                 self.lower(&orphan);
                 return None;
             }
-            return Some(Finding::ClosedTwice { number: Some(id.0) });
+            return Some(Finding::ClosedTwice(ClosedTwice { number: Some(id.0) }));
         };
         if matches!(self.entries[at].kind, Kind::Lost) {
             self.remove(at);
@@ -314,8 +324,8 @@ impl ScopeStack {
             .iter()
             .rev()
             .find_map(|entry| match entry.kind {
-                Kind::Scope(_) => self.scope_ref(entry).map(Open::Scope),
-                Kind::Turn => self.turn_ref(entry.id).map(Open::Turn),
+                Kind::Scope(_) => self.scope_ref(entry).map(StillOpen::Scope),
+                Kind::Turn => self.turn_ref(entry.id).map(StillOpen::Turn),
                 Kind::Callback | Kind::Lost => None,
             });
         let inside = self.entries[at + 1..]
@@ -326,10 +336,12 @@ impl ScopeStack {
         self.entries.pop();
         self.recount();
         // Else only callback guards forgotten inside: nothing that a scope could be in disorder with.
-        open.filter(|_| !doubtful).map(|open| Finding::OutOfOrder {
-            closing,
-            open,
-            between: inside - 1,
+        open.filter(|_| !doubtful).map(|open| {
+            Finding::OutOfOrder(OutOfOrder {
+                closing,
+                open,
+                between: inside - 1,
+            })
         })
     }
 
@@ -352,10 +364,12 @@ impl ScopeStack {
         } else {
             None
         };
-        let finding = opener.map(|opener| Finding::MissingScope {
-            callback: place,
-            opener,
-            turn: self.current_turn(),
+        let finding = opener.map(|opener| {
+            Finding::MissingScope(MissingScope {
+                callback: place,
+                opener,
+                turn: self.current_turn(),
+            })
         });
         if let Some(entry) = self.entries.last_mut() {
             entry.served = true;
@@ -437,12 +451,12 @@ impl ScopeStack {
             turn.reported_handles += grown;
             match callback.report_ref {
                 Some(report_ref) => outcome.late = late(report_ref, grown),
-                None if grown > 0 => outcome.findings.push(Finding::OuterGrowth {
+                None if grown > 0 => outcome.findings.push(Finding::OuterGrowth(OuterGrowth {
                     ended: Ended::Callback(place),
                     opener,
                     turn: turn_ref,
                     grown,
-                }),
+                })),
                 None => {}
             }
         }
@@ -530,11 +544,11 @@ impl ScopeStack {
         };
         if !turn.doubtful {
             outcome.findings = self.never_closed(turn.barrier + 1, seen.level, leaked, |scope| {
-                Finding::NeverClosed {
+                Finding::NeverClosed(NeverClosed {
                     scope,
                     ended,
                     turn: Some(turn_ref),
-                }
+                })
             });
         }
         // Where more was closed than was opened, as by a scope closed twice, the engine's handles are no longer those of then.
@@ -548,12 +562,12 @@ impl ScopeStack {
         if unreported_handles > 0 && leaked.unwrap_or(0) == 0 && outcome.findings.is_empty() {
             match turn.last_report {
                 Some(report_ref) => outcome.late = late(report_ref, unreported_handles),
-                None => outcome.findings.push(Finding::OuterGrowth {
+                None => outcome.findings.push(Finding::OuterGrowth(OuterGrowth {
                     ended,
                     opener: self.receiving_scope(turn.level),
                     turn: turn_ref,
                     grown: unreported_handles,
-                }),
+                })),
             }
         }
         if let Some(levels @ 1..) = leaked {
@@ -578,10 +592,12 @@ impl ScopeStack {
     /// The isolate ends, and its stack with it; `seen` is from just before.
     pub fn end_isolate(&mut self, seen: EngineCounts) -> Vec<Finding> {
         let leaked = seen.level.map(|now| now.saturating_sub(self.leaked_levels));
-        let findings = self.never_closed(0, seen.level, leaked, |scope| Finding::NeverClosed {
-            scope,
-            ended: Ended::Isolate,
-            turn: None,
+        let findings = self.never_closed(0, seen.level, leaked, |scope| {
+            Finding::NeverClosed(NeverClosed {
+                scope,
+                ended: Ended::Isolate,
+                turn: None,
+            })
         });
         self.cut(0);
         findings
@@ -623,7 +639,7 @@ impl ScopeStack {
             .iter()
             .any(|orphan| orphan.raises_level() && since.is_none_or(|since| orphan.id > since));
         if found.is_empty() && leaked.is_some() && !flushed_up_to {
-            found.push(finding(Opener::Unseen));
+            found.push(finding(Opener::Unrecorded));
         }
         found
     }
@@ -660,9 +676,9 @@ impl ScopeStack {
         }
         match (level, innermost) {
             (Some(0), _) => Opener::Nothing,
-            (Some(now), Some((Some(then), _))) if then < now => Opener::Unseen,
+            (Some(now), Some((Some(then), _))) if then < now => Opener::Unrecorded,
             (_, Some((_, scope))) => Opener::Known(scope),
-            (Some(_), None) => Opener::Unseen,
+            (Some(_), None) => Opener::Unrecorded,
             (None, None) => Opener::Nothing,
         }
     }

@@ -39,6 +39,7 @@ impl Engine for Fake {
     const WORDING: &'static Wording = &Wording {
         open_scope: "let _scope = arena.scope();",
         mark_turn: "let _turn = arena.turn();",
+        enter_isolate: "arena.enter();",
         classifier: FrameClassifier::NONE,
     };
 

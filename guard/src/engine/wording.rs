@@ -5,6 +5,8 @@ pub struct Wording {
     pub open_scope: &'static str,
     /// A statement that marks a turn to the end of the block.
     pub mark_turn: &'static str,
+    /// A statement that enters an isolate on the current thread.
+    pub enter_isolate: &'static str,
     /// How its frames are told from the user's.
     pub classifier: &'static FrameClassifier,
 }

@@ -1,6 +1,6 @@
 //! The guard of a call into JavaScript.
 
-use crate::detect::finding::Beginning;
+use crate::describe::beginning::Beginning;
 use crate::detect::stack::replay::HINT_AFTER;
 use crate::engine::counters::EngineCounts;
 use crate::engine::ids::EntryId;

@@ -1,6 +1,6 @@
 //! Garbage collection: the guard round what it starts, and the engine's own word that it is under way.
 
-use crate::detect::finding::GcPhase;
+use crate::describe::gc_phase::GcPhase;
 use crate::engine::ids::EntryId;
 use crate::engine::interface::Engine;
 use crate::guards::session::{entering, leaving, seen};

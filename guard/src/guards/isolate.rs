@@ -1,6 +1,6 @@
 //! Entering an isolate on a thread, and leaving it: in order, and with nothing of it open.
 
-use crate::detect::finding::Beginning;
+use crate::describe::beginning::Beginning;
 use crate::detect::stack::Outcome;
 use crate::engine::interface::Engine;
 use crate::guards::session::{entering, seen};

@@ -1,6 +1,7 @@
 //! The guard of a handle scope.
 
-use crate::detect::finding::{Beginning, ScopeKind};
+use crate::describe::beginning::Beginning;
+use crate::describe::scope::ScopeKind;
 use crate::engine::counters::EngineCounts;
 use crate::engine::ids::EntryId;
 use crate::engine::interface::Engine;

@@ -2,7 +2,7 @@
 
 use crate::config::action::Action;
 use crate::config::addon;
-use crate::detect::finding::Finding;
+use crate::describe::finding::Finding;
 use crate::detect::stack::{ReportRef, ScopeStack};
 use crate::engine::interface::Engine;
 use crate::guards::session::entering;
@@ -15,12 +15,11 @@ use crate::thread::state::ThreadState;
 use crate::unwind::capture::{CapturedStack, Origin, UnwindMethod};
 
 /// Why a rescued program goes on.
-const RESCUED: &str =
-    "goes on: the seal is lifted until the turn ends, and the handle stays in the scope around it";
+const RESCUED: &str = "continues: the seal is lifted until the turn ends, and the handle stays in the enclosing scope";
 
 /// Why it does not.
 const NOTHING_TO_RESCUE: &str =
-    "cannot save the process: there is no scope for the handle, and the engine ends it";
+    "cannot save the process: no scope is open for the handle, so the engine ends the process";
 
 /// What is to become of a handle that the engine is about to refuse, and the process with it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

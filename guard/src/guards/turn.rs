@@ -1,6 +1,6 @@
 //! The guard of a turn of the host's loop.
 
-use crate::detect::finding::Beginning;
+use crate::describe::beginning::Beginning;
 use crate::engine::ids::EntryId;
 use crate::engine::interface::Engine;
 use crate::guards::session::{NotSend, entering, leaving, seen};

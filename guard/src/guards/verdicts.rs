@@ -2,7 +2,9 @@
 
 use crate::config::action::Action;
 use crate::config::rule::Rule;
-use crate::detect::finding::{Beginning, Finding};
+use crate::describe::beginning::Beginning;
+use crate::describe::finding::Finding;
+use crate::describe::rules::redundant_scope::RedundantScope;
 use crate::detect::isolate;
 use crate::detect::stack::{ReportRef, ScopeStack};
 use crate::engine::counters::{Cursor, EngineCounts};
@@ -103,11 +105,11 @@ pub(crate) fn advise<E: Engine>(thread: &ThreadState, engine: E, engine_is_below
         return;
     }
     for row in checker.usage.redundant() {
-        let finding = Finding::RedundantScope {
+        let finding = Finding::RedundantScope(RedundantScope {
             kind: row.kind,
             place: row.place,
             uses: row.uses,
-        };
+        });
         violated(thread, engine, finding, engine_is_below, || None);
     }
 }

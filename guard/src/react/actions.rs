@@ -9,10 +9,10 @@ use std::fmt;
 use tracing::Level;
 
 /// The note of a violation on which `panic` aborts, because the engine's frames are on the stack.
-pub(crate) const NO_UNWIND: &str = "aborts, for the engine's C++ frames are on the stack, and a panic must not unwind through them";
+pub(crate) const NO_UNWIND: &str = "aborts because the engine's C++ frames are on the stack, and a panic must not unwind through them";
 
 /// The note where the frames are those of an add-on or of a caller of the C interface.
-pub(crate) const NO_UNWIND_FOREIGN: &str = "aborts, for frames of another language are on the stack, and a panic must not unwind through them";
+pub(crate) const NO_UNWIND_FOREIGN: &str = "aborts because frames of another language are on the stack, and a panic must not unwind through them";
 
 /// Logs a violation that occurs for the first time.
 pub(crate) fn log(violation: &Violation) {

@@ -1,8 +1,8 @@
 use crate::config::action::Action;
 use crate::config::rule::Rule;
 use crate::config::settings::Config;
+use crate::describe::finding::Finding;
 use crate::describe::violation::Violation;
-use crate::detect::finding::Finding;
 use crate::engine::wording::FrameClassifier;
 use crate::fork::mutex::ForkMutex;
 use crate::react::actions;
@@ -249,10 +249,11 @@ fn key(finding: &Finding, stack: &CapturedStack) -> NonZeroU64 {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
+    use crate::describe::rules::out_of_order::ClosedTwice;
     use crate::symbolize::trace::Trace;
     use crate::tests::violation;
 
-    const FINDING: Finding = Finding::ClosedTwice { number: Some(7) };
+    const FINDING: Finding = Finding::ClosedTwice(ClosedTwice { number: Some(7) });
 
     /// Two occurrences of one cause.
     fn record_twice(checker: &Checker) {

@@ -3,7 +3,7 @@
 //! A table of fixed size, shared by all threads, without a lock. Written where a scope held more than any of its place
 //! before, and at each close only where advice on redundant scopes was asked for.
 
-use crate::detect::finding::ScopeKind;
+use crate::describe::scope::ScopeKind;
 use crate::detect::stack::holdings::ScopeStats;
 use crate::place::Place;
 use once_cell::race::OnceBox;

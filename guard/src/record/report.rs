@@ -1,4 +1,4 @@
-use crate::describe::sentence::Handles;
+use crate::describe::handles::Handles;
 use crate::describe::violation::Violation;
 use crate::record::high_water::OpenerStats;
 use crate::symbolize::platform::forget_symbols;

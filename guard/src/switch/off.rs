@@ -4,7 +4,8 @@
 use crate::config::action::Action;
 use crate::config::addon::AddonFunction;
 use crate::config::settings::Config;
-use crate::detect::finding::{GcPhase, ScopeKind};
+use crate::describe::gc_phase::GcPhase;
+use crate::describe::scope::ScopeKind;
 use crate::engine::ids::EntryId;
 use crate::engine::interface::Engine;
 use crate::guards::seal::Refused;

@@ -3,7 +3,8 @@
 use crate::config::action::Action;
 use crate::config::addon::AddonFunction;
 use crate::config::settings::Config;
-use crate::detect::finding::{GcPhase, ScopeKind};
+use crate::describe::gc_phase::GcPhase;
+use crate::describe::scope::ScopeKind;
 use crate::engine::fake::Fake;
 use crate::engine::ids::{EntryId, IsolateId};
 use crate::place::Place;

@@ -5,7 +5,7 @@ use crate::CallbackGuard;
 use crate::ScopeGuard;
 use crate::TurnGuard;
 use crate::callback_at;
-use crate::detect::finding::ScopeKind;
+use crate::describe::scope::ScopeKind;
 use crate::engine::capabilities::Capabilities;
 use crate::engine::counters::Counters;
 use crate::engine::counters::Cursor;
@@ -44,6 +44,7 @@ impl Engine for Counting {
     const WORDING: &'static Wording = &Wording {
         open_scope: "scope!()",
         mark_turn: "turn!()",
+        enter_isolate: "enter!()",
         classifier: FrameClassifier::NONE,
     };
 
@@ -257,7 +258,7 @@ fn a_number_of_nothing_takes_nothing_written_down_away() {
     assert_eq!(
         sentences,
         [
-            "out-of-order: scope #18446744073709551615 closed, which is not open: closed twice, or after the scope around it"
+            "out-of-order: scope #18446744073709551615 closed, but it is not open (closed twice, or its enclosing scope was closed first)"
         ]
     );
     crate::end_isolate(engine);

@@ -1,6 +1,9 @@
 //! A host with a simulated engine, both of which the tests of the scope stack drive step by step.
 
-use crate::detect::finding::{Finding, Opener, ScopeKind, ScopeRef, TurnRef};
+use crate::describe::finding::Finding;
+use crate::describe::opener::Opener;
+use crate::describe::scope::{ScopeKind, ScopeRef};
+use crate::describe::turn::TurnRef;
 use crate::detect::stack::{LateHandles, Outcome, ReportRef, ScopeStack};
 use crate::engine::counters::EngineCounts;
 use crate::engine::ids::EntryId;

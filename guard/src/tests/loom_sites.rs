@@ -1,7 +1,8 @@
 //! Models of the site table: every interleaving of two threads, up to the bound on preemptions that `.ci/loom` sets.
 
+use crate::describe::finding::Finding;
+use crate::describe::rules::out_of_order::ClosedTwice;
 use crate::describe::violation::Violation;
-use crate::detect::finding::Finding;
 use crate::record::sites::Sites;
 use loom::sync::Arc;
 use loom::thread;
@@ -17,7 +18,7 @@ fn key(value: u64) -> NonZeroU64 {
 }
 
 fn violation() -> Violation {
-    super::violation(Finding::ClosedTwice { number: Some(7) }, None)
+    super::violation(Finding::ClosedTwice(ClosedTwice { number: Some(7) }), None)
 }
 
 /// Records `value` once, in a lane; its slot, and whether it is the one that tells of the site.

@@ -2,28 +2,35 @@
 
 use super::host::{ALL, HANDLES, Host, LEVEL, NOTHING, known, place, scope, turn};
 use crate::config::rule::Rule;
-use crate::detect::finding::{Ended, Finding, Open, Opener, ScopeKind, ScopeRef};
+use crate::describe::ended::Ended;
+use crate::describe::finding::Finding;
+use crate::describe::opener::Opener;
+use crate::describe::rules::missing_scope::MissingScope;
+use crate::describe::rules::never_closed::NeverClosed;
+use crate::describe::rules::out_of_order::{ClosedTwice, OutOfOrder, StillOpen};
+use crate::describe::rules::outer_growth::OuterGrowth;
+use crate::describe::scope::{ScopeKind, ScopeRef};
 use crate::engine::counters::EngineCounts;
 
 fn missing(
     callback: &'static str,
     opener: Opener,
-    turn: Option<crate::detect::finding::TurnRef>,
+    turn: Option<crate::describe::turn::TurnRef>,
 ) -> Option<Finding> {
-    Some(Finding::MissingScope {
+    Some(Finding::MissingScope(MissingScope {
         callback: place(callback),
         opener,
         turn,
-    })
+    }))
 }
 
-fn growth_of_turn(opener: Opener, turn: crate::detect::finding::TurnRef, grown: u64) -> Finding {
-    Finding::OuterGrowth {
+fn growth_of_turn(opener: Opener, turn: crate::describe::turn::TurnRef, grown: u64) -> Finding {
+    Finding::OuterGrowth(OuterGrowth {
         ended: Ended::Turn,
         opener,
         turn,
         grown,
-    }
+    })
 }
 
 // missing-scope
@@ -128,7 +135,7 @@ fn an_opener_without_a_guard_is_told_as_unseen() {
     let (_, finding) = host.begin("on_close");
     assert_eq!(
         finding,
-        missing("on_close", Opener::Unseen, Some(turn(1, "uv_run")))
+        missing("on_close", Opener::Unrecorded, Some(turn(1, "uv_run")))
     );
 
     let mut host = Host::new(ALL);
@@ -138,7 +145,7 @@ fn an_opener_without_a_guard_is_told_as_unseen() {
     let (_, finding) = host.begin("on_close");
     assert_eq!(
         finding,
-        missing("on_close", Opener::Unseen, Some(turn(1, "uv_run"))),
+        missing("on_close", Opener::Unrecorded, Some(turn(1, "uv_run"))),
         "`main` is not the innermost, whatever the record says"
     );
 }
@@ -283,12 +290,12 @@ fn handles_left_by_a_callback_that_nothing_is_charged_for_are_reported() {
     let uv_run = host.begin_turn("uv_run");
     let (id, _) = host.begin("on_close");
     host.make(3);
-    let expected = Finding::OuterGrowth {
+    let expected = Finding::OuterGrowth(OuterGrowth {
         ended: Ended::Callback(place("on_close")),
         opener: known(1, "main", 1),
         turn: turn(1, "uv_run"),
         grown: 3,
-    };
+    });
     assert_eq!(host.end(id), [expected]);
     assert_eq!(expected.rule(), Rule::OuterGrowth);
     assert_eq!(host.end_turn(uv_run), [], "told of before");
@@ -608,11 +615,11 @@ fn outer_scope_closed_while_an_inner_one_is_open_is_reported() {
         let finding = host.close(outer);
         assert_eq!(
             finding,
-            Some(Finding::OutOfOrder {
+            Some(Finding::OutOfOrder(OutOfOrder {
                 closing: scope(1, "outer", 0),
-                open: Open::Scope(scope(2, "inner", 0)),
+                open: StillOpen::Scope(scope(2, "inner", 0)),
                 between: 0,
-            })
+            }))
         );
         assert_eq!(finding.unwrap().rule(), Rule::OutOfOrder);
         assert_eq!(host.close(inner), None, "told of before");
@@ -644,14 +651,14 @@ fn the_innermost_open_scope_is_named_and_those_between_are_counted() {
     host.open_kind(ScopeKind::TryCatch, "third");
     assert_eq!(
         host.close(outer),
-        Some(Finding::OutOfOrder {
+        Some(Finding::OutOfOrder(OutOfOrder {
             closing: scope(1, "outer", 0),
-            open: Open::Scope(ScopeRef {
+            open: StillOpen::Scope(ScopeRef {
                 kind: ScopeKind::TryCatch,
                 ..scope(5, "third", 0)
             }),
             between: 2,
-        })
+        }))
     );
 }
 
@@ -662,11 +669,11 @@ fn scope_closed_while_a_turn_inside_it_is_open_is_reported() {
     let uv_run = host.begin_turn("uv_run");
     assert_eq!(
         host.close(main),
-        Some(Finding::OutOfOrder {
+        Some(Finding::OutOfOrder(OutOfOrder {
             closing: scope(1, "main", 1),
-            open: Open::Turn(turn(1, "uv_run")),
+            open: StillOpen::Turn(turn(1, "uv_run")),
             between: 0,
-        })
+        }))
     );
     assert_eq!(host.end_turn(uv_run), [], "ended with the scope around it");
     assert!(host.stack.is_empty());
@@ -690,7 +697,10 @@ fn scope_closed_twice_is_reported() {
     let own = host.open("own");
     assert_eq!(host.close(own), None);
     let finding = host.close(own);
-    assert_eq!(finding, Some(Finding::ClosedTwice { number: Some(2) }));
+    assert_eq!(
+        finding,
+        Some(Finding::ClosedTwice(ClosedTwice { number: Some(2) }))
+    );
     assert_eq!(finding.unwrap().rule(), Rule::OutOfOrder);
     assert_eq!(host.stack.depth(), 1);
 }
@@ -718,7 +728,7 @@ fn orphan_closed_a_second_time_is_reported() {
     assert_eq!(host.close(inner), None);
     assert_eq!(
         host.close(inner),
-        Some(Finding::ClosedTwice { number: Some(2) })
+        Some(Finding::ClosedTwice(ClosedTwice { number: Some(2) }))
     );
 }
 
@@ -785,12 +795,12 @@ fn orphan_that_closes_in_a_later_turn_does_not_hide_the_scopes_of_that_turn() {
 
 // never-closed
 
-fn never_closed(scope: Opener, turn: crate::detect::finding::TurnRef) -> Finding {
-    Finding::NeverClosed {
+fn never_closed(scope: Opener, turn: crate::describe::turn::TurnRef) -> Finding {
+    Finding::NeverClosed(NeverClosed {
         scope,
         ended: Ended::Turn,
         turn: Some(turn),
-    }
+    })
 }
 
 #[test]
@@ -871,7 +881,7 @@ fn leak_that_only_the_level_knows_of_is_told_as_unseen() {
     host.open_unseen();
     assert_eq!(
         host.end_turn(uv_run),
-        [never_closed(Opener::Unseen, turn(1, "uv_run"))]
+        [never_closed(Opener::Unrecorded, turn(1, "uv_run"))]
     );
 }
 
@@ -966,11 +976,11 @@ fn scope_still_open_at_the_end_of_the_isolate_is_reported() {
         host.open("main");
         assert_eq!(
             host.end_isolate(),
-            [Finding::NeverClosed {
+            [Finding::NeverClosed(NeverClosed {
                 scope: known(1, "main", 0),
                 ended: Ended::Isolate,
                 turn: None,
-            }]
+            })]
         );
         assert!(host.stack.is_empty());
     }
@@ -982,11 +992,11 @@ fn leak_of_the_isolate_that_only_the_level_knows_of_is_told_as_unseen() {
     host.open_unseen();
     assert_eq!(
         host.end_isolate(),
-        [Finding::NeverClosed {
-            scope: Opener::Unseen,
+        [Finding::NeverClosed(NeverClosed {
+            scope: Opener::Unrecorded,
             ended: Ended::Isolate,
             turn: None,
-        }]
+        })]
     );
 }
 

@@ -1,7 +1,13 @@
 //! What hooks tell the stack: scopes known by where they lie, and a host that waits.
 
 use super::host::{place, scope};
-use crate::detect::finding::{Ended, Finding, Open, Opener, ScopeKind};
+use crate::describe::ended::Ended;
+use crate::describe::finding::Finding;
+use crate::describe::opener::Opener;
+use crate::describe::rules::never_closed::StorageReused;
+use crate::describe::rules::out_of_order::{ClosedTwice, OutOfOrder, StillOpen};
+use crate::describe::rules::outer_growth::OuterGrowth;
+use crate::describe::scope::ScopeKind;
 use crate::detect::stack::ScopeStack;
 use crate::engine::counters::EngineCounts;
 use crate::place::Place;
@@ -46,12 +52,13 @@ fn scopes_close_by_where_they_lie() {
 #[test]
 fn the_wrong_order_is_found_and_the_late_close_is_no_second_bug() {
     let mut stack = constructed(&[0x300, 0x200]);
-    let Some(Finding::OutOfOrder { closing, open, .. }) = stack.destruct_scope(SCOPE, 0x300, None)
+    let Some(Finding::OutOfOrder(OutOfOrder { closing, open, .. })) =
+        stack.destruct_scope(SCOPE, 0x300, None)
     else {
         panic!("not found");
     };
     assert_eq!(closing.place, code(0x300));
-    assert!(matches!(open, Open::Scope(open) if open.place == code(0x200)));
+    assert!(matches!(open, StillOpen::Scope(open) if open.place == code(0x200)));
     assert_eq!(stack.destruct_scope(SCOPE, 0x200, None), None);
     assert!(stack.is_empty());
 }
@@ -76,7 +83,7 @@ fn a_close_that_takes_the_level_of_another_scope_is_a_second_one_and_told_of_onc
     assert_eq!(stack.destruct_scope(SCOPE, 0x100, Some(3)), None);
     assert_eq!(
         stack.destruct_scope(SCOPE, 0x100, Some(2)),
-        Some(Finding::ClosedTwice { number: None })
+        Some(Finding::ClosedTwice(ClosedTwice { number: None }))
     );
     // The record has followed the engine, and the scope whose level it was may still close.
     assert_eq!(stack.resync(Some(1)), None);
@@ -93,8 +100,9 @@ fn memory_that_is_in_use_is_found_wherever_it_lies() {
         for &again in storages {
             let mut stack = constructed(storages);
             let inside = seen(u32::try_from(storages.len()).unwrap() + 1);
-            let Some(Finding::StorageReused { first, again: by }) =
-                stack.reused(SCOPE, place("again"), again, inside)
+            let Some(Finding::StorageReused(StorageReused {
+                first, again: by, ..
+            })) = stack.reused(SCOPE, place("again"), again, inside)
             else {
                 panic!("{again:#x} of {storages:x?}");
             };
@@ -141,7 +149,7 @@ fn a_guard_adopts_the_scope_that_a_hook_saw_and_only_once() {
     assert!(stack.adopt(ScopeKind::EscapableHandleScope, place("guard")));
     assert!(!stack.adopt(SCOPE, place("second guard")));
     assert_eq!(stack.depth(), 1);
-    let Some(Finding::StorageReused { first, .. }) =
+    let Some(Finding::StorageReused(StorageReused { first, .. })) =
         stack.reused(SCOPE, place("again"), 0x300, seen(2))
     else {
         panic!("not found");
@@ -198,12 +206,12 @@ fn a_host_that_waits_again_in_one_scope_has_ended_a_turn() {
     assert_eq!(waits(&mut stack, 10), None);
     for (number, handles) in [(1, 12), (2, 14)] {
         calls(&mut stack);
-        let Some(Finding::OuterGrowth {
+        let Some(Finding::OuterGrowth(OuterGrowth {
             ended,
             opener,
             turn,
             grown,
-        }) = waits(&mut stack, handles)
+        })) = waits(&mut stack, handles)
         else {
             panic!("not found");
         };

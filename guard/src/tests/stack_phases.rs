@@ -2,7 +2,16 @@
 
 use super::host::{ALL, Host, LEVEL, NOTHING, known, place, turn};
 use crate::config::rule::Rule;
-use crate::detect::finding::{Beginning, Ended, Finding, GcPhase, Opener, ScopeKind};
+use crate::describe::beginning::Beginning;
+use crate::describe::ended::Ended;
+use crate::describe::finding::Finding;
+use crate::describe::gc_phase::GcPhase;
+use crate::describe::opener::Opener;
+use crate::describe::rules::desync::Desync;
+use crate::describe::rules::in_gc::InGc;
+use crate::describe::rules::never_closed::NeverClosed;
+use crate::describe::rules::sealed::Sealed;
+use crate::describe::scope::ScopeKind;
 
 const SCOPE: Beginning = Beginning::Scope(ScopeKind::HandleScope);
 
@@ -19,12 +28,12 @@ fn what_begins_in_a_phase_that_may_not_run_script_is_reported() {
         let found = host.stack.in_gc(Beginning::Callback, place("inside"));
         assert_eq!(
             found,
-            Some(Finding::InGc {
+            Some(Finding::InGc(InGc {
                 beginning: Beginning::Callback,
                 place: place("inside"),
                 phase,
                 marked: Some(place("weak")),
-            })
+            }))
         );
         assert_eq!(found.unwrap().rule(), Rule::InGc);
         assert!(host.stack.must_not_ask());
@@ -98,12 +107,12 @@ fn the_engines_own_word_covers_what_no_guard_marks() {
     host.stack.collection_begins();
     assert_eq!(
         host.stack.in_gc(SCOPE, place("prologue")),
-        Some(Finding::InGc {
+        Some(Finding::InGc(InGc {
             beginning: SCOPE,
             place: place("prologue"),
             phase: GcPhase::Callback,
             marked: None,
-        })
+        }))
     );
     let seen = host.seen();
     let finalizer = host
@@ -127,11 +136,11 @@ fn a_scope_open_where_its_isolate_is_left_is_reported() {
         let found = host.stack.leave(entered, then, place("exit"), host.seen());
         assert_eq!(
             found,
-            [Finding::NeverClosed {
+            [Finding::NeverClosed(NeverClosed {
                 scope: known(2, "early return", 0),
                 ended: Ended::Exit(place("exit")),
                 turn: None,
-            }]
+            })]
         );
     }
 }
@@ -159,10 +168,10 @@ fn a_refused_handle_names_the_turn_and_where_it_goes() {
     let level = host.seen().level;
     assert_eq!(
         host.stack.refused(level),
-        Finding::Sealed {
+        Finding::Sealed(Sealed {
             opener: known(1, "main", 1),
             turn: Some(turn(1, "uv_run")),
-        }
+        })
     );
 }
 
@@ -173,10 +182,10 @@ fn a_handle_with_no_scope_at_all_is_told_from_a_sealed_one() {
     let level = host.seen().level;
     assert_eq!(
         host.stack.refused(level),
-        Finding::Sealed {
+        Finding::Sealed(Sealed {
             opener: Opener::Nothing,
             turn: None,
-        }
+        })
     );
 }
 
@@ -207,11 +216,11 @@ fn a_level_below_the_record_is_told_of_once_and_the_record_follows() {
     let found = host.stack.resync(level);
     assert_eq!(
         found,
-        Some(Finding::Desync {
+        Some(Finding::Desync(Desync {
             recorded: 2,
             level: 1,
             innermost: place("lost"),
-        })
+        }))
     );
     assert_eq!(found.unwrap().rule(), Rule::Desync);
     assert_eq!(host.stack.resync(level), None, "the record follows");

@@ -3,7 +3,10 @@
 //! The model keeps a list of what was ever opened and recomputes every answer from the whole of it; it shares no code
 //! with the stack, and knows of no depth, barrier or charge.
 
-use crate::detect::finding::{Ended, Finding, ScopeKind};
+use crate::describe::ended::Ended;
+use crate::describe::finding::Finding;
+use crate::describe::rules::outer_growth::OuterGrowth;
+use crate::describe::scope::ScopeKind;
 use crate::detect::stack::{LateHandles, Outcome, ReportRef, ScopeStack};
 use crate::engine::counters::EngineCounts;
 use crate::engine::ids::EntryId;
@@ -418,7 +421,7 @@ impl Program {
 
     fn settle(&mut self, outcome: Outcome) {
         for finding in outcome.findings {
-            if let Finding::OuterGrowth { ended, grown, .. } = finding {
+            if let Finding::OuterGrowth(OuterGrowth { ended, grown, .. }) = finding {
                 assert!(grown > 0);
                 assert!(matches!(ended, Ended::Callback(_) | Ended::Turn));
                 if let Some(tally) = &mut self.tally {

@@ -15,7 +15,7 @@
     reason = "reads the engine's counters, and a thread-local by its address"
 )]
 
-use crate::detect::finding::ScopeKind;
+use crate::describe::scope::ScopeKind;
 use crate::detect::stack::replay::FastPathLimits;
 use crate::engine::counters::{Counters, Cursor};
 use crate::engine::ids::{EntryId, IsolateId};

@@ -41,6 +41,7 @@ impl Engine for Fake {
     const WORDING: &'static Wording = &Wording {
         open_scope: "let _scope = arena.scope();",
         mark_turn: "let _turn = arena.turn();",
+        enter_isolate: "arena.enter();",
         classifier: FrameClassifier::NONE,
     };
 
@@ -101,7 +102,7 @@ pub fn normalised(text: &str, file: &str) -> String {
         }
         out.push_str(&line);
         out.push('\n');
-        if line.trim_start().starts_with("backtrace: ") {
+        if line.trim_start().starts_with("backtrace (") {
             let mut first = true;
             while let Some(frame) = lines.next_if(|line| is_frame(line)) {
                 if first {

@@ -216,6 +216,7 @@ impl Engine for Isolate {
     const WORDING: &'static Wording = &Wording {
         open_scope: "v8::HandleScope scope(isolate);",
         mark_turn: "HANDLEGUARD_TURN(isolate, \"event loop\");",
+        enter_isolate: "v8::Isolate::Scope isolate_scope(isolate);",
         classifier: &FrameClassifier {
             name: "V8",
             file: Some(file!()),

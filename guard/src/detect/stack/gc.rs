@@ -1,7 +1,10 @@
 //! Garbage collection: it starts anywhere, so what it starts is judged by itself, whatever it interrupted.
 
 use super::{EntryId, ScopeStack};
-use crate::detect::finding::{Beginning, Finding, GcPhase};
+use crate::describe::beginning::Beginning;
+use crate::describe::finding::Finding;
+use crate::describe::gc_phase::GcPhase;
+use crate::describe::rules::in_gc::InGc;
 use crate::engine::counters::EngineCounts;
 use crate::place::Place;
 
@@ -33,12 +36,12 @@ impl ScopeStack {
     #[inline]
     pub fn in_gc(&self, beginning: Beginning, place: Place) -> Option<Finding> {
         let (phase, marked) = self.phase()?;
-        (!phase.allows(beginning)).then_some(Finding::InGc {
+        (!phase.allows(beginning)).then_some(Finding::InGc(InGc {
             beginning,
             place,
             phase,
             marked,
-        })
+        }))
     }
 
     /// The phase that the innermost frame belongs to, and where a guard marks it.

@@ -2,7 +2,7 @@
 //! would cost a call.
 
 use super::{Entry, EntryId, Kind, ScopeStack};
-use crate::detect::finding::ScopeKind;
+use crate::describe::scope::ScopeKind;
 use crate::engine::counters::Cursor;
 use crate::place::Place;
 

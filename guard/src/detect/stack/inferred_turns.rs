@@ -11,7 +11,10 @@
 //! is over: a loop that has ended looks the same until then. Where the host marks its turns, its word is taken.
 
 use super::{EntryId, Kind, ScopeStack};
-use crate::detect::finding::{Ended, Finding, TurnRef};
+use crate::describe::ended::Ended;
+use crate::describe::finding::Finding;
+use crate::describe::rules::outer_growth::OuterGrowth;
+use crate::describe::turn::TurnRef;
 use crate::engine::counters::EngineCounts;
 use crate::place::Place;
 
@@ -45,15 +48,17 @@ impl ScopeStack {
             turns,
         });
         let grown = seen.handles?.checked_sub(ended?.seen.handles?)?;
-        (grown > 0).then(|| Finding::OuterGrowth {
-            ended: Ended::Turn,
-            opener: self.receiving_scope(seen.level),
-            turn: TurnRef {
-                number: turns,
-                place,
-                gc: None,
-            },
-            grown,
+        (grown > 0).then(|| {
+            Finding::OuterGrowth(OuterGrowth {
+                ended: Ended::Turn,
+                opener: self.receiving_scope(seen.level),
+                turn: TurnRef {
+                    number: turns,
+                    place,
+                    gc: None,
+                },
+                grown,
+            })
         })
     }
 

@@ -1,7 +1,9 @@
 //! What is still open where a thread leaves an isolate.
 
 use super::{EntryId, ScopeStack};
-use crate::detect::finding::{Ended, Finding};
+use crate::describe::ended::Ended;
+use crate::describe::finding::Finding;
+use crate::describe::rules::never_closed::NeverClosed;
 use crate::engine::counters::EngineCounts;
 use crate::place::Place;
 
@@ -26,10 +28,12 @@ impl ScopeStack {
             (Some(now), Some(then)) => Some(now.saturating_sub(then)),
             _ => None,
         };
-        let findings = self.never_closed(from, seen.level, leaked, |scope| Finding::NeverClosed {
-            scope,
-            ended: Ended::Exit(place),
-            turn: None,
+        let findings = self.never_closed(from, seen.level, leaked, |scope| {
+            Finding::NeverClosed(NeverClosed {
+                scope,
+                ended: Ended::Exit(place),
+                turn: None,
+            })
         });
         if !findings.is_empty() {
             // Told of; the end of the isolate tells no more of them.

@@ -2,7 +2,8 @@
 //! that nobody told us of.
 
 use super::{Entry, Kind, ScopeStack};
-use crate::detect::finding::Finding;
+use crate::describe::finding::Finding;
+use crate::describe::rules::desync::Desync;
 
 impl ScopeStack {
     /// Compares the record with the engine's level, as it is outside of what begins or ends now. The level cannot be lower than
@@ -22,11 +23,11 @@ impl ScopeStack {
     fn follow(&mut self, level: u32, recorded: u32) -> Option<Finding> {
         let innermost = self.entries.last()?.place;
         self.lose_above(level);
-        (!std::mem::replace(&mut self.desync_reported, true)).then_some(Finding::Desync {
+        (!std::mem::replace(&mut self.desync_reported, true)).then_some(Finding::Desync(Desync {
             recorded,
             level,
             innermost,
-        })
+        }))
     }
 
     /// The engine stands at `level`: whatever of the record stands higher was closed without our knowing.

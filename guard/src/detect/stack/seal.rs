@@ -1,19 +1,21 @@
 //! A handle that the engine refuses, for nothing is open that it could go to.
 
 use super::{ReportRef, ScopeStack};
-use crate::detect::finding::{Finding, Opener};
+use crate::describe::finding::Finding;
+use crate::describe::opener::Opener;
+use crate::describe::rules::sealed::Sealed;
 
 impl ScopeStack {
     /// The engine refuses to make a handle at `level`.
     pub fn refused(&self, level: Option<u32>) -> Finding {
         let opener = self.receiving_scope(level);
-        Finding::Sealed {
+        Finding::Sealed(Sealed {
             opener,
             turn: match opener {
                 Opener::Nothing => None,
                 _ => self.current_turn(),
             },
-        }
+        })
     }
 
     /// The report that a handle made now is charged to: of the innermost callback, or of one before it in the innermost turn.

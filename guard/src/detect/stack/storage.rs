@@ -1,7 +1,10 @@
 //! What hooks tell the stack: scopes known by the memory that the engine's own object takes, and not by a guard.
 
 use super::{Entry, EntryId, Kind, LateHandles, ScopeStack};
-use crate::detect::finding::{Finding, ScopeKind};
+use crate::describe::finding::Finding;
+use crate::describe::rules::never_closed::StorageReused;
+use crate::describe::rules::out_of_order::ClosedTwice;
+use crate::describe::scope::ScopeKind;
 use crate::engine::counters::EngineCounts;
 use crate::place::{Location, Place};
 
@@ -75,7 +78,7 @@ impl ScopeStack {
             return None;
         }
         self.lose_above(level - 1);
-        Some(Finding::ClosedTwice { number: None })
+        Some(Finding::ClosedTwice(ClosedTwice { number: None }))
     }
 
     /// A guard tells more of the scope that a hook has just seen open. False if there is none: the guard's scope is one that
@@ -157,9 +160,10 @@ impl ScopeStack {
             turn.barrier -= 1;
         }
         self.recount();
-        Some(Finding::StorageReused {
+        Some(Finding::StorageReused(StorageReused {
             first,
+            kind,
             again: place,
-        })
+        }))
     }
 }

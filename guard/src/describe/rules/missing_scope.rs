@@ -1,0 +1,168 @@
+//! The words of `missing-scope`.
+
+use crate::config::rule::Rule;
+use crate::describe::lines::Lines;
+use crate::describe::opener::Opener;
+use crate::describe::rule_text::{Evidence, RuleText, explained};
+use crate::describe::scope::ScopeRef;
+use crate::describe::turn::TurnRef;
+use crate::engine::wording::Wording;
+use crate::place::Place;
+use std::fmt;
+
+explained! {
+r#"`missing-scope`: the host called into JavaScript, and no handle scope was opened since the turn began.
+
+The call creates handles, at least one for its result, and each handle stays in the innermost open scope. Here that scope was
+opened before the turn, in `main` perhaps, and it lives as long as the process.
+
+# Why it matters
+
+The program leaks a few bytes with each call, and keeps alive every object that the handles refer to. The leak is silent: the
+handles are reachable, so no heap profiler shows them. In Node.js, one such callback leaked 8 MB a day and took a core team three
+weeks to find.
+
+# Wrong
+
+```
+fn on_close(engine: impl handleguard::Engine) {
+    let _callback = handleguard::callback(engine, "on_close"); // the call into JavaScript
+}
+```
+
+# Right
+
+```
+fn on_close(engine: impl handleguard::Engine) {
+    let _scope = handleguard::scope(engine, "on_close"); // with the engine's own scope beside it
+    let _callback = handleguard::callback(engine, "on_close");
+}
+```
+
+# How to silence it
+
+Set `missing-scope=off` or `missing-scope=count` in `HANDLEGUARD`, or `addon:<file>=count` for the calls of one add-on. With
+`missing-scope=off`, [`OuterGrowth`] still reports the handles that the callback leaves.
+
+Native code that JavaScript calls needs no scope of its own, because the engine opens one around it. With `strict`, handleguard
+also reports a callback that only such a scope encloses: the same code would leak if the event loop called it directly.
+
+[`OuterGrowth`]: crate::finding::OuterGrowth
+"#
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+    #[non_exhaustive]
+    pub struct MissingScope {
+        /// The callback that started.
+        pub callback: Place,
+        /// Where its handles land.
+        pub opener: Opener,
+        /// The turn it started in; `None` where no turn is marked.
+        pub turn: Option<TurnRef>,
+    }
+}
+
+impl RuleText for MissingScope {
+    fn rule(&self) -> Rule {
+        Rule::MissingScope
+    }
+
+    fn sentence(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            callback, opener, ..
+        } = self;
+        match opener {
+            Opener::Nothing => write!(f, "callback {callback} started with no HandleScope open"),
+            Opener::Caller(caller) => write!(
+                f,
+                "callback {callback} started with no HandleScope of its own; only that of its JavaScript caller, in callback \
+                 {caller}, encloses it"
+            ),
+            Opener::Known(_) | Opener::Unrecorded => {
+                let since = match self.turn {
+                    Some(_) => " since the turn began",
+                    None => "",
+                };
+                write!(
+                    f,
+                    "callback {callback} started with no HandleScope opened{since}; its handles stay in {opener}"
+                )
+            }
+        }
+    }
+
+    fn details(&self, lines: &mut Lines<'_, '_>, evidence: &Evidence<'_>) -> fmt::Result {
+        lines.line("callback", self.callback)?;
+        if let Some(callee) = evidence.callee {
+            lines.line("calls", callee)?;
+        }
+        self.opener.line(lines, "swallowed by", evidence.alive)
+    }
+
+    fn note(&self) -> Option<&'static str> {
+        matches!(self.opener, Opener::Caller(_)).then_some(
+            "strict: checked as if the event loop had called it directly, where no scope would enclose it",
+        )
+    }
+
+    fn help(&self, f: &mut fmt::Formatter<'_>, wording: &Wording) -> fmt::Result {
+        let open_scope = wording.open_scope;
+        match self.callback.name {
+            Some(name) => write!(f, "open a scope on entry to `{name}`: `{open_scope}`"),
+            None => write!(f, "open a scope before the call: `{open_scope}`"),
+        }
+    }
+
+    fn caption(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("at the start of the callback")
+    }
+
+    fn callback(&self) -> Option<Place> {
+        Some(self.callback)
+    }
+
+    fn opener(&self) -> Option<ScopeRef> {
+        self.opener.scope()
+    }
+
+    fn turn(&self) -> Option<TurnRef> {
+        self.turn
+    }
+
+    fn map_places(&mut self, change: &mut dyn FnMut(&mut Place)) {
+        change(&mut self.callback);
+        self.opener.map_places(change);
+        if let Some(turn) = &mut self.turn {
+            change(&mut turn.place);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::message;
+
+    #[test]
+    fn a_callback_hidden_by_a_javascript_caller() {
+        let finding = MissingScope {
+            callback: Place::here("resolve"),
+            opener: Opener::Caller(Place::here("on_message")),
+            turn: None,
+        };
+        assert_eq!(
+            message(finding, file!()),
+            "\
+handleguard: missing-scope: callback `resolve` at FILE started with no HandleScope of its own; only that of its JavaScript \
+caller, in callback `on_message` at FILE, encloses it
+      callback: `resolve` at FILE
+     hidden by: the scope that the engine opened for the JavaScript caller, in callback `on_message` at FILE
+        thread: worker-3
+       isolate: 0xabc
+          rule: missing-scope=panic
+          note: strict: checked as if the event loop had called it directly, where no scope would enclose it
+          help: open a scope on entry to `resolve`: `let _scope = arena.scope();`
+     backtrace (at the start of the callback):
+"
+        );
+    }
+}

@@ -1,0 +1,228 @@
+//! The words of `out-of-order`.
+
+use crate::config::rule::Rule;
+use crate::describe::lines::Lines;
+use crate::describe::rule_text::{Evidence, RuleText, explained};
+use crate::describe::scope::{Numbered, ScopeRef};
+use crate::describe::turn::TurnRef;
+use crate::engine::wording::Wording;
+use crate::place::Place;
+use std::fmt;
+
+explained! {
+r#"`out-of-order`: a scope closed while a scope or turn that began inside it was still open, or a scope closed that was not open.
+
+Scopes form a stack. The close of a scope drops all handles that were created since it opened, those of the inner scopes too.
+
+# Why it matters
+
+Code inside the inner scope goes on with handles that are gone, and reads memory that was freed or reused. When the inner scope
+closes later, it restores a stale position in the engine's stack of handles. A program that survives this leaks.
+
+# Wrong
+
+```
+fn wrong(engine: impl handleguard::Engine) {
+    let outer = handleguard::scope(engine, "outer");
+    let inner = handleguard::scope(engine, "inner");
+    drop(outer);
+    drop(inner);
+}
+```
+
+# Right
+
+```
+fn right(engine: impl handleguard::Engine) {
+    let _outer = handleguard::scope(engine, "outer");
+    let _inner = handleguard::scope(engine, "inner");
+    // locals are dropped in reverse order
+}
+```
+
+# How to silence it
+
+Set `out-of-order=off` or `out-of-order=log` in `HANDLEGUARD`, or `addon:<file>=log` for the calls of one add-on. A scope that is
+kept in a field, in a `Box` or across an `.await` closes when its owner is dropped; move it to a local variable instead.
+"#
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+    #[non_exhaustive]
+    pub struct OutOfOrder {
+        /// The scope that closes.
+        pub closing: ScopeRef,
+        /// The innermost scope or turn that began inside it and is still open.
+        pub open: StillOpen,
+        /// How many more scopes and turns are open between the two.
+        pub between: usize,
+    }
+}
+
+/// What is still open inside a scope that closes.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum StillOpen {
+    /// A scope.
+    Scope(ScopeRef),
+    /// A turn.
+    Turn(TurnRef),
+}
+
+impl RuleText for OutOfOrder {
+    fn rule(&self) -> Rule {
+        Rule::OutOfOrder
+    }
+
+    fn sentence(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} closed while ", self.closing)?;
+        match self.open {
+            StillOpen::Scope(scope) => write!(f, "{scope}")?,
+            StillOpen::Turn(turn) => write!(f, "{turn}")?,
+        }
+        f.write_str(", which began inside it, is still open")
+    }
+
+    fn details(&self, lines: &mut Lines<'_, '_>, _: &Evidence<'_>) -> fmt::Result {
+        lines.line("closing", Numbered(&self.closing))?;
+        match &self.open {
+            StillOpen::Scope(scope) => lines.line("still open", Numbered(scope))?,
+            StillOpen::Turn(turn) => lines.line(
+                "still open",
+                format_args!("turn #{} {}", turn.number, turn.place),
+            )?,
+        }
+        match self.between {
+            0 => Ok(()),
+            1 => lines.line("note", "1 more scope or turn is open between them"),
+            more => lines.line(
+                "note",
+                format_args!("{more} more scopes or turns are open between them"),
+            ),
+        }
+    }
+
+    fn help(&self, f: &mut fmt::Formatter<'_>, _: &Wording) -> fmt::Result {
+        f.write_str(
+            "close scopes in the reverse order of opening: keep each in a local variable of one block, not in a field or a `Box`",
+        )
+    }
+
+    fn caption(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("at the close")
+    }
+
+    fn opener(&self) -> Option<ScopeRef> {
+        Some(self.closing)
+    }
+
+    fn turn(&self) -> Option<TurnRef> {
+        match self.open {
+            StillOpen::Turn(turn) => Some(turn),
+            StillOpen::Scope(_) => None,
+        }
+    }
+
+    fn shows_turn(&self) -> bool {
+        false
+    }
+
+    fn map_places(&mut self, change: &mut dyn FnMut(&mut Place)) {
+        change(&mut self.closing.place);
+        match &mut self.open {
+            StillOpen::Scope(scope) => change(&mut scope.place),
+            StillOpen::Turn(turn) => change(&mut turn.place),
+        }
+    }
+}
+
+/// `out-of-order`: a scope closed that was not open.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub struct ClosedTwice {
+    /// The scope's number; `None` where only a hook recorded the close.
+    pub number: Option<u64>,
+}
+
+impl RuleText for ClosedTwice {
+    fn rule(&self) -> Rule {
+        Rule::OutOfOrder
+    }
+
+    fn sentence(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.number {
+            Some(number) => write!(f, "scope #{number}")?,
+            None => f.write_str("a scope")?,
+        }
+        f.write_str(
+            " closed, but it is not open (closed twice, or its enclosing scope was closed first)",
+        )
+    }
+
+    fn details(&self, _: &mut Lines<'_, '_>, _: &Evidence<'_>) -> fmt::Result {
+        Ok(())
+    }
+
+    fn help(&self, f: &mut fmt::Formatter<'_>, _: &Wording) -> fmt::Result {
+        f.write_str("close each scope exactly once: do not copy the object that owns it")
+    }
+
+    fn caption(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("at the close")
+    }
+
+    fn map_places(&mut self, _: &mut dyn FnMut(&mut Place)) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::{message, scope_ref};
+
+    #[test]
+    fn an_outer_scope_that_closes_first() {
+        let finding = OutOfOrder {
+            closing: scope_ref(1, Place::here("outer")),
+            open: StillOpen::Scope(scope_ref(3, Place::here("inner"))),
+            between: 1,
+        };
+        assert_eq!(
+            message(finding, file!()),
+            "\
+handleguard: out-of-order: HandleScope `outer` at FILE closed while HandleScope `inner` at FILE, which began inside it, is still open
+       closing: HandleScope #1 `outer` at FILE
+    still open: HandleScope #3 `inner` at FILE
+          note: 1 more scope or turn is open between them
+        thread: worker-3
+       isolate: 0xabc
+          rule: out-of-order=panic
+          help: close scopes in the reverse order of opening: keep each in a local variable of one block, not in a field or a `Box`
+     backtrace (at the close):
+"
+        );
+    }
+
+    #[test]
+    fn a_scope_that_closes_twice() {
+        assert_eq!(
+            message(ClosedTwice { number: Some(7) }, file!()),
+            "\
+handleguard: out-of-order: scope #7 closed, but it is not open (closed twice, or its enclosing scope was closed first)
+        thread: worker-3
+       isolate: 0xabc
+          rule: out-of-order=panic
+          help: close each scope exactly once: do not copy the object that owns it
+     backtrace (at the close):
+"
+        );
+    }
+
+    #[test]
+    fn a_scope_that_closes_twice_as_a_hook_recorded_it() {
+        let text = message(ClosedTwice { number: None }, file!());
+        assert_eq!(
+            text.lines().next(),
+            Some(
+                "handleguard: out-of-order: a scope closed, but it is not open (closed twice, or its enclosing scope was \
+                 closed first)"
+            )
+        );
+    }
+}

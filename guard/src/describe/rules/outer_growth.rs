@@ -1,0 +1,188 @@
+//! The words of `outer-growth`.
+
+use crate::config::rule::Rule;
+use crate::describe::ended::Ended;
+use crate::describe::handles::Handles;
+use crate::describe::lines::Lines;
+use crate::describe::opener::Opener;
+use crate::describe::rule_text::{Evidence, RuleText, explained};
+use crate::describe::scope::ScopeRef;
+use crate::describe::turn::TurnRef;
+use crate::engine::wording::Wording;
+use crate::place::Place;
+use std::fmt;
+
+explained! {
+r#"`outer-growth`: a callback or a turn ended with more handles in the enclosing scope than it found there.
+
+The handles were created before a scope opened or after it closed, or they were escaped into a scope that outlives the turn. Every
+turn adds some.
+
+# Why it matters
+
+This is the leak itself, counted to one handle by the engine. It also shows where every callback has a scope and the
+leak is beside it: one handle created above the scope, or one escaped handle that nobody uses.
+
+# Wrong
+
+```
+fn on_read(engine: impl handleguard::Engine, create_handle: impl Fn()) {
+    let _turn = handleguard::turn(engine, "on_read");
+    create_handle(); // stays in the scope around the turn
+    let _scope = handleguard::scope(engine, "on_read");
+    let _callback = handleguard::callback(engine, "on_read");
+}
+```
+
+# Right
+
+```
+fn on_read(engine: impl handleguard::Engine, create_handle: impl Fn()) {
+    let _turn = handleguard::turn(engine, "on_read");
+    let _scope = handleguard::scope(engine, "on_read");
+    create_handle();
+    let _callback = handleguard::callback(engine, "on_read");
+}
+```
+
+# How to silence it
+
+Set `outer-growth=off` or `outer-growth=count` in `HANDLEGUARD`. A turn that is meant to leave a handle behind, at start-up for
+example, can keep the value in the engine's kind of global handle instead.
+"#
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+    #[non_exhaustive]
+    pub struct OuterGrowth {
+        /// The callback or turn that ended.
+        pub ended: Ended,
+        /// Where its handles are left.
+        pub opener: Opener,
+        /// The turn that ended, or the one in which the callback ran.
+        pub turn: TurnRef,
+        /// Handles left.
+        pub grown: u64,
+    }
+}
+
+impl RuleText for OuterGrowth {
+    fn rule(&self) -> Rule {
+        Rule::OuterGrowth
+    }
+
+    fn sentence(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.callback() {
+            Some(callback) => write!(f, "callback {callback}")?,
+            None => write!(f, "{}", self.turn)?,
+        }
+        write!(f, " left {} in {}", Handles(self.grown), self.opener)
+    }
+
+    fn details(&self, lines: &mut Lines<'_, '_>, evidence: &Evidence<'_>) -> fmt::Result {
+        if let Some(callback) = self.callback() {
+            lines.line("callback", callback)?;
+        }
+        self.opener.line(lines, "swallowed by", evidence.alive)
+    }
+
+    fn help(&self, f: &mut fmt::Formatter<'_>, wording: &Wording) -> fmt::Result {
+        write!(
+            f,
+            "open a scope before creating the first handle, and escape only the handle you return: `{}`",
+            wording.open_scope
+        )
+    }
+
+    fn caption(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.callback() {
+            Some(_) => f.write_str("at the end of the callback"),
+            None => write!(f, "at the end of the {}", self.turn.kind()),
+        }
+    }
+
+    fn callback(&self) -> Option<Place> {
+        match self.ended {
+            Ended::Callback(callback) => Some(callback),
+            Ended::Turn | Ended::Isolate | Ended::Exit(_) => None,
+        }
+    }
+
+    fn opener(&self) -> Option<ScopeRef> {
+        self.opener.scope()
+    }
+
+    fn turn(&self) -> Option<TurnRef> {
+        Some(self.turn)
+    }
+
+    fn place(&self) -> Option<Place> {
+        Some(self.callback().unwrap_or(self.turn.place))
+    }
+
+    fn handles(&self) -> u64 {
+        self.grown
+    }
+
+    fn map_places(&mut self, change: &mut dyn FnMut(&mut Place)) {
+        if let Ended::Callback(callback) = &mut self.ended {
+            change(callback);
+        }
+        self.opener.map_places(change);
+        change(&mut self.turn.place);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::describe::gc_phase::GcPhase;
+    use crate::tests::{main_scope, message, message_with_note, uv_run};
+
+    /// Where `missing-scope` is off, or the site table is full.
+    #[test]
+    fn handles_left_by_a_callback() {
+        let finding = OuterGrowth {
+            ended: Ended::Callback(Place::here("on_close")),
+            opener: Opener::Known(main_scope(Place::here("main"))),
+            turn: uv_run(Place::here("uv_run"), None),
+            grown: 2,
+        };
+        assert_eq!(
+            message_with_note(finding, crate::react::actions::NO_UNWIND, file!()),
+            "\
+handleguard: outer-growth: callback `on_close` at FILE left 2 handles in the HandleScope `main` at FILE
+      callback: `on_close` at FILE
+  swallowed by: HandleScope #1 `main` at FILE, opened 3 turns ago
+          turn: #3 `uv_run` at FILE
+        thread: worker-3
+       isolate: 0xabc
+          rule: outer-growth=panic
+          note: panic aborts because the engine's C++ frames are on the stack, and a panic must not unwind through them
+          help: open a scope before creating the first handle, and escape only the handle you return: `let _scope = arena.scope();`
+     backtrace (at the end of the callback):
+"
+        );
+    }
+
+    #[test]
+    fn a_handle_left_by_a_finalizer() {
+        let finding = OuterGrowth {
+            ended: Ended::Turn,
+            opener: Opener::Known(main_scope(Place::here("main"))),
+            turn: uv_run(Place::here("uv_run"), Some(GcPhase::SecondPass)),
+            grown: 1,
+        };
+        assert_eq!(
+            message(finding, file!()),
+            "\
+handleguard: outer-growth: finalizer `uv_run` at FILE left 1 handle in the HandleScope `main` at FILE
+  swallowed by: HandleScope #1 `main` at FILE, opened 3 turns ago
+        inside: finalizer `uv_run` at FILE
+        thread: worker-3
+       isolate: 0xabc
+          rule: outer-growth=panic
+          help: open a scope before creating the first handle, and escape only the handle you return: `let _scope = arena.scope();`
+     backtrace (at the end of the finalizer):
+"
+        );
+    }
+}

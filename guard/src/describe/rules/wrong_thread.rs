@@ -1,0 +1,156 @@
+//! The words of `wrong-thread`.
+
+use crate::config::rule::Rule;
+use crate::describe::beginning::Beginning;
+use crate::describe::lines::Lines;
+use crate::describe::rule_text::{Evidence, RuleText, explained};
+use crate::engine::wording::Wording;
+use crate::place::Place;
+use std::fmt;
+
+explained! {
+r#"`wrong-thread`: a scope, callback or turn began in an isolate on a thread that has not entered it, or such a thread left it.
+
+An isolate belongs to one thread at a time: the thread that entered it last and has not left it.
+
+# Why it matters
+
+The engine keeps its scopes and handles per isolate, without a lock. Two threads that use one isolate overwrite each other's
+handles, and the crash comes later, in the garbage collector.
+
+# Wrong
+
+```
+fn reply_from_a_worker(engine: impl handleguard::Engine + Send + 'static) {
+    std::thread::spawn(move || {
+        let _turn = handleguard::turn(engine, "reply"); // the isolate is still entered on the first thread
+    });
+}
+```
+
+# Right
+
+```
+fn reply_from_a_worker(engine: impl handleguard::Engine + Send + 'static) {
+    let (to_the_loop, replies) = std::sync::mpsc::channel();
+    let worker = std::thread::spawn(move || to_the_loop.send(42));
+    for _reply in replies {
+        let _turn = handleguard::turn(engine, "reply"); // on the thread of the isolate
+    }
+    let _ = worker.join();
+}
+```
+
+# How to silence it
+
+Set `wrong-thread=off` or `wrong-thread=log` in `HANDLEGUARD`. A program that moves an isolate between threads is right if each
+thread enters the isolate before it uses it and leaves it afterwards.
+"#
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+    #[non_exhaustive]
+    pub struct WrongThread {
+        /// What begins, or that the thread leaves the isolate.
+        pub beginning: Beginning,
+        /// Where.
+        pub place: Place,
+    }
+}
+
+impl RuleText for WrongThread {
+    fn rule(&self) -> Rule {
+        Rule::WrongThread
+    }
+
+    fn sentence(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { beginning, place } = self;
+        let verb = beginning.verb();
+        write!(
+            f,
+            "{beginning} {place} {verb} an isolate that this thread has not entered"
+        )
+    }
+
+    fn details(&self, lines: &mut Lines<'_, '_>, evidence: &Evidence<'_>) -> fmt::Result {
+        let Self { beginning, place } = self;
+        lines.line(beginning.label(), format_args!("{beginning} {place}"))?;
+        match evidence.first_user {
+            Some(user) => lines.line("used before", format_args!("by {user}")),
+            None => Ok(()),
+        }
+    }
+
+    fn help(&self, f: &mut fmt::Formatter<'_>, wording: &Wording) -> fmt::Result {
+        match self.beginning {
+            Beginning::Exit => {
+                f.write_str("leave an isolate only as often as this thread has entered it")
+            }
+            _ => write!(
+                f,
+                "enter the isolate on this thread first, after the other thread has left it: `{}`",
+                wording.enter_isolate
+            ),
+        }
+    }
+
+    fn caption(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.beginning.moment())
+    }
+
+    fn callback(&self) -> Option<Place> {
+        matches!(self.beginning, Beginning::Callback).then_some(self.place)
+    }
+
+    fn place(&self) -> Option<Place> {
+        Some(self.place)
+    }
+
+    fn map_places(&mut self, change: &mut dyn FnMut(&mut Place)) {
+        change(&mut self.place);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::message;
+
+    #[test]
+    fn a_turn_on_the_wrong_thread() {
+        let finding = WrongThread {
+            beginning: Beginning::Turn,
+            place: Place::here("request"),
+        };
+        assert_eq!(
+            message(finding, file!()),
+            "\
+handleguard: wrong-thread: turn `request` at FILE begins in an isolate that this thread has not entered
+        begins: turn `request` at FILE
+        thread: worker-3
+       isolate: 0xabc
+          rule: wrong-thread=panic
+          help: enter the isolate on this thread first, after the other thread has left it: `arena.enter();`
+     backtrace (at the start of the turn):
+"
+        );
+    }
+
+    #[test]
+    fn an_exit_on_the_wrong_thread() {
+        let finding = WrongThread {
+            beginning: Beginning::Exit,
+            place: Place::here("leave"),
+        };
+        assert_eq!(
+            message(finding, file!()),
+            "\
+handleguard: wrong-thread: exit `leave` at FILE leaves an isolate that this thread has not entered
+        leaves: exit `leave` at FILE
+        thread: worker-3
+       isolate: 0xabc
+          rule: wrong-thread=panic
+          help: leave an isolate only as often as this thread has entered it
+     backtrace (at the exit):
+"
+        );
+    }
+}
