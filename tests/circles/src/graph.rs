@@ -1,21 +1,19 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-/// Which file imports which.
+/// Which file imports which, and the first path by which it does.
 #[derive(Default, Debug)]
-pub struct Graph(BTreeMap<String, BTreeSet<String>>);
+pub struct Graph(BTreeMap<String, BTreeMap<String, String>>);
 
 impl Graph {
     pub fn add_file(&mut self, file: &str) {
         self.0.entry(file.to_owned()).or_default();
     }
 
-    pub fn add_import(&mut self, from: &str, to: &str) {
+    pub fn add_import(&mut self, from: &str, to: &str, path: &str) {
         if from != to {
             self.add_file(to);
-            self.0
-                .entry(from.to_owned())
-                .or_default()
-                .insert(to.to_owned());
+            let imports = self.0.entry(from.to_owned()).or_default();
+            imports.entry(to.to_owned()).or_insert(path.to_owned());
         }
     }
 
@@ -28,10 +26,14 @@ impl Graph {
     }
 
     pub fn imports(&self) -> usize {
-        self.0.values().map(BTreeSet::len).sum()
+        self.0.values().map(BTreeMap::len).sum()
     }
 
-    /// A shortest circle through each file that is on one; each circle once.
+    fn import(&self, from: &str, to: &str) -> String {
+        format!("    {from}: {}\n", self.0[from][to])
+    }
+
+    /// A shortest circle through each file that is on one, with the path of each import; each circle once.
     pub fn circles(&self) -> Vec<String> {
         let circles: BTreeSet<Vec<&str>> = self
             .0
@@ -45,7 +47,14 @@ impl Graph {
             .collect();
         circles
             .into_iter()
-            .map(|circle| format!("{} -> {}", circle.join(" -> "), circle[0]))
+            .map(|circle| {
+                let imports = circle
+                    .iter()
+                    .zip(circle.iter().cycle().skip(1))
+                    .map(|(from, to)| self.import(from, to));
+                let imports: String = imports.collect();
+                format!("{} -> {}\n{imports}", circle.join(" -> "), circle[0])
+            })
             .collect()
     }
 
@@ -54,7 +63,7 @@ impl Graph {
         let mut came_from: BTreeMap<&str, &str> = BTreeMap::new();
         let mut waiting = VecDeque::from([start]);
         while let Some(file) = waiting.pop_front() {
-            for next in &self.0[file] {
+            for next in self.0[file].keys() {
                 if next == start {
                     let mut circle = vec![file];
                     while let Some(before) = came_from.get(circle[circle.len() - 1]) {
@@ -82,8 +91,11 @@ impl Graph {
         };
         self.0
             .iter()
-            .filter(|(from, to)| to.contains(file) && !may(from))
-            .map(|(from, _)| format!("{from} -> {file}, which only its own layer may import"))
+            .filter(|(from, to)| to.contains_key(file) && !may(from))
+            .map(|(from, _)| {
+                let import = self.import(from, file);
+                format!("{from} -> {file}, which only its own layer may import\n{import}")
+            })
             .collect()
     }
 }

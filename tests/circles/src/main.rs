@@ -4,8 +4,8 @@
 //! handleguard-circles <root.rs>... [--only <file.rs> <importer>...]...
 //! ```
 //!
-//! Each `root.rs` is the root of a crate: the module tree is read from there. Prints each circle as `a.rs -> b.rs -> a.rs` and
-//! exits with 1 if there is one. `--only` names a file that only these files and folders may import.
+//! Each `root.rs` is the root of a crate: the module tree is read from there. Prints each circle as `a.rs -> b.rs -> a.rs`, with
+//! the path by which each file imports the next, and exits with 1 if there is one. `--only` names a file that only these files and folders may import.
 //!
 //! A path is an import of the file of the innermost module that it names: `crate::a::b::C` imports `a/b.rs`, and `crate::D`
 //! imports `lib.rs`, which then imports what it re-exports. Neither a `mod x;` line nor code for `#[cfg(test)]` imports
@@ -44,7 +44,7 @@ fn main() -> ExitCode {
         faults.extend(graph.imported_from_elsewhere(file, importers));
     }
     for fault in &faults {
-        println!("{fault}");
+        print!("{fault}");
     }
     eprintln!(
         "circles: {} files, {} imports, {} faults",

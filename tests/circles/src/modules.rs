@@ -36,10 +36,10 @@ pub fn add(root: &Path, graph: &mut Graph) -> Result<(), String> {
             if let Some(alias) = path.alias {
                 names.insert(alias, absolute.clone());
             }
-            imports.push(absolute);
+            imports.push((absolute, path.segments.join("::")));
         }
-        for import in imports {
-            graph.add_import(&module.file, file_of(&import, &files));
+        for (import, path) in imports {
+            graph.add_import(&module.file, file_of(&import, &files), &path);
         }
     }
     Ok(())

@@ -171,10 +171,11 @@ mod tests {
                 "/// crate::no
                  fn f(x: super::A) -> Vec<self::b::C> { crate::d::e::<u8>(x.y::<z>(), \"crate::no\"); $crate::no() }
                  #[cfg(test)] mod tests { use crate::no; }
-                 #[cfg(all(test, loom))] use crate::{no, yes};
+                 #[cfg(all(test, not(loom)))] use crate::{no, yes};
+                 #[cfg(not(test))] use crate::x;
                  fn g() { h::i() }"
             ),
-            ["super::A", "self::b::C", "crate::d::e", "h::i"]
+            ["super::A", "self::b::C", "crate::d::e", "crate::x as x", "h::i"]
         );
     }
 }

@@ -100,12 +100,14 @@ fn is_attribute(tokens: &[Token], at: usize) -> bool {
     tokens[at] == Token::Punct('#') && tokens.get(at + 1) == Some(&Token::Open(Delimiter::Bracket))
 }
 
+/// `cfg(test)` and `cfg(all(test, ..))`, but not `cfg(not(test))` and `cfg(any(test, ..))`.
 fn is_for_tests(attribute: &[Token]) -> bool {
-    attribute.first().is_some_and(|name| name.is("cfg"))
-        && attribute.iter().any(|token| token.is("test"))
-        && !attribute
-            .iter()
-            .any(|token| token.is("not") || token.is("any"))
+    let names: Vec<&str> = attribute.iter().filter_map(Token::name).collect();
+    names.first() == Some(&"cfg")
+        && !names.contains(&"any")
+        && names
+            .windows(2)
+            .any(|pair| pair[1] == "test" && pair[0] != "not")
 }
 
 /// The index after the item, field or statement that begins at `at`, its other attributes included.

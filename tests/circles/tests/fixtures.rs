@@ -22,7 +22,12 @@ fn planted_circles_are_printed_and_fail() {
         stdout(&output),
         "\
 planted/by_path/third.rs -> planted/by_use/first.rs -> planted/by_use/second.rs -> planted/by_path/third.rs
+    planted/by_path/third.rs: crate::by_use::first::First
+    planted/by_use/first.rs: super::second::Second
+    planted/by_use/second.rs: crate::by_path::third
 planted/lib.rs -> planted/root.rs -> planted/lib.rs
+    planted/lib.rs: root::Thing
+    planted/root.rs: crate::Thing
 "
     );
 }
@@ -42,7 +47,7 @@ fn an_import_from_a_file_that_may_not_is_printed_and_fails() {
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(
         stdout(&output),
-        "free/lib.rs -> free/upper.rs, which only its own layer may import\n"
+        "free/lib.rs -> free/upper.rs, which only its own layer may import\n    free/lib.rs: upper::Upper\n"
     );
 }
 
