@@ -1,4 +1,4 @@
-//! The system's allocator, counted.
+//! The system's allocator, with counters.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,18 +18,18 @@ pub fn live() -> u64 {
     LIVE.load(Ordering::Relaxed)
 }
 
-// SAFETY: hands everything on to the system's allocator.
+// SAFETY: each method passes its arguments unchanged to the system's allocator, which has the same contract.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         CALLS.fetch_add(1, Ordering::Relaxed);
         LIVE.fetch_add(layout.size() as u64, Ordering::Relaxed);
-        // SAFETY: the caller's promise.
+        // SAFETY: `layout` has a size other than 0: required by `GlobalAlloc::alloc`.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
         LIVE.fetch_sub(layout.size() as u64, Ordering::Relaxed);
-        // SAFETY: the caller's promise.
+        // SAFETY: `at` was allocated with `layout` by `alloc` above, from `System`: required by `GlobalAlloc::dealloc`.
         unsafe { System.dealloc(at, layout) }
     }
 }

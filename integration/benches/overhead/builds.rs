@@ -1,10 +1,13 @@
-//! The builds of this binary, and running them.
+//! Builds this binary in several ways, and runs it.
 
-use crate::GROUP;
 use crate::row::Row;
+use crate::target;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+/// The variable that names the group a child measures. The driver runs where it is not set.
+pub const GROUP: &str = "OVERHEAD_GROUP";
 
 /// How the children were built.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -14,7 +17,7 @@ pub enum Build {
     CompiledIn,
     /// Compiled in, and `-Cforce-frame-pointers=yes`.
     FramePointers,
-    /// Compiled in, and the hooks linked: `v8::scope!` itself is seen.
+    /// Compiled in, and the hooks linked, which see `v8::scope!` itself.
     Hooked,
 }
 
@@ -32,7 +35,7 @@ impl Build {
 pub struct Builds(Vec<(Build, PathBuf)>);
 
 impl Builds {
-    /// Has cargo make those that are not this one.
+    /// Has cargo build each of `wanted` that is not this binary.
     pub fn make(wanted: impl Iterator<Item = Build>) -> Result<Self, String> {
         let mut builds = Self(Vec::new());
         for build in wanted {
@@ -41,7 +44,7 @@ impl Builds {
         Ok(builds)
     }
 
-    /// Where that one is; made if it was not.
+    /// The path of `build`, which cargo builds the first time.
     pub fn executable(&mut self, build: Build) -> Result<&Path, String> {
         if let Some(at) = self.0.iter().position(|(made, _)| *made == build) {
             return Ok(&self.0[at].1);
@@ -67,7 +70,7 @@ impl Builds {
     }
 }
 
-/// What `command`, which runs one of the builds, has measured of that group.
+/// The rows that `command`, which runs one of the builds, prints for `group`.
 pub fn rows(mut command: Command, group: &str) -> Result<Vec<Row>, String> {
     let output = command
         .env(GROUP, group)
@@ -105,8 +108,8 @@ fn executable(build: Build) -> Result<PathBuf, String> {
         Build::FramePointers => {
             cargo.args(["bench", "--no-run", "--features", "enabled"]);
             cargo.args(bench).args(json);
-            // A target directory of its own: other flags, and each would throw the other's build away.
-            cargo.env("CARGO_TARGET_DIR", target().join("frame-pointers"));
+            // Its own target directory: the flags differ, and each build would throw the other away.
+            cargo.env("CARGO_TARGET_DIR", target::folder().join("frame-pointers"));
             cargo.env("RUSTFLAGS", "-Cforce-frame-pointers=yes");
         }
         Build::Hooked => {
@@ -133,12 +136,4 @@ pub fn cargo() -> Command {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
     cargo.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
     cargo
-}
-
-/// Cargo's target directory: that of this binary, `<target>/release/deps/overhead-...`.
-pub fn target() -> PathBuf {
-    std::env::current_exe()
-        .ok()
-        .and_then(|exe| exe.ancestors().nth(3).map(Path::to_owned))
-        .unwrap_or_else(|| "target".into())
 }

@@ -1,12 +1,12 @@
-//! Loops to be counted and disassembled by `.ci/cost`, not timed: each function here is called once, after a warm-up by another
-//! way.
+//! Loops that `.ci/cost` counts and disassembles, and does not time. Each function here is called once, after a warm-up that does
+//! not use it.
 
 use crate::host::{function, host};
 use crate::row::Row;
 use handleguard_v8::GuardedFunction;
 use std::hint::black_box;
 
-/// Iterations of each.
+/// Iterations of each loop.
 pub const TIMES: u64 = 1000;
 
 type Scope<'a, 's, 'i> = &'a mut v8::PinScope<'s, 'i>;
@@ -52,9 +52,9 @@ fn overhead_guarded_calls(
     }
 }
 
-/// Calls all of them; tells how often each loops.
+/// Calls each of them. The row is the number of iterations of each loop.
 pub fn counted() -> Vec<Row> {
-    // So that no count depends on what V8 compiles when, or on which thread.
+    // No count then depends on when V8 compiles a function, or on which thread.
     v8::V8::set_flags_from_string("--jitless --single-threaded");
     host!(scope);
     let empty = function(scope, "function empty() {}");

@@ -1,4 +1,4 @@
-//! V8, and a host as of 2013.
+//! V8, and a host with one long-lived scope, as hosts of 2013 had.
 
 use std::sync::Once;
 
@@ -23,7 +23,7 @@ macro_rules! host {
 }
 pub(crate) use host;
 
-/// The value of an expression in JavaScript.
+/// The function that `source` is, an expression in JavaScript.
 pub fn function<'s>(scope: &v8::PinScope<'s, '_>, source: &str) -> v8::Local<'s, v8::Function> {
     let source = v8::String::new(scope, &format!("({source})")).expect("a string");
     v8::Script::compile(scope, source, None)

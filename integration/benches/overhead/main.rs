@@ -1,14 +1,14 @@
-//! What handleguard costs: every line beside the plain line of the same run.
+//! Measures what handleguard costs. Each line is compared to the plain line of the same run.
 //!
 //! ```sh
 //! cargo bench -p handleguard-v8 --bench overhead            # all groups
 //! cargo bench -p handleguard-v8 --bench overhead -- scope   # those named
 //! ```
 //!
-//! Whether the checks are compiled in is a property of the build, and whether they are on one of the process. So this
-//! binary, which has them compiled out, has cargo build itself three times more (compiled in; with frame pointers; with the
-//! hooks linked), and runs itself and those as children, one for each group and setting. Each child measures the plain line too, in turns with the
-//! line in question ([`paired`]); all ratios are to that.
+//! A build has the checks compiled in or not, and a process has them on or off. So this binary, which has them compiled out, has
+//! cargo build it three times more (compiled in; with frame pointers; with the hooks linked), and runs itself and these builds as
+//! children, one for each group and setting. Each child alternates between the plain line and the measured line ([`paired`]); all
+//! ratios are relative to the plain line.
 //!
 //! Prints a table, and writes `target/overhead.json`.
 
@@ -24,20 +24,18 @@ mod peers;
 mod programs;
 mod row;
 mod scopes;
+mod target;
 mod uprobes;
 mod violations;
 
-use builds::{Build, Builds};
+use builds::{Build, Builds, GROUP};
 use row::Row;
 use std::process::ExitCode;
-
-/// What a child is to measure. Set by the driver, which runs where it is not.
-const GROUP: &str = "OVERHEAD_GROUP";
 
 #[global_allocator]
 static COUNTING: allocations::Counting = allocations::Counting;
 
-/// One child: a build, its directives, and what it measures.
+/// One child: a build, its directives, and the group that it measures.
 struct Child {
     build: Build,
     handleguard: &'static str,
@@ -89,7 +87,7 @@ fn measure(group: &str) -> Vec<Row> {
         "peers" => peers::peers(),
         uprobes::GROUP => uprobes::scopes(),
         "allocations" => memory::allocations(),
-        // For `.ci/cost` alone.
+        // Used by `.ci/cost` only.
         "counted" => counted::counted(),
         "memory-one-site" => memory::one_site(),
         "memory-many-stacks" => memory::many_stacks(),

@@ -1,4 +1,4 @@
-//! Allocations, and what stays allocated.
+//! Allocations, and memory that stays allocated.
 
 use crate::allocations::{calls, live};
 use crate::host::{function, host};
@@ -16,7 +16,7 @@ pub fn allocations() -> Vec<Row> {
     let undefined: v8::Local<v8::Value> = v8::undefined(scope).into();
     let mut rows = Vec::new();
     let mut count = |line: &str, run: &mut dyn FnMut(u64)| {
-        // The first round may allocate: a stack, a site. One call for both, or they would be two sites.
+        // The first round may allocate a stack and a site. Both rounds come from one call, or they would be two sites.
         let mut rounds = vec![TIMES, 100];
         let mut allocated = 0;
         while let Some(times) = black_box(&mut rounds).pop() {
@@ -42,7 +42,7 @@ pub fn allocations() -> Vec<Row> {
     rows
 }
 
-/// Bytes that a million violations hold, at one site.
+/// Memory that a million violations at one site hold.
 pub fn one_site() -> Vec<Row> {
     held("10^6 violations at one site", |scope| {
         for _ in 0..TIMES {
@@ -52,7 +52,7 @@ pub fn one_site() -> Vec<Row> {
     })
 }
 
-/// Bytes that a million violations hold, each with another stack.
+/// Memory that a million violations hold, each with a different stack.
 pub fn many_stacks() -> Vec<Row> {
     held("10^6 violations with distinct stacks", |scope| {
         for path in 0..TIMES {
@@ -62,7 +62,7 @@ pub fn many_stacks() -> Vec<Row> {
 }
 
 fn held(line: &str, run: impl FnOnce(&mut v8::PinScope<'_, '_>)) -> Vec<Row> {
-    // With the table itself, which the first guard makes; V8's own memory is not of this heap.
+    // Includes the site table, which the first guard allocates. V8's own memory is not on this heap.
     let heap_before = live();
     host!(scope);
     let resident_before = resident();
@@ -84,7 +84,7 @@ fn held(line: &str, run: impl FnOnce(&mut v8::PinScope<'_, '_>)) -> Vec<Row> {
     ]
 }
 
-/// Bytes of this process in memory (`proc(5)`).
+/// Resident memory of this process in bytes (`proc(5)`).
 fn resident() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));

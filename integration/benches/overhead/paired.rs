@@ -1,15 +1,15 @@
-//! Lines measured in turns, so that what else the machine does falls on all of them alike.
+//! Measures several lines alternately, so that the rest of the machine's load falls on all of them alike.
 //!
-//! The usual harnesses measure one function after another. Here a line differs from the plain one by a nanosecond, and two
-//! seconds later the machine differs by more; so each round takes a short sample of every line, and a ratio is between two
-//! samples of one round.
+//! The usual harnesses measure one function after another. Here a line differs from the plain one by a nanosecond, and the machine
+//! itself differs by more two seconds later. So each round takes a short sample of every line, and a ratio compares two samples of
+//! the same round.
 
 use std::time::{Duration, Instant};
 
 /// Samples of each line.
 const ROUNDS: usize = 201;
 
-/// About how long a sample takes.
+/// The approximate length of a sample.
 const SAMPLE: Duration = Duration::from_micros(500);
 
 /// One line, in nanoseconds for one iteration.
@@ -18,17 +18,18 @@ pub struct Sampled {
     pub median: f64,
     /// First and third quartile.
     pub spread: (f64, f64),
-    /// Medians of what a round had, against the first line of that round.
+    /// The median over all rounds of the ratio to the first line of the same round.
     pub ratio: f64,
+    /// The median over all rounds of the difference to the first line of the same round.
     pub over: f64,
 }
 
-/// Measures `lines` lines; `run` does so many iterations of one. The first is what the others are compared to.
+/// Measures `lines` lines, each compared to the first. `run` takes the number of a line and how many iterations to run.
 pub fn paired(lines: usize, mut run: impl FnMut(usize, u64)) -> Vec<Sampled> {
     rounds(lines, ROUNDS, SAMPLE, &mut run)
 }
 
-/// As [`paired`], with the rounds and the length of a sample given.
+/// [`paired`] with another number of rounds and another length of a sample.
 pub fn rounds(
     lines: usize,
     rounds: usize,

@@ -1,4 +1,4 @@
-//! What other ways to see the same would cost, on the same machine in the same run.
+//! What other ways to make the same observations cost, on the same machine in the same run.
 
 use crate::host::host;
 use crate::paired::{paired, rounds};

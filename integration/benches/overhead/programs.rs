@@ -1,8 +1,9 @@
-//! Whole programs, without the checks and with them on, in turns.
+//! Whole programs, run alternately without the checks and with them on.
 
-use crate::builds::{cargo, target};
+use crate::builds::cargo;
 use crate::paired::quantile;
 use crate::row::Row;
+use crate::target;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -11,12 +12,17 @@ use std::time::Instant;
 /// Pairs of runs.
 const RUNS: usize = 11;
 
-/// Connections closed in a second, in the phase that leaks nothing.
+/// Connections closed per second, in the phase that leaks nothing.
 pub fn walmart_leak() -> Result<Vec<Row>, String> {
     let build = |name, features: &[&str]| {
         let mut cargo = cargo();
         cargo.args(["build", "--release", "-p", "walmart_leak"]);
-        build(cargo.args(features), &target(), "walmart_leak", name)
+        build(
+            cargo.args(features),
+            &target::folder(),
+            "walmart_leak",
+            name,
+        )
     };
     let plain = build("plain", &["--no-default-features"])?;
     let on = build("on", &[])?;
@@ -28,13 +34,13 @@ pub fn walmart_leak() -> Result<Vec<Row>, String> {
     ))
 }
 
-/// Operations in a second, of a program that uses no macro: nothing is seen without the hooks, and everything with them.
+/// Operations per second of a program that uses no macro: handleguard sees nothing without the hooks, and everything with them.
 pub fn deno_core_embedder() -> Result<Vec<Row>, String> {
     let build = |name, features: &[&str]| {
         let mut cargo = cargo();
         cargo.args(["build", "--release", "--manifest-path"]);
         cargo.arg("examples/deno_core_embedder/Cargo.toml");
-        let target = target().join("deno_core_embedder");
+        let target = target::folder().join("deno_core_embedder");
         build(cargo.args(features), &target, "deno_core_embedder", name)
     };
     let plain = build("plain", &["--no-default-features"])?;
@@ -53,12 +59,12 @@ pub fn deno_core_embedder() -> Result<Vec<Row>, String> {
     ))
 }
 
-/// Of each pair of runs: without the checks, and with them.
+/// The rates of each pair of runs: without the checks, and with them.
 struct Rates(Vec<[f64; 2]>);
 
 fn in_turns(run: impl Fn(bool) -> Result<f64, String>) -> Result<Rates, String> {
     let pair = |at| {
-        // Which is first changes, so that what the first leaves to the second falls on both.
+        // The order alternates, so that an effect of the first run on the second falls on both.
         Ok(if at % 2 == 0 {
             [run(false)?, run(true)?]
         } else {

@@ -1,10 +1,11 @@
 //! One line of the table.
 
 use crate::paired::Sampled;
+use crate::target;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
-/// What was measured, and how much. The driver adds the build and its directives.
+/// One measurement. The driver adds the build and its directives.
 #[derive(Clone, Debug)]
 pub struct Row {
     pub group: String,
@@ -14,13 +15,13 @@ pub struct Row {
     pub median: f64,
     pub low: f64,
     pub high: f64,
-    /// To the first line of the same child and setting, where there is one.
+    /// Relative to the first line of the same child and setting, where there is one.
     pub ratio: Option<f64>,
     pub over: Option<f64>,
 }
 
 impl Row {
-    /// Nanoseconds, beside another line.
+    /// A line in nanoseconds, compared to another line.
     pub fn paired(group: &str, line: impl Into<String>, sampled: &Sampled) -> Self {
         Self {
             group: group.to_owned(),
@@ -35,7 +36,7 @@ impl Row {
         }
     }
 
-    /// Of no pair, and exact.
+    /// An exact value, which is compared to nothing.
     pub fn exact(group: &str, line: impl Into<String>, unit: &str, value: f64) -> Self {
         Self {
             group: group.to_owned(),
@@ -81,7 +82,8 @@ impl Row {
     }
 }
 
-/// Where the hooks are linked, the plain line is hooked too: it is set beside that of the build that has them not.
+/// Compares the lines of the build with hooks to the plain lines of the build without: with hooks linked, the plain line is hooked
+/// too.
 pub fn beside_plain(rows: &mut [Row]) {
     let plain: Vec<Row> = rows
         .iter()
@@ -94,7 +96,7 @@ pub fn beside_plain(rows: &mut [Row]) {
             .replace("scope!", "v8::scope!")
             .replace("v8::v8::", "v8::")
             .replace("guarded_call", "Function::call");
-        // A whole program has been set beside its own, run in turns with it.
+        // A whole program is compared already, to its own plain runs.
         if let Some(plain) = plain.iter().find(|plain| plain.line == plain_line) {
             row.ratio = Some(row.median / plain.median);
             row.over = Some(row.median - plain.median);
@@ -102,7 +104,7 @@ pub fn beside_plain(rows: &mut [Row]) {
     }
 }
 
-/// Prints the table; in Markdown, as `BENCHMARKS.md` has it.
+/// Prints the table in Markdown, as in `BENCHMARKS.md`.
 pub fn print(rows: &[Row]) {
     println!("| group | line | build | median | quartiles | | ratio | over plain |");
     println!("|---|---|---|--:|--:|---|--:|--:|");
@@ -129,7 +131,7 @@ pub fn print(rows: &[Row]) {
 }
 
 pub fn write(rows: &[Row]) -> Result<PathBuf, String> {
-    let path = crate::builds::target().join("overhead.json");
+    let path = target::folder().join("overhead.json");
     let rows: Vec<Value> = rows.iter().map(Row::to_json).collect();
     let text = serde_json::to_string_pretty(&rows).map_err(|error| error.to_string())?;
     std::fs::write(&path, text + "\n").map_err(|error| format!("{}: {error}", path.display()))?;

@@ -7,7 +7,7 @@ use handleguard_v8::GuardedFunction;
 use std::hint::black_box;
 use std::sync::Barrier;
 
-/// Open and close, under 1, 8 and 64 more, on one thread and on two with an isolate each.
+/// Opens and closes a scope inside 1, 8 and 64 others, on one thread and on two with an isolate each.
 pub fn scope() -> Vec<Row> {
     let mut rows = Vec::new();
     for threads in [1, 2] {
@@ -63,7 +63,7 @@ fn nested(
     nested(scope, left - 1, run);
 }
 
-/// What the first of them measured, with the others doing the same beside it.
+/// The samples of the first thread, while the others run the same code.
 fn on_threads(threads: usize, run: impl Fn() -> Vec<Sampled> + Sync) -> Vec<Sampled> {
     let start = Barrier::new(threads);
     std::thread::scope(|scope| {
@@ -84,10 +84,10 @@ fn on_threads(threads: usize, run: impl Fn() -> Vec<Sampled> + Sync) -> Vec<Samp
     })
 }
 
-/// Calls between two plain scopes that take their handles.
+/// Calls in one plain scope, which releases their handles.
 const CALLS: u64 = 128;
 
-/// A call of an empty function, in a scope of its turn.
+/// Calls an empty function in a scope opened since the turn began.
 pub fn callback() -> Vec<Row> {
     host!(scope);
     let empty = function(scope, "function empty() {}");
@@ -120,7 +120,7 @@ pub fn callback() -> Vec<Row> {
     ]
 }
 
-/// Begin and end. Beside a plain scope, as there is no plain turn.
+/// Begins and ends a turn. Compared to a plain scope, because there is no plain turn.
 pub fn turn() -> Vec<Row> {
     host!(scope);
     let sampled = paired(2, |line, times| match line {

@@ -1,4 +1,4 @@
-//! The peer that needs no build: bpftrace, with a probe at each end of a scope.
+//! bpftrace with a probe at each end of a scope: the peer that needs no build.
 
 use crate::builds::{self, Build, Builds};
 use crate::host::host;
@@ -9,11 +9,11 @@ use std::process::Command;
 
 pub const GROUP: &str = "uprobes";
 
-/// Counts both, as little as a probe can do.
+/// Counts both probes, which is the least that a probe can do.
 const SCRIPT: &str =
     "uprobe:EXE:v8__HandleScope__CONSTRUCT, uprobe:EXE:v8__HandleScope__DESTRUCT { @ = count(); }";
 
-/// What a child measures, whether it is traced or not.
+/// The measurement of a child, traced or not.
 pub fn scopes() -> Vec<Row> {
     host!(scope);
     let sampled = paired(1, |_, times| {
@@ -25,7 +25,7 @@ pub fn scopes() -> Vec<Row> {
     vec![Row::paired(GROUP, "v8::scope!", &sampled[0])]
 }
 
-/// Nothing but the plain line, and the reason said, where the machine does not permit it.
+/// The plain line and the traced one. Where the machine does not permit tracing, prints why and returns only the plain line.
 pub fn beside_plain(builds: &mut Builds) -> Result<Vec<Row>, String> {
     let mut rows = builds.run(Build::CompiledOut, GROUP, "")?;
     let exe = builds.executable(Build::CompiledOut)?.display().to_string();

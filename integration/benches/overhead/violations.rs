@@ -1,5 +1,5 @@
-//! The path of a violation: a callback under no scope of its turn. What it costs is what it has over the same callback in a
-//! scope.
+//! The path of a violation: a callback with no scope opened since its turn began. Its cost is the difference to the same callback in
+//! a scope.
 
 use crate::host::{function, host};
 use crate::paired::{Sampled, paired, quantile};
@@ -9,10 +9,10 @@ use std::hint::black_box;
 use std::sync::Barrier;
 use std::time::Instant;
 
-/// The depths that are asked for; a table says how deep the stacks really were, for a thread's own start counts.
+/// The depths wanted. The table has the real depth of each stack, which includes the frames that start the thread.
 const FRAMES: [usize; 3] = [8, 32, 127];
 
-/// At one site, each at a stack of another depth; then with JavaScript on the stack, and from two threads.
+/// Violations at a known site: with stacks of several depths, with JavaScript on the stack, and from two threads.
 pub fn known() -> Vec<Row> {
     let mut rows = Vec::new();
     for frames in FRAMES {
@@ -35,7 +35,7 @@ pub fn known() -> Vec<Row> {
     rows
 }
 
-/// As the site of 32 frames above, with a subscriber, which was told of it once.
+/// Violations at the known site of 32 frames, with a subscriber, which logged the first.
 pub fn logged() -> Vec<Row> {
     tracing_subscriber::fmt().with_writer(std::io::sink).init();
     let (frames, sampled) = on_a_thread(|| {
@@ -52,7 +52,7 @@ pub fn logged() -> Vec<Row> {
     rows
 }
 
-/// New sites, and what comes once the table is full.
+/// Violations at new sites, and at new sites once the table is full.
 pub fn new() -> Vec<Row> {
     on_a_thread(|| {
         host!(scope);
@@ -65,10 +65,10 @@ pub fn new() -> Vec<Row> {
             }
             start.elapsed().as_nanos() as f64 / times as f64
         };
-        // The first reads the tables of the process.
+        // The first violation reads the unwind tables of the process.
         batch(scope, 1);
         let mut new: Vec<f64> = (0..50).map(|_| batch(scope, 10)).collect();
-        // Until nothing has room.
+        // Fills the table.
         batch(scope, 1 << 14);
         let mut full: Vec<f64> = (0..50).map(|_| batch(scope, 100)).collect();
         let row = |line: &str, samples: &mut Vec<f64>| Row {
@@ -94,12 +94,12 @@ fn pair(what: &str, sampled: &[Sampled]) -> Vec<Row> {
     ]
 }
 
-/// A fresh stack, and a thread that is not measured itself.
+/// Runs on a new thread, whose stack is short.
 fn on_a_thread<T: Send>(run: impl FnOnce() -> T + Send) -> T {
     std::thread::scope(|scope| scope.spawn(run).join().expect("a thread that ends"))
 }
 
-/// The callback in a scope of its turn, and in none.
+/// The callback in a scope opened since the turn began, and in none.
 fn clean_and_not(scope: &mut v8::PinScope<'_, '_>) -> Vec<Sampled> {
     handleguard_v8::turn!(scope, "bench");
     paired(2, |line, times| match line {
@@ -120,7 +120,7 @@ fn bare(scope: &mut v8::PinScope<'_, '_>, times: u64) {
 
 type Measure<'a> = &'a mut dyn FnMut(&mut v8::PinScope<'_, '_>) -> Vec<Sampled>;
 
-/// Runs `measure` where a violation has a stack of `frames`, or as little more as is needed; tells how many.
+/// Runs `measure` where a violation has a stack of `frames` frames, or of the fewest possible if that is more. Returns how many.
 fn at_depth(
     scope: &mut v8::PinScope<'_, '_>,
     frames: usize,
@@ -146,7 +146,7 @@ fn nested(scope: &mut v8::PinScope<'_, '_>, left: usize, measure: Measure<'_>) -
     black_box(nested(scope, left - 1, measure))
 }
 
-/// How many frames the stack of the newest site has.
+/// The number of frames of the newest site's stack.
 fn last_stack() -> usize {
     let report = handleguard_v8::handleguard::report();
     let newest = report.sites().iter().max_by_key(|site| site.first());
@@ -157,7 +157,7 @@ thread_local! {
     static UNDER: RefCell<(usize, Vec<Sampled>)> = const { RefCell::new((0, Vec::new())) };
 }
 
-/// The same from a native function that JavaScript calls.
+/// Measures in a native function that JavaScript calls.
 fn under_javascript(scope: &mut v8::PinScope<'_, '_>) -> (usize, Vec<Sampled>) {
     fn native(scope: &mut v8::PinScope, _: v8::FunctionCallbackArguments, _: v8::ReturnValue) {
         let measured = at_depth(scope, 0, &mut clean_and_not);
@@ -187,7 +187,7 @@ fn from_two_threads() -> Vec<Sampled> {
     })
 }
 
-/// A violation under a stack of its own: each bit of `path` is a call through the one function or the other.
+/// A violation with a stack of its own: each bit of `path` selects which of two functions calls on.
 pub fn branch(scope: &mut v8::PinScope<'_, '_>, left: u32, path: u64) {
     match (left, path & 1) {
         (0, _) => {
