@@ -10,9 +10,10 @@ mod common;
 
 use common::{Fake, normalised};
 use handleguard_test_support::child;
-use std::ffi::c_int;
+use std::ffi::{c_int, c_void};
 use std::io::Read;
 use std::os::fd::AsRawFd;
+use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -166,6 +167,70 @@ fn a_child_that_is_to_abort_dies_with_its_sentence() {
         vec![format!("handleguard: {SENTENCE}"); 4],
         "{stderr}"
     );
+}
+
+#[test]
+fn a_child_whose_parent_holds_the_locks_of_backtrace_and_of_the_dynamic_linker_reports_with_names()
+{
+    const TEST: &str = "a_child_whose_parent_holds_the_locks_of_backtrace_and_of_the_dynamic_linker_reports_with_names";
+    if child::is_child() {
+        // Not on the thread that forks, which is not to know the loaded modules yet.
+        thread::spawn(|| drop(handleguard::turn(Fake::new(1), "parent")))
+            .join()
+            .unwrap();
+        hold_the_lock_of_backtrace();
+        hold_the_lock_of_the_dynamic_linker();
+        let end = in_child(|| leave_handles(Fake::new(3)));
+        assert_eq!(end, End::Signal(libc::SIGABRT));
+        return;
+    }
+    let stderr = run_host(TEST, "abort");
+    let text = normalised(&stderr, file!());
+    let report: Vec<&str> = text
+        .lines()
+        .skip_while(|line| !line.starts_with("handleguard: outer-growth"))
+        .collect();
+    let (sentence, frame) = (report.first(), report.last());
+    assert_eq!(
+        sentence.copied(),
+        Some(&*format!("handleguard: {SENTENCE}")),
+        "{stderr}"
+    );
+    assert_eq!(frame, Some(&"        0: fork::leave_handles"), "{stderr}");
+}
+
+/// Has another thread hold the lock of crate `backtrace` from now on.
+fn hold_the_lock_of_backtrace() {
+    let (held, is_held) = mpsc::channel();
+    thread::spawn(move || {
+        backtrace::resolve((fork as *mut c_void).wrapping_byte_add(1), |_| {
+            let _ = held.send(());
+            sleep_for_ever();
+        });
+    });
+    is_held.recv().unwrap();
+}
+
+/// Has another thread hold the lock of the list of modules from now on.
+fn hold_the_lock_of_the_dynamic_linker() {
+    extern "C" fn hold(_: *mut libc::dl_phdr_info, _: usize, held: *mut c_void) -> c_int {
+        // SAFETY: the sender that is passed below, which outlives the call.
+        let held = unsafe { &*held.cast::<mpsc::Sender<()>>() };
+        let _ = held.send(());
+        sleep_for_ever()
+    }
+    let (held, is_held) = mpsc::channel::<()>();
+    thread::spawn(move || {
+        // SAFETY: the callback has the signature that is asked for, and gets the pointer to a sender.
+        unsafe { libc::dl_iterate_phdr(Some(hold), (&raw const held).cast_mut().cast()) };
+    });
+    is_held.recv().unwrap();
+}
+
+fn sleep_for_ever() -> ! {
+    loop {
+        thread::park();
+    }
 }
 
 /// Holds the lock of the symbols for much of the time.
