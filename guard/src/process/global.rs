@@ -102,20 +102,6 @@ pub(crate) fn start() -> &'static Start {
     unreachable!("[handleguard internal bug] the process-wide checker in a model")
 }
 
-impl Config {
-    /// Starts the checker of this process with this configuration and the directives of `HANDLEGUARD` over it.
-    ///
-    /// Without this, the first guard starts it with [`Config::new`] and the variable.
-    ///
-    /// # Errors
-    ///
-    /// [`InitError::Config`] if the variable holds a wrong directive, [`InitError::AlreadyStarted`] if the checker runs
-    /// already. Nothing is changed then.
-    pub fn try_init(self) -> Result<(), InitError> {
-        crate::try_init(self)
-    }
-}
-
 /// Why the checker did not start as asked.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]

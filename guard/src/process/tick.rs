@@ -1,4 +1,4 @@
-//! The periodic report, from a thread of its own.
+//! The periodic report, which a thread of its own writes.
 
 use crate::config::action::Action;
 use crate::config::rule::Rule;
@@ -11,7 +11,7 @@ use crate::symbolize::platform;
 use crate::sync::real::{AtomicU64, Ordering};
 use std::thread;
 
-/// The [generation](generation::current) of the process that the thread was started in; none yet.
+/// The [generation](generation::current) of the process in which the thread was last started. No process has the initial value.
 static STARTED_IN: AtomicU64 = AtomicU64::new(u64::MAX);
 
 /// Starts the thread again in a forked child, which has only the thread that forked it.
@@ -22,11 +22,11 @@ pub(crate) fn restart_in_child(config: &Config, start: &'static Start) {
     }
 }
 
-/// Starts the thread, if the configuration asks for what it does: an interval, and a rule whose action is `log`.
+/// Starts the thread if the configuration has an interval and a rule whose action is `log`.
 #[cold]
 pub(crate) fn start(config: &Config, start: &'static Start) {
     let generation = generation::current();
-    // Two threads of a child may come here at once; the first one starts it.
+    // Two threads of a child may call this at once. The first one starts the thread.
     if STARTED_IN.swap(generation, Ordering::Relaxed) == generation {
         return;
     }
@@ -52,7 +52,8 @@ pub(crate) fn start(config: &Config, start: &'static Start) {
     }
 }
 
-/// Reports the violations since the last tick. Prints nothing if there were none.
+/// Reports the sites with violations since the last tick: to `tracing` if the program has a subscriber, else to stderr. Does
+/// nothing if there are none.
 fn tick(start: &Start) {
     let Some(checker) = start.get() else { return };
     let (interval, all) = checker.tick();
@@ -68,5 +69,6 @@ fn tick(start: &Start) {
             }
         }
     }
+    // Naming the stacks read the symbols of the whole program, which would take tens of MiB until the next tick.
     platform::forget_symbols();
 }
