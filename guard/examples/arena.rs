@@ -8,7 +8,7 @@
 //! The arena is what V8's handle blocks are: handles are pushed, and a scope pops what came since it opened. `main` opens
 //! a scope that lives as long as the process, so what `on_close` makes without one of its own stays for good.
 
-use handleguard::{Action, Capabilities, Config, Engine, IsolateId, Wording};
+use handleguard::{Action, Capabilities, Config, Engine, IsolateId, LiveIsolate, Wording};
 use std::cell::{Cell, RefCell};
 use std::process::ExitCode;
 
@@ -70,8 +70,22 @@ impl Engine for &'static Arena {
         classifier: handleguard::FrameClassifier::NONE,
     };
 
+    type Live<'a> = Self;
+
     fn isolate(self) -> IsolateId {
         IsolateId(std::ptr::from_ref(self).addr())
+    }
+
+    unsafe fn live<'a>(self) -> Self::Live<'a> {
+        self
+    }
+}
+
+impl LiveIsolate for &'static Arena {
+    type Engine = Self;
+
+    fn engine(self) -> Self {
+        self
     }
 
     fn level(self) -> Option<u32> {

@@ -1,33 +1,33 @@
-//! For what interposes the engine's own functions, so that code is seen that uses no guard: the same record, and the same
-//! rules.
+//! The API for code that interposes the engine's own functions, so that code without guards is seen: the same record, and
+//! the same rules.
 //!
-//! A hook tells by which address it is called, and where the scope lies. Both are only stored; the names are looked up where
-//! a violation is described. Where a guard tells of the same scope or call, it is counted once.
+//! A hook passes the address to which the hooked function returns, and the address of the engine's scope object. Both are
+//! only stored; names are looked up when a violation is described. Where a guard records the same scope or call, it counts
+//! once.
 //!
-//! What runs while a violation is told, of the checker itself or of a subscriber to its events, is not recorded.
+//! What runs while a report is in progress, in the checker itself or in a subscriber to its events, is not recorded.
 
 use crate::describe::beginning::Beginning;
 use crate::describe::scope::ScopeKind;
 use crate::engine::counters::EngineCounts;
 use crate::engine::ids::IsolateId;
-use crate::engine::interface::Engine;
-use crate::guards::callback::CallbackGuard;
-use crate::guards::callback::callback_at;
-use crate::guards::session::entering;
-use crate::guards::session::seen;
+use crate::engine::interface::{Engine, LiveIsolate};
+use crate::guards::callback::{CallbackGuard, callback_at};
+use crate::guards::session::{entering, leaving};
 use crate::guards::verdicts;
-use crate::pipeline::{add, violated};
+use crate::pipeline::{Session, add_late, violated};
 use crate::place::Place;
 use crate::process::{announce, global};
 use crate::symbolize::names;
-use crate::thread::fast_path::Call;
+use crate::thread::pending_log::Call;
 use crate::thread::state::ThreadState;
 use crate::thread::{fast_path, first_user};
-/// How far above the stack pointer a scope lies that is held by a function still running. What is farther away is in a box,
-/// or on another stack, and is looked into at once, for later its opener may be gone.
+
+/// How far above the stack pointer a scope lies, in bytes, that a running function holds. A scope farther away is in a box or
+/// on another stack; its opener is looked up at once, for later the opener may be gone.
 const NEAR: usize = 1 << 16;
 
-/// A scope of `engine` was constructed at the address `storage`, by a function that returns to `ip`.
+/// Records a scope of `isolate` that was constructed at the address `storage` by a function that returns to `ip`.
 ///
 /// Call it right after the construction.
 ///
@@ -36,9 +36,9 @@ const NEAR: usize = 1 << 16;
 /// By the actions of `out-of-order`, `wrong-thread`, `wrong-isolate` and `scope-budget`; `panic` aborts too, for the caller
 /// cannot be unwound.
 #[inline]
-pub fn scope_constructed<E: Engine>(engine: E, kind: ScopeKind, ip: usize, storage: usize) {
-    if !global::start().is_off() && !constructed_fast(engine, kind, ip, storage) {
-        constructed_slow(engine, kind, ip, storage);
+pub fn scope_constructed<L: LiveIsolate>(isolate: L, kind: ScopeKind, ip: usize, storage: usize) {
+    if !global::start().is_off() && !constructed_fast(isolate.engine(), kind, ip, storage) {
+        constructed_slow(isolate, kind, ip, storage);
     }
 }
 
@@ -49,148 +49,188 @@ fn constructed_fast<E: Engine>(engine: E, kind: ScopeKind, ip: usize, storage: u
 }
 
 #[inline(never)]
-fn constructed_slow<E: Engine>(engine: E, kind: ScopeKind, ip: usize, storage: usize) {
-    serving(engine, |thread| {
-        thread.set_fast_isolate(engine);
+fn constructed_slow<L: LiveIsolate>(isolate: L, kind: ScopeKind, ip: usize, storage: usize) {
+    let engine = isolate.engine();
+    serving(isolate, |session| {
+        let thread = session.thread;
+        thread.set_fast_isolate(isolate, session.checker.allows_fast_path());
         let here = std::ptr::from_ref(&ip).addr();
         let place = if storage.wrapping_sub(here) < NEAR {
             Place::code(ip, storage)
         } else {
-            Place::code(names::user_of_stack(E::WORDING.classifier).unwrap_or(ip), 0)
+            Place::code(
+                names::user_of_stack(L::Engine::WORDING.classifier).unwrap_or(ip),
+                0,
+            )
         };
-        verdicts::entered(thread, engine, Beginning::Scope(kind), place);
-        let budgeted = verdicts::budget(thread, engine, u32::from(kind.holds_handles()));
-        let (found, late, below) = thread.stack(engine.isolate(), place, |stack| {
-            let wanted = budgeted || stack.wants_handles();
-            let seen = EngineCounts {
-                level: engine.level(),
-                handles: wanted.then(|| engine.handles()).flatten(),
+        verdicts::entered(session, engine, Beginning::Scope(kind), place);
+        let budgeted = verdicts::budget(session, engine, u32::from(kind.holds_handles()));
+        let (found, late, below) = thread.record(engine.isolate(), place, |stack| {
+            let counts = EngineCounts {
+                level: isolate.level(),
+                handles: if budgeted || stack.wants_handles() {
+                    isolate.handles()
+                } else {
+                    None
+                },
             };
-            let outside = seen.level.map(|level| level.saturating_sub(kind.levels()));
+            let outside = counts
+                .level
+                .map(|level| level.saturating_sub(kind.levels()));
             let found = stack
                 .resync(outside)
                 .or_else(|| stack.in_gc(Beginning::Scope(kind), place))
-                .or_else(|| stack.reused(kind, place, storage, seen));
-            let late = stack.construct_scope(kind, place, storage, seen);
-            stack.note_cursor(engine.cursor());
+                .or_else(|| stack.reused(kind, place, storage, counts));
+            let late = stack.construct_scope(kind, place, storage, counts);
+            stack.note_cursor(isolate.cursor());
             (found, late, stack.engine_is_below())
         })?;
-        add(thread, late);
+        add_late(session, late);
         if let Some(found) = found {
-            violated(thread, engine, found, below, || None);
+            violated(session, engine, found, below, || None);
         }
         Some(())
     });
 }
 
-/// The scope of that kind at the address `storage` is about to be destroyed.
+/// Records that the scope of that kind at the address `storage` is about to be destroyed.
 ///
 /// # Aborts
 ///
 /// By the action of `out-of-order`, as [`scope_constructed`].
 #[inline]
-pub fn scope_destructs<E: Engine>(engine: E, kind: ScopeKind, storage: usize) {
-    if !global::start().is_off() && !fast_path::destruct(engine.isolate(), storage) {
-        destructs_slow(engine, kind, storage);
+pub fn scope_destructs<L: LiveIsolate>(isolate: L, kind: ScopeKind, storage: usize) {
+    let id = isolate.engine().isolate();
+    if !global::start().is_off() && !fast_path::destruct(id, storage) {
+        destructs_slow(isolate, kind, storage);
     }
 }
 
 #[inline(never)]
-fn destructs_slow<E: Engine>(engine: E, kind: ScopeKind, storage: usize) {
-    serving(engine, |thread| {
-        verdicts::budget(thread, engine, 0);
-        let (finding, below) = thread.existing_stack(engine.isolate(), |stack| {
+fn destructs_slow<L: LiveIsolate>(isolate: L, kind: ScopeKind, storage: usize) {
+    let engine = isolate.engine();
+    serving(isolate, |session| {
+        verdicts::budget(session, engine, 0);
+        let (finding, below) = session.thread.existing_record(engine.isolate(), |stack| {
             if let Some(id) = stack.innermost() {
-                verdicts::usage(engine, stack, id);
+                verdicts::record_scope_stats(session.checker, isolate, stack, id);
             }
             (
-                stack.destruct_scope(kind, storage, engine.level()),
+                stack.destruct_scope(kind, storage, isolate.level()),
                 stack.engine_is_below(),
             )
         })?;
         if let Some(finding) = finding {
-            violated(thread, engine, finding, below, || None);
+            violated(session, engine, finding, below, || None);
         }
         Some(())
     });
 }
 
-/// As [`callback_at`](crate::callback_at), of a call by a function that returns to `ip`, in the isolate that is entered, of what the
-/// handle at the address `handle` stands for (0 where there is none). Where that is surely another isolate's, `wrong-isolate` is
-/// told of it. Nothing where a guard has told of this call already. To be ended by [`callback_ends`].
+/// Records a call into JavaScript that a hooked function makes, as [`callback_at`](crate::callback_at) does. `isolate` is
+/// the current one, `ip` the address to which the function returns, `handle` the address of the callee's handle or 0. Reports
+/// `wrong-isolate` if another isolate of this thread, which `of` makes from its identity, holds that handle.
+///
+/// Returns `None` if a guard has recorded the call already. [`callback_ends`] ends the call.
 #[inline]
-pub fn callback<E: Engine>(
-    engine: E,
+pub fn callback<L: LiveIsolate>(
+    isolate: L,
     ip: usize,
     handle: usize,
-    of: fn(IsolateId) -> E,
+    of: fn(IsolateId) -> L::Engine,
     callee: impl FnOnce() -> Option<String>,
-) -> Option<CallbackGuard<E>> {
+) -> Option<CallbackGuard<L::Engine>> {
     if global::start().is_off() {
         return None;
     }
+    let engine = isolate.engine();
     let place = Place::code(ip, std::ptr::from_ref(&ip).addr());
     match fast_path::call(engine.isolate(), place) {
-        Call::Told => None,
-        Call::Written(id) => Some(CallbackGuard::begun(engine, id)),
-        Call::Ask => callback_slow(engine, place, handle, of, callee),
+        Call::Recorded => None,
+        Call::Logged(id) => Some(CallbackGuard::of(engine, id)),
+        Call::Slow => callback_slow(isolate, place, handle, of, callee),
     }
 }
 
 #[inline(never)]
-fn callback_slow<E: Engine>(
-    engine: E,
+fn callback_slow<L: LiveIsolate>(
+    isolate: L,
     place: Place,
     handle: usize,
-    of: fn(IsolateId) -> E,
+    of: fn(IsolateId) -> L::Engine,
     callee: impl FnOnce() -> Option<String>,
-) -> Option<CallbackGuard<E>> {
-    serving(engine, |thread| {
-        if !engine.holds(handle) {
-            let isolates = thread.isolates().into_iter();
-            let others = isolates.filter(|&other| other != engine.isolate()).map(of);
-            if let Some(owner) = others.into_iter().find(|other| other.holds(handle)) {
-                let flushed_up_to = if is_on_the_way(thread, owner.isolate(), owner.level()) {
-                    thread.existing_stack(owner.isolate(), |stack| stack.last_report())?
-                } else {
-                    verdicts::entered(thread, owner, Beginning::Callback, place)
-                }?;
-                // In the isolate that is entered it is a callback all the same, of which nothing more is to be said.
-                let id = thread.stack(engine.isolate(), place, |stack| {
-                    let (id, _) = stack.begin_callback(place, seen(engine));
-                    stack.report_ref(id, flushed_up_to);
-                    id
-                })?;
-                return Some(CallbackGuard::begun(engine, id));
-            }
+) -> Option<CallbackGuard<L::Engine>> {
+    let engine = isolate.engine();
+    serving(isolate, |session| {
+        let thread = session.thread;
+        if let Some(owner) = owner_of(session, isolate, handle, of) {
+            let is_recorded = thread.recorded(owner, |live, stack| {
+                let report = stack.last_report();
+                stack.is_being_called(live.level()).then_some(report)
+            });
+            let report_ref = match is_recorded.flatten() {
+                Some(report) => report,
+                None => verdicts::entered(session, owner, Beginning::Callback, place),
+            }?;
+            // The call is a callback of the current isolate all the same; the report above covers it.
+            let id = thread.record(engine.isolate(), place, |stack| {
+                let (id, _) = stack.begin_callback(place, isolate.counts());
+                stack.set_report(id, report_ref);
+                id
+            })?;
+            return Some(CallbackGuard::of(engine, id));
         }
-        if is_on_the_way(thread, engine.isolate(), engine.level()) {
+        if is_recorded(thread, engine.isolate(), isolate.level()) {
             return None;
         }
-        Some(callback_at(engine, place, callee))
+        Some(callback_at(isolate, place, callee))
     })
 }
 
-/// Whether a guard on this thread has told of the call already that a hook sees, into `isolate` at `level`.
-fn is_on_the_way(thread: &ThreadState, isolate: IsolateId, level: Option<u32>) -> bool {
-    thread.existing_stack(isolate, |stack| stack.is_on_the_way(level)) == Some(true)
+/// The other isolate of this thread that holds `handle`, if there is one.
+fn owner_of<L: LiveIsolate>(
+    session: Session<'_>,
+    isolate: L,
+    handle: usize,
+    of: fn(IsolateId) -> L::Engine,
+) -> Option<L::Engine> {
+    if isolate.holds(handle) {
+        return None;
+    }
+    let own = isolate.engine().isolate();
+    let isolates = session.thread.isolates().into_iter();
+    isolates
+        .filter(|&other| other != own)
+        .map(of)
+        .find(|&other| {
+            let holds = session.thread.recorded(other, |live, _| live.holds(handle));
+            holds == Some(true)
+        })
 }
 
-/// A call by a function that returns to `ip`, on a thread that has entered no isolate. Whose function is called is not known; of
-/// a process with one isolate it is that one's, and `wrong-thread` is told of it. `engine` makes one of its name, and does not
-/// touch it.
+/// Whether a guard on this thread has recorded the call that a hook sees, into `isolate` at `level`.
+fn is_recorded(thread: &ThreadState, isolate: IsolateId, level: Option<u32>) -> bool {
+    thread.existing_record(isolate, |stack| stack.is_being_called(level)) == Some(true)
+}
+
+/// Records a call by a function that returns to `ip`, on a thread that has entered no isolate. Which isolate the callee
+/// belongs to is unknown; if the process uses one isolate only, it is that one, which `engine` makes from its identity, and
+/// `wrong-thread` is reported. The isolate itself is not touched.
 #[cold]
 pub fn callback_on_no_isolate<E: Engine>(ip: usize, engine: impl FnOnce(IsolateId) -> E) {
     if global::start().is_off() {
         return;
     }
     if let Some(engine) = first_user::only().map(engine) {
-        serving(engine, |thread| {
-            if !is_on_the_way(thread, engine.isolate(), None) {
-                let place = Place::code(ip, std::ptr::from_ref(&ip).addr());
-                verdicts::entered(thread, engine, Beginning::Callback, place);
+        let _ = leaving(|session| {
+            let thread = session.thread;
+            if thread.is_reporting() || is_recorded(thread, engine.isolate(), None) {
+                return;
             }
-            Some(())
+            thread.in_hook(|| {
+                let place = Place::code(ip, std::ptr::from_ref(&ip).addr());
+                verdicts::entered(session, engine, Beginning::Callback, place);
+            });
         });
     }
 }
@@ -205,7 +245,7 @@ pub fn callback_ends<E: Engine>(callback: Option<CallbackGuard<E>>) {
     }
 }
 
-/// Runs `f`, which tells of something else than a scope or a call, for a hook: `panic` aborts then.
+/// Runs `f`, which records something else than a scope or a call, for a hook: the action `panic` aborts in it.
 #[inline]
 pub fn serve(f: impl FnOnce()) {
     let _ = ThreadState::with(|thread| {
@@ -215,56 +255,46 @@ pub fn serve(f: impl FnOnce()) {
     });
 }
 
-/// Whether the guard of a scope that was just opened tells of one that a hook has told of.
-#[inline]
-pub(crate) fn adopted<E: Engine>(
-    thread: &ThreadState,
-    engine: E,
-    kind: ScopeKind,
-    place: Place,
-) -> bool {
-    thread.existing_stack(engine.isolate(), |stack| stack.adopt(kind, place)) == Some(true)
-}
-
-/// The host is about to have the engine do its own pending work, by a function that returns to `ip`: where it does so again
-/// and again, it waits for its next turn. See [`ScopeStack::host_waits`](crate::detect::stack::ScopeStack::host_waits).
+/// Records that the host is about to let the engine do its own pending work, by a function that returns to `ip`. A host that
+/// does so again and again waits there for its next turn, and the checker infers a turn.
 ///
 /// # Aborts
 ///
 /// By the action of `outer-growth`.
-pub fn host_waits<E: Engine>(engine: E, ip: usize) {
-    serving(engine, |thread| {
+pub fn host_waits<L: LiveIsolate>(isolate: L, ip: usize) {
+    let engine = isolate.engine();
+    serving(isolate, |session| {
         let place = Place::code(ip, std::ptr::from_ref(&ip).addr());
-        let (finding, below) = thread.existing_stack(engine.isolate(), |stack| {
-            let finding = stack.host_waits(place, seen(engine));
+        let (finding, below) = session.thread.existing_record(engine.isolate(), |stack| {
+            let finding = stack.host_waits(place, isolate.counts());
             (finding, stack.engine_is_below())
         })?;
         if let Some(finding) = finding {
-            violated(thread, engine, finding, below, || None);
+            violated(session, engine, finding, below, || None);
         }
         Some(())
     });
 }
 
-/// To be called before `main` where none of the hooks took effect: says `why`.
+/// Prints that no hook took effect, and `why`. To be called before `main`.
 ///
 /// # Exits
 ///
-/// With status 2, if `require-hooks` is set in the variable `HANDLEGUARD`.
+/// With status 2, if the variable `HANDLEGUARD` sets `require-hooks`.
 pub fn none_took_effect(why: &str) {
     announce::announce_no_hook(why);
 }
 
-/// Runs `f` for a hook, unless a violation is being told.
+/// Runs `f` for a hook, unless a report is in progress on this thread.
 #[inline]
-fn serving<E: Engine, R>(engine: E, f: impl FnOnce(&ThreadState) -> Option<R>) -> Option<R> {
+fn serving<L: LiveIsolate, R>(isolate: L, f: impl FnOnce(Session<'_>) -> Option<R>) -> Option<R> {
     if global::start().is_off() {
         return None;
     }
-    entering(engine, |thread| {
-        if thread.is_reporting() {
+    entering(isolate, |session| {
+        if session.thread.is_reporting() {
             return None;
         }
-        thread.in_hook(|| f(thread))
+        session.thread.in_hook(|| f(session))
     })
 }

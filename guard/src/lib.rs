@@ -15,11 +15,17 @@
 //! pass of the event loop, a request, a task. **A scope opened before the turn does not enclose what runs in it.**
 //!
 //! ```
-//! # use handleguard::{Wording, Engine, IsolateId, Capabilities};
+//! # use handleguard::{Wording, Engine, IsolateId, LiveIsolate, Capabilities};
 //! # #[derive(Clone, Copy)] struct MyEngine;
 //! # impl Engine for MyEngine {
 //! #     const WORDING: &'static Wording = &Wording { open_scope: "", mark_turn: "", enter_isolate: "", classifier: handleguard::FrameClassifier::NONE };
+//! #     type Live<'a> = Self;
 //! #     fn isolate(self) -> IsolateId { IsolateId(1) }
+//! #     unsafe fn live<'a>(self) -> Self::Live<'a> { self }
+//! # }
+//! # impl LiveIsolate for MyEngine {
+//! #     type Engine = Self;
+//! #     fn engine(self) -> Self { self }
 //! #     fn level(self) -> Option<u32> { None }
 //! #     fn handles(self) -> Option<u64> { None }
 //! #     fn capabilities(self) -> Capabilities {
@@ -130,17 +136,17 @@
 //! longer in the reverse order of opening:
 //!
 //! ```
-//! # use handleguard::Engine;
+//! # use handleguard::LiveIsolate;
 //! # async fn read() -> u32 { 1 }
 //! # fn use_it(_: u32) {}
-//! async fn wrong(engine: impl Engine) {
-//!     let _scope = handleguard::scope(engine, None);
+//! async fn wrong(isolate: impl LiveIsolate) {
+//!     let _scope = handleguard::scope(isolate, None);
 //!     read().await; // WARNING: other tasks run here, inside this task's scope
 //! }
 //!
-//! async fn right(engine: impl Engine) {
+//! async fn right(isolate: impl LiveIsolate) {
 //!     let data = read().await;
-//!     let _scope = handleguard::scope(engine, None);
+//!     let _scope = handleguard::scope(isolate, None);
 //!     use_it(data);
 //! }
 //! ```
@@ -198,12 +204,12 @@ pub use engine::capabilities::Capabilities;
 pub use engine::counters::{Counters, Cursor, EngineCounts};
 pub use engine::entered::Entered;
 pub use engine::ids::{EntryId, IsolateId};
-pub use engine::interface::Engine;
+pub use engine::interface::{Engine, LiveIsolate};
+pub use engine::refused::Refused;
 pub use engine::script_frame::ScriptFrame;
 pub use engine::wording::{FrameClassifier, Wording};
 #[doc(hidden)]
 pub use fork::mutex::ForkMutex;
-pub use guards::seal::Refused;
 pub use place::{CodeAddress, Location, Place, SourceLine};
 pub use process::global::InitError;
 pub use react::breakpoint::handleguard_on_violation;

@@ -1,4 +1,15 @@
-//! The way of a violation: detect, describe, record, react.
+//! The way of a violation, and the file to read first: detect, describe, record, react.
+//!
+//! ```text
+//!   a guard or hook   asks the scope stack, which returns a `Finding`      detect/
+//!     -> violated     asks the configuration for the action of the rule    config/
+//!        -> describe  names places and captures the stack: a `Violation`   describe/, unwind/, symbolize/
+//!        -> record    counts it at its site; only a new site is described  record/
+//!        -> react     aborts, panics, or logs: the only side effects       react/
+//! ```
+//!
+//! A site that is known is only counted, so [`record`] takes `describe` as a closure and calls it for a new site alone. The
+//! actions `panic` and `abort` need the whole text each time; a test collects each violation instead of any action.
 
 use crate::config::action::Action;
 use crate::config::addon;
@@ -7,9 +18,7 @@ use crate::describe::finding::Finding;
 use crate::describe::violation::Violation;
 use crate::detect::stack::{LateHandles, Outcome, ReportRef};
 use crate::engine::entered::Entered;
-use crate::engine::interface::Engine;
-use crate::process::global::{checker, start};
-use crate::process::tick;
+use crate::engine::interface::{Engine, LiveIsolate};
 use crate::react::breakpoint::handleguard_on_violation;
 use crate::react::{actions, usdt};
 use crate::record::checker::Checker;
@@ -18,112 +27,217 @@ use crate::symbolize::trace::Trace;
 use crate::thread::first_user;
 use crate::thread::state::ThreadState;
 use crate::unwind::capture::{CapturedStack, Origin, UnwindMethod};
-pub(crate) fn settle<E: Engine>(thread: &ThreadState, engine: E, outcome: Outcome, below: bool) {
-    add(thread, outcome.late);
+
+/// The note of a refused handle that is let through.
+const RESCUED: &str = "continues: the seal is lifted until the turn ends, and the handle stays in the enclosing scope";
+
+/// The note of a refused handle that cannot be let through.
+const NOTHING_TO_RESCUE: &str =
+    "cannot save the process: no scope is open for the handle, so the engine ends the process";
+
+/// What each guard and hook works with: the checker of the process and the state of the thread.
+#[derive(Clone, Copy)]
+pub(crate) struct Session<'a> {
+    pub(crate) checker: &'a Checker,
+    pub(crate) thread: &'a ThreadState,
+}
+
+/// What is known of a violation before it is described.
+struct Incident {
+    /// The frame from which the stack is captured.
+    origin: Origin,
+    /// The action that the configuration gives the rule, or the add-on that runs.
+    configured: Action,
+    /// A test collects the violations of this thread.
+    collecting: bool,
+}
+
+/// Reports the findings of an end, and adds late handles to the report that they belong to.
+pub(crate) fn settle<E: Engine>(
+    session: Session<'_>,
+    engine: E,
+    outcome: Outcome,
+    engine_is_below: bool,
+) {
+    add_late(session, outcome.late);
     for finding in outcome.findings {
-        violated(thread, engine, finding, below, || None);
+        violated(session, engine, finding, engine_is_below, || None);
     }
 }
 
+/// Adds late handles to the report that they belong to.
 #[inline]
-pub(crate) fn add(thread: &ThreadState, late: Option<LateHandles>) {
+pub(crate) fn add_late(session: Session<'_>, late: Option<LateHandles>) {
     if let Some(late) = late {
-        add_swallowed(thread, late);
+        add_to_report(session, late);
     }
 }
 
 #[cold]
-fn add_swallowed(
-    thread: &ThreadState,
-    LateHandles {
-        report_ref,
-        handles,
-    }: LateHandles,
-) {
-    match report_ref {
-        ReportRef::Site(slot) => {
-            if let Some(checker) = checker() {
-                checker.add_handles(slot, thread.lane(), handles);
-            }
-        }
-        ReportRef::Collected(index) => thread.collected.add_handles(index, handles),
+fn add_to_report(session: Session<'_>, late: LateHandles) {
+    let Session { checker, thread } = session;
+    match late.report_ref {
+        ReportRef::Site(slot) => checker.add_handles(slot, thread.lane(), late.handles),
+        ReportRef::Collected(index) => thread.collected.add_handles(index, late.handles),
     }
 }
 
-/// Describes, records, reacts. The charge is where handles that the finding goes on to leave are to be added.
+/// Describes, records and reacts to `finding`. Returns where handles that its cause goes on to leave are to be added; `None`
+/// if the rule is off, or a report is in progress on this thread.
+///
+/// `engine_is_below`: frames of the engine, of this isolate, are on the machine stack. `callee` names the JavaScript function
+/// that is called; it runs only if the violation is described.
 #[cold]
 #[inline(never)]
 pub(crate) fn violated<E: Engine>(
-    thread: &ThreadState,
+    session: Session<'_>,
     engine: E,
     finding: Finding,
     engine_is_below: bool,
     callee: impl FnOnce() -> Option<String>,
 ) -> Option<ReportRef> {
-    let origin = Origin::here();
-    let checker = checker()?;
-    let collecting = thread.collected.is_collecting();
-    let (configured, _) = addon::action_of(&checker.config, finding.rule());
-    if configured == Action::Off && (!collecting || finding.rule().is_advice()) {
-        return None;
-    }
-    thread
-        .report(|| {
-            handleguard_on_violation();
-            usdt::violation(engine.isolate(), finding.rule());
-            let foreign = !E::UNWINDS || addon::is_running();
-            let no_unwind = if engine_is_below || thread.is_in_hook() {
-                Some(actions::NO_UNWIND)
-            } else {
-                foreign.then_some(actions::NO_UNWIND_FOREIGN)
-            };
-            let (action, note) = match configured {
-                // A test takes no action, and a thread that panics already only prints.
-                Action::Panic
-                    if no_unwind.is_some() && !collecting && !std::thread::panicking() =>
-                {
-                    (Action::Abort, no_unwind)
+    let Session { checker, thread } = session;
+    report(session, engine, &finding, Origin::here(), |incident| {
+        let (action, note) = match incident.configured {
+            // A test takes no action, and a thread that is panicking only prints.
+            Action::Panic if !incident.collecting && !std::thread::panicking() => {
+                match no_unwind(thread, engine, engine_is_below) {
+                    Some(why) => (Action::Abort, Some(why)),
+                    None => (Action::Panic, None),
                 }
-                action => (action, None),
-            };
-            let describe = |stack: &CapturedStack| describe(engine, finding, stack, note, callee);
-            if collecting {
-                let stack = CapturedStack::from(origin, UnwindMethod::Tables);
-                return thread
-                    .collected
-                    .push(describe(&stack))
-                    .map(ReportRef::Collected);
             }
-            if actions::needs_full_report(action) {
-                let violation = describe(&CapturedStack::from(origin, UnwindMethod::Tables));
-                let recorded =
-                    checker.record(&finding, origin, thread.lane(), |_| violation.clone());
-                let report_ref = recorded.map(|recorded| ReportRef::Site(recorded.slot));
-                match action {
-                    Action::Abort => actions::abort(&violation),
-                    _ => actions::panic(&violation),
-                }
-                return report_ref;
-            }
-            record(checker, action, &finding, origin, thread, describe)
-        })
-        .flatten()
+            action => (action, None),
+        };
+        let describe =
+            |stack: &CapturedStack| describe(session, engine, finding, stack, note, callee);
+        if incident.collecting {
+            return collect(thread, &incident, describe);
+        }
+        if !actions::needs_full_report(action) {
+            return record(session, action, &finding, incident.origin, describe);
+        }
+        let violation = describe(&incident.by_tables());
+        let recorded = checker.record(&finding, incident.origin, thread.lane(), |_| {
+            violation.clone()
+        });
+        let report_ref = recorded.map(|recorded| ReportRef::Site(recorded.slot));
+        match action {
+            Action::Abort => actions::abort(&violation),
+            _ => actions::panic(&violation),
+        }
+        report_ref
+    })
+    .flatten()
 }
 
-/// Counts one occurrence, and logs it where it is the first of its cause.
-pub(crate) fn record(
-    checker: &Checker,
+/// As [`violated`], for a handle that the engine is about to refuse: it is the engine that ends the process, if it ends.
+/// Returns whether the program goes on, and where its later handles are to be added.
+#[cold]
+pub(crate) fn refused<E: Engine>(
+    session: Session<'_>,
+    engine: E,
+    finding: Finding,
+    can_rescue: bool,
+) -> Option<(bool, Option<ReportRef>)> {
+    let Session { checker, thread } = session;
+    report(session, engine, &finding, Origin::here(), |incident| {
+        let fatal = !incident.collecting && actions::needs_full_report(incident.configured);
+        let note = match incident.configured {
+            Action::Panic if fatal => Some(actions::NO_UNWIND),
+            _ if fatal => None,
+            _ if can_rescue => Some(RESCUED),
+            _ => Some(NOTHING_TO_RESCUE),
+        };
+        let describe =
+            |stack: &CapturedStack| describe(session, engine, finding, stack, note, || None);
+        if fatal || !can_rescue {
+            let violation = describe(&incident.by_tables());
+            checker.record(&finding, incident.origin, thread.lane(), |_| {
+                violation.clone()
+            });
+            actions::print(&violation);
+            return (false, None);
+        }
+        let report_ref = if incident.collecting {
+            collect(thread, &incident, describe)
+        } else {
+            let action = incident.configured;
+            record(session, action, &finding, incident.origin, describe)
+        };
+        (true, report_ref)
+    })
+}
+
+/// Runs `f` for a violation whose rule is not off, unless a report is in progress on this thread.
+#[inline(always)]
+fn report<E: Engine, R>(
+    Session { checker, thread }: Session<'_>,
+    engine: E,
+    finding: &Finding,
+    origin: Origin,
+    f: impl FnOnce(Incident) -> R,
+) -> Option<R> {
+    let rule = finding.rule();
+    let collecting = thread.collected.is_collecting();
+    let (configured, _) = addon::action_of(&checker.config, rule);
+    if configured == Action::Off && (!collecting || rule.is_advice()) {
+        return None;
+    }
+    thread.report(|| {
+        handleguard_on_violation();
+        usdt::violation(engine.isolate(), rule);
+        f(Incident {
+            origin,
+            configured,
+            collecting,
+        })
+    })
+}
+
+impl Incident {
+    /// The stack by unwind tables, which are right where frame pointers may be missing.
+    fn by_tables(&self) -> CapturedStack {
+        CapturedStack::from(self.origin, UnwindMethod::Tables)
+    }
+}
+
+/// Why a panic must not unwind from here, if it must not. Frames of any isolate of the thread count.
+fn no_unwind<E: Engine>(
+    thread: &ThreadState,
+    engine: E,
+    engine_is_below: bool,
+) -> Option<&'static str> {
+    if engine_is_below || thread.is_in_hook() || thread.engine_is_below_elsewhere(engine.isolate())
+    {
+        return Some(actions::NO_UNWIND);
+    }
+    let foreign = !E::UNWINDS || addon::is_running();
+    foreign.then_some(actions::NO_UNWIND_FOREIGN)
+}
+
+fn collect(
+    thread: &ThreadState,
+    incident: &Incident,
+    describe: impl FnOnce(&CapturedStack) -> Violation,
+) -> Option<ReportRef> {
+    thread
+        .collected
+        .push(describe(&incident.by_tables()))
+        .map(ReportRef::Collected)
+}
+
+/// Counts one occurrence, and logs it if it is the first at its site.
+fn record(
+    Session { checker, thread }: Session<'_>,
     action: Action,
     finding: &Finding,
     origin: Origin,
-    thread: &ThreadState,
     describe: impl FnOnce(&CapturedStack) -> Violation,
 ) -> Option<ReportRef> {
-    tick::restart_in_child(&checker.config, start());
-    let watch = checker.start_timer(thread.violations());
+    let timer = checker.start_timer(thread.violations());
     let recorded = checker.record(finding, origin, thread.lane(), describe);
     checker.stop_timer(
-        watch,
+        timer,
         recorded.is_some_and(|recorded| recorded.new.is_some()),
     );
     let recorded = recorded?;
@@ -135,10 +249,17 @@ pub(crate) fn record(
     Some(ReportRef::Site(recorded.slot))
 }
 
-/// All that is told of a finding. Asks the engine only where it may be asked: not of an isolate that is not current here, for
-/// it may be busy on another thread or on its way out; not in a collection; and not while it makes a handle, for what it
-/// is making it of may not move.
-pub(crate) fn describe<E: Engine>(
+/// The answers of the isolate that go into a description.
+#[derive(Default)]
+struct Answers {
+    script: Vec<crate::engine::script_frame::ScriptFrame>,
+    alive: Option<u64>,
+    may_ask: bool,
+}
+
+/// Describes `finding` as data, with its places named.
+fn describe<E: Engine>(
+    Session { checker, thread }: Session<'_>,
     engine: E,
     finding: Finding,
     stack: &CapturedStack,
@@ -146,26 +267,8 @@ pub(crate) fn describe<E: Engine>(
     callee: impl FnOnce() -> Option<String>,
 ) -> Violation {
     let isolate = engine.isolate();
-    let current = match engine.entered() {
-        Entered::Unknown => true,
-        Entered::None => false,
-        Entered::Isolate(current) => current == isolate,
-    };
-    let collecting = ThreadState::with(|thread| {
-        thread
-            .existing_stack(isolate, |stack| stack.must_not_ask())
-            .unwrap_or(false)
-    });
-    let may_ask = current && collecting == Some(false) && finding.rule() != Rule::Sealed;
-    let script = if may_ask {
-        engine.script_frames()
-    } else {
-        Vec::new()
-    };
-    let config = checker().map(|checker| &checker.config);
-    let (configured, policy) = config.map_or((Action::Off, None), |config| {
-        addon::action_of(config, finding.rule())
-    });
+    let answers = ask(thread, engine, &finding);
+    let (configured, policy) = addon::action_of(&checker.config, finding.rule());
     Violation {
         finding: finding.map_places(|place| names::named(place, E::WORDING.classifier)),
         configured,
@@ -173,19 +276,48 @@ pub(crate) fn describe<E: Engine>(
         note,
         thread: first_user::thread_name(),
         isolate,
-        callee: if may_ask { callee() } else { None },
+        callee: if answers.may_ask { callee() } else { None },
         owner: match finding.rule() {
             Rule::WrongThread => first_user::describe(isolate, E::WORDING.classifier),
             _ => None,
         },
         handles: finding.handles(),
-        alive: if current { engine.handles() } else { None },
+        alive: answers.alive,
         trace: Trace::keep(
             stack,
             E::WORDING.classifier,
-            script,
-            config.is_some_and(|config| config.is_full_stack()),
+            answers.script,
+            checker.config.is_full_stack(),
         ),
         wording: E::WORDING,
+    }
+}
+
+/// Asks the isolate, as far as it may be asked. It may be busy on another thread, or on its way out, unless it is the current
+/// one here and has a record. It must make no handle in a collection, nor while it makes the handle that it refuses.
+fn ask<E: Engine>(thread: &ThreadState, engine: E, finding: &Finding) -> Answers {
+    let is_current = match engine.entered() {
+        Entered::Unknown => true,
+        Entered::None => false,
+        Entered::Isolate(current) => current == engine.isolate(),
+    };
+    if !is_current {
+        return Answers::default();
+    }
+    // Not from within `recorded`: asking for frames of script runs hooks, which look at the record.
+    let asked = thread.recorded(engine, |live, stack| (live.handles(), stack.must_not_ask()));
+    let Some((alive, must_not_ask)) = asked else {
+        return Answers::default();
+    };
+    let may_ask = !must_not_ask && finding.rule() != Rule::Sealed;
+    let script = if may_ask {
+        thread.with_live(engine, |live| live.script_frames())
+    } else {
+        None
+    };
+    Answers {
+        script: script.unwrap_or_default(),
+        alive,
+        may_ask,
     }
 }

@@ -9,16 +9,19 @@ pub(crate) use self::model::*;
 /// What a `static` is made of, in a model too: loom's primitives cannot live in one.
 pub(crate) mod real {
     pub(crate) use once_cell::race::OnceBox;
-    pub(crate) use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
+    pub(crate) use std::sync::atomic::{
+        AtomicBool, AtomicPtr, AtomicU8, AtomicU64, AtomicUsize, Ordering,
+    };
     pub(crate) use std::sync::{Mutex, MutexGuard};
     pub(crate) use std::thread::yield_now;
 }
 
 #[cfg(all(test, loom))]
 mod model {
-    pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+    pub(crate) use loom::sync::atomic::{
+        AtomicBool, AtomicPtr, AtomicU8, AtomicU64, AtomicUsize, Ordering,
+    };
 
-    use loom::sync::atomic::AtomicPtr;
     use std::marker::PhantomData;
     use std::ptr;
 

@@ -9,11 +9,17 @@
 //!
 //! ```
 //! use handleguard::{Rule, testing};
-//! # use handleguard::{Wording, Engine, IsolateId, Capabilities};
+//! # use handleguard::{Wording, Engine, IsolateId, LiveIsolate, Capabilities};
 //! # #[derive(Clone, Copy)] struct MyEngine;
 //! # impl Engine for MyEngine {
 //! #     const WORDING: &'static Wording = &Wording { open_scope: "", mark_turn: "", enter_isolate: "", classifier: handleguard::FrameClassifier::NONE };
+//! #     type Live<'a> = Self;
 //! #     fn isolate(self) -> IsolateId { IsolateId(1) }
+//! #     unsafe fn live<'a>(self) -> Self::Live<'a> { self }
+//! # }
+//! # impl LiveIsolate for MyEngine {
+//! #     type Engine = Self;
+//! #     fn engine(self) -> Self { self }
 //! #     fn level(self) -> Option<u32> { None }
 //! #     fn handles(self) -> Option<u64> { Some(0) }
 //! #     fn capabilities(self) -> Capabilities {
@@ -22,7 +28,7 @@
 //! # }
 //! # let engine = MyEngine;
 //!
-//! fn on_close(engine: impl Engine) {
+//! fn on_close(engine: impl LiveIsolate) {
 //!     let _callback = handleguard::callback(engine, "on_close"); // no scope: the bug
 //! }
 //!
@@ -49,7 +55,7 @@
 //! closure starts takes the configured action there, which is `panic` by default.
 
 use crate::describe::violation::Violation;
-use crate::engine::interface::Engine;
+use crate::engine::interface::LiveIsolate;
 use crate::process::global::is_on;
 use crate::thread::state::ThreadState;
 
@@ -140,17 +146,29 @@ pub fn assert_clean<T>(f: impl FnOnce() -> T) -> T {
 ///
 /// # Panics
 ///
-/// If `engine` has more than `most` handles more after `f` than before, or cannot count its handles.
+/// If `isolate` has more than `most` handles more after `f` than before, or cannot count its handles.
 #[track_caller]
-pub fn assert_at_most<E: Engine, T>(engine: E, most: u64, f: impl FnOnce() -> T) -> T {
-    let count = || {
-        engine.handles().unwrap_or_else(|| {
+pub fn assert_at_most<T>(isolate: impl LiveIsolate, most: u64, f: impl FnOnce() -> T) -> T {
+    assert_at_most_by(&mut (), most, |()| isolate.handles(), |()| f())
+}
+
+/// As [`assert_at_most`], for an engine layer whose `f` borrows the isolate: `handles` counts before and after it.
+#[doc(hidden)]
+#[track_caller]
+pub fn assert_at_most_by<S, T>(
+    isolate: &mut S,
+    most: u64,
+    handles: impl Fn(&mut S) -> Option<u64>,
+    f: impl FnOnce(&mut S) -> T,
+) -> T {
+    let count = |isolate: &mut S| {
+        handles(isolate).unwrap_or_else(|| {
             panic!("handleguard::testing: the handles of this engine cannot be counted")
         })
     };
-    let before = count();
-    let value = f();
-    let grown = count().saturating_sub(before);
+    let before = count(isolate);
+    let value = f(isolate);
+    let grown = count(isolate).saturating_sub(before);
     assert!(
         grown <= most,
         "expected at most {most} more handles, found {grown} more"

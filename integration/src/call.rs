@@ -1,7 +1,8 @@
 //! Guarded twins of the v8 crate's functions that enter JavaScript: same arguments, same results, and a callback that
 //! handleguard judges.
 
-use crate::V8;
+use crate::engine::{LiveV8, V8};
+use handleguard::LiveIsolate;
 use handleguard::{CallbackGuard, Location, Place, callback_at};
 use std::panic;
 use v8::{Context, Local, Object, PinScope, Value};
@@ -85,7 +86,7 @@ impl GuardedScript for v8::Script {
     #[inline]
     #[track_caller]
     fn guarded_run<'s>(&self, scope: &PinScope<'s, '_>) -> Option<Local<'s, Value>> {
-        let _callback = callback_at(V8::of(scope), Place::here("Script::run"), || None);
+        let _callback = callback_at(LiveV8::of(scope), Place::here("Script::run"), || None);
         self.run(scope)
     }
 }
@@ -101,7 +102,7 @@ impl GuardedModule for v8::Module {
     #[inline]
     #[track_caller]
     fn guarded_evaluate<'s>(&self, scope: &PinScope<'s, '_>) -> Option<Local<'s, Value>> {
-        let _callback = callback_at(V8::of(scope), Place::here("Module::evaluate"), || None);
+        let _callback = callback_at(LiveV8::of(scope), Place::here("Module::evaluate"), || None);
         self.evaluate(scope)
     }
 }
@@ -135,7 +136,7 @@ impl GuardedIsolate for v8::Isolate {
     #[track_caller]
     fn guarded_perform_microtask_checkpoint(&mut self) {
         let place = Place::here("Isolate::perform_microtask_checkpoint");
-        let _callback = callback_at(V8::of(self), place, || None);
+        let _callback = callback_at(LiveV8::of(self), place, || None);
         self.perform_microtask_checkpoint();
     }
 
@@ -145,7 +146,7 @@ impl GuardedIsolate for v8::Isolate {
         // SAFETY: the caller's promise.
         unsafe { self.enter() };
         if !hooks_tell(self) {
-            handleguard::enter(V8::of(self), Place::here("Isolate::enter"));
+            handleguard::enter(LiveV8::of(self), Place::here("Isolate::enter"));
         }
     }
 
@@ -153,7 +154,7 @@ impl GuardedIsolate for v8::Isolate {
     #[track_caller]
     unsafe fn guarded_exit(&self) {
         if !hooks_tell(self) {
-            handleguard::exit(V8::of(self), Place::here("Isolate::exit"));
+            handleguard::exit(LiveV8::of(self), Place::here("Isolate::exit"));
         }
         // SAFETY: the caller's promise.
         unsafe { self.exit() };
@@ -172,7 +173,7 @@ impl GuardedMicrotaskQueue for v8::MicrotaskQueue {
     #[track_caller]
     fn guarded_perform_checkpoint(&self, isolate: &mut v8::Isolate) {
         let place = Place::here("MicrotaskQueue::perform_checkpoint");
-        let _callback = callback_at(V8::of(isolate), place, || None);
+        let _callback = callback_at(LiveV8::of(isolate), place, || None);
         self.perform_checkpoint(isolate);
     }
 }
@@ -186,7 +187,7 @@ pub(crate) fn enter_here(
     function: &v8::Function,
 ) -> CallbackGuard<V8> {
     let location = panic::Location::caller();
-    match handleguard::callback_fast(V8::of(isolate), Some(name), location) {
+    match handleguard::callback_fast(LiveV8::of(isolate).engine(), Some(name), location) {
         Some(guard) => guard,
         None => entered(isolate, name, location, function),
     }
@@ -213,11 +214,11 @@ pub(crate) fn enter(
     place: Place,
     function: &v8::Function,
 ) -> CallbackGuard<V8> {
-    let engine = V8::of(isolate);
+    let engine = LiveV8::of(isolate);
     callback_at(engine, place, || Some(engine.callee(function)))
 }
 
 /// Whether a hook tells of each time that the isolate is entered and left.
 fn hooks_tell(isolate: &v8::Isolate) -> bool {
-    crate::watch::has_isolate_hooks(V8::of(isolate))
+    crate::watch::has_isolate_hooks(LiveV8::of(isolate).engine())
 }

@@ -5,19 +5,30 @@ use crate::script;
 use crate::seal;
 use handleguard::EntryId;
 use handleguard::{
-    Capabilities, Counters, Cursor, Engine, Entered, FrameClassifier, IsolateId, ScriptFrame,
-    Wording,
+    Capabilities, Counters, Cursor, Engine, Entered, FrameClassifier, IsolateId, LiveIsolate,
+    ScriptFrame, Wording,
 };
 use once_cell::race::OnceBox;
+use std::marker::PhantomData;
 use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// V8, as handleguard reads it: one live isolate.
+/// The name of one V8 isolate, which guards keep. It reads nothing of the isolate.
 ///
 /// Not `Send`, as a guard that holds it closes on the thread that opened it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct V8 {
     isolate: *mut RawIsolate,
+}
+
+/// A live isolate that may be used on this thread during `'a`: what handleguard reads V8's state from.
+///
+/// Made from a borrow of the v8 crate's `Isolate`, by [`from_raw`](Self::from_raw), or by the core for an isolate that has a
+/// record on this thread.
+#[derive(Clone, Copy, Debug)]
+pub struct LiveV8<'a> {
+    isolate: *mut RawIsolate,
+    _borrow: PhantomData<&'a v8::Isolate>,
 }
 
 /// Where V8 keeps `level`; found in the first isolate of the process, and the same in all, for it is one V8.
@@ -29,69 +40,88 @@ static LEVEL_OFFSET: AtomicUsize = AtomicUsize::new(0);
 /// Handles alive in all open scopes of the isolate together, exact to one (`HandleScope::NumberOfHandles`).
 #[inline]
 pub fn handles(isolate: &v8::Isolate) -> Option<u64> {
-    V8::of(isolate).handles()
+    LiveV8::of(isolate).handles()
 }
 
 /// Open handle scopes of the isolate, as V8 counts them (`HandleScopeData::level`). `None` if this V8's count could not be
 /// found.
 #[inline]
 pub fn level(isolate: &v8::Isolate) -> Option<u32> {
-    V8::of(isolate).level()
+    LiveV8::of(isolate).level()
 }
 
 impl V8 {
+    /// The name of the isolate that has this identity.
+    #[cfg(all(feature = "interpose", target_os = "linux", target_arch = "x86_64"))]
+    pub(crate) fn named(isolate: IsolateId) -> Self {
+        Self {
+            isolate: ptr::with_exposed_provenance_mut(isolate.0),
+        }
+    }
+
+    /// The address of the isolate.
+    pub(crate) fn as_raw(self) -> *mut RawIsolate {
+        self.isolate
+    }
+}
+
+impl<'a> LiveV8<'a> {
     /// The isolate of any scope or isolate: all of the v8 crate's dereference to it.
-    ///
-    /// The value must not be used once the isolate is disposed. It is kept in guards only: of a guard that borrows no scope,
-    /// [`watch`](crate::watch::watch) ends the record before that, and a guard without a record does not ask the engine.
     #[inline]
-    pub(crate) fn of(isolate: &v8::Isolate) -> Self {
-        // SAFETY: the address is only used to read V8's state, by functions of V8 that take any live isolate, and as the
-        // key of its stack. `UnsafeRawIsolatePtr` is a transparent wrapper of that address (`isolate.rs`); a size that
-        // differs does not compile.
+    pub(crate) fn of(isolate: &'a v8::Isolate) -> Self {
+        // SAFETY: `UnsafeRawIsolatePtr` is a transparent wrapper of the isolate's address (the v8 crate's `isolate.rs`); a
+        // size that differs does not compile.
         let isolate: *mut RawIsolate = unsafe { std::mem::transmute(isolate.as_raw_isolate_ptr()) };
-        Self { isolate }
+        Self {
+            isolate,
+            _borrow: PhantomData,
+        }
     }
 
     /// The isolate at that address.
     ///
     /// # Safety
     ///
-    /// It is live, and the value is not used once it is disposed.
+    /// The isolate is live and may be used on this thread during `'a`.
+    #[inline]
     pub(crate) unsafe fn from_raw(isolate: *mut RawIsolate) -> Self {
-        Self { isolate }
+        Self {
+            isolate,
+            _borrow: PhantomData,
+        }
     }
 
+    /// The address of the isolate.
     pub(crate) fn as_raw(self) -> *mut RawIsolate {
         self.isolate
     }
 
     /// Whether V8 would refuse a handle that is made now: the innermost scope is a seal, or there is none (`handles.cc`,
-    /// `HandleScope::Extend`). False where the level could not be found.
+    /// `HandleScope::Extend`). `false` if the level could not be found.
     #[cfg(all(feature = "interpose", target_os = "linux", target_arch = "x86_64"))]
     pub(crate) fn refuses_handles(self) -> bool {
         let level = match LEVEL_OFFSET.load(Ordering::Relaxed) {
             0 => return false,
             level => level,
         };
-        // SAFETY: the isolate is live, and calibration has seen V8's `int level` at this offset of it; `int sealed_level` is the
-        // next (`v8-internal.h`, `HandleScopeData`).
+        // SAFETY: the isolate is live (`LiveV8`), and calibration has seen V8's `int level` at this offset of it; `int
+        // sealed_level` is the next (`v8-internal.h`, `HandleScopeData`).
         let [level, sealed]: [i32; 2] =
             unsafe { ptr::read_volatile(self.isolate.byte_add(level).cast()) };
         level == sealed
     }
 
-    /// The function that is called, as a stack trace of JavaScript would have it.
+    /// Returns the function that is called, as a stack trace of JavaScript would show it.
     pub(crate) fn callee(self, function: &v8::Function) -> String {
-        // SAFETY: a value of this type names a live isolate of this thread, and the function is called in it.
+        // SAFETY: the isolate is live and this thread's (`LiveV8`), and the function is called in it.
         unsafe { script::callee(self.isolate, function) }
     }
 
-    /// The offset of `level`, found on first use.
+    /// The offset of `level`, found at the first call.
     #[cold]
     fn calibrated(self) -> Result<usize, Refused> {
         let found = *CALIBRATED.get_or_init(|| {
-            // SAFETY: a value of this type names a live isolate of this thread.
+            // SAFETY: the isolate is live and this thread's (`LiveV8`), and outlives the value, which is dropped here.
             let mut subject = unsafe { calibrate::Isolate::new(self.isolate) };
             Box::new(calibrate::level_offset(&mut subject))
         });
@@ -121,68 +151,17 @@ impl Engine for V8 {
         },
     };
 
+    type Live<'a> = LiveV8<'a>;
+
     #[inline]
     fn isolate(self) -> IsolateId {
-        IsolateId(self.isolate.addr())
+        IsolateId(self.isolate.expose_provenance())
     }
 
     #[inline]
-    fn level(self) -> Option<u32> {
-        let offset = match LEVEL_OFFSET.load(Ordering::Relaxed) {
-            0 => self.calibrated().ok()?,
-            found => found,
-        };
-        // SAFETY: the isolate is live, and calibration has seen V8's `int level` at this offset of it. Volatile, for V8
-        // changes it behind the compiler's back.
-        let level: i32 = unsafe { ptr::read_volatile(self.isolate.byte_add(offset).cast()) };
-        u32::try_from(level).ok()
-    }
-
-    #[inline]
-    fn handles(self) -> Option<u64> {
-        // SAFETY: the isolate is live; the function only reads its handle blocks.
-        let handles = unsafe { ffi::number_of_handles(self.isolate) };
-        u64::try_from(handles).ok()
-    }
-
-    #[inline]
-    fn cursor(self) -> Option<Cursor> {
-        let level = match LEVEL_OFFSET.load(Ordering::Relaxed) {
-            0 => return None,
-            level => level,
-        };
-        let word = |before: usize| {
-            let offset = level - before * size_of::<usize>();
-            // SAFETY: the isolate is live, and calibration has seen V8's `Address* next` and `Address* limit` in the two words
-            // before `level`. Volatile, as there.
-            unsafe { ptr::read_volatile(self.isolate.byte_add(offset).cast()) }
-        };
-        Some(Cursor {
-            next: word(2),
-            limit: word(1),
-        })
-    }
-
-    fn counters(self) -> Option<Counters> {
-        let offset = match LEVEL_OFFSET.load(Ordering::Relaxed) {
-            0 => return None,
-            offset => offset,
-        };
-        // SAFETY: calibration has seen V8's `int level` at this offset of the isolate, and `next` and `limit` in the two words
-        // before. The isolate is used by one thread at a time, and lives as long as its record: `watch.rs` ends that.
-        unsafe {
-            let level = self.isolate.byte_add(offset);
-            let cursor = level.byte_sub(size_of::<[usize; 2]>());
-            Some(Counters::new(cursor.cast(), level.cast()))
-        }
-    }
-
-    fn holds(self, handle: usize) -> bool {
-        // In V8's last block of them (`handle-scope-implementer.h`, `kHandleBlockSize`), as far as it is filled.
-        const BLOCK: usize = 1022 * size_of::<usize>();
-        self.cursor().is_some_and(|cursor| {
-            (cursor.limit.saturating_sub(BLOCK)..cursor.next).contains(&handle)
-        })
+    unsafe fn live<'a>(self) -> Self::Live<'a> {
+        // SAFETY: the isolate is not disposed of during `'a` (required by `Engine::live`).
+        unsafe { LiveV8::from_raw(self.isolate) }
     }
 
     #[inline]
@@ -199,10 +178,80 @@ impl Engine for V8 {
     fn is_entered(self) -> bool {
         current::is(self.isolate)
     }
+}
+
+impl LiveIsolate for LiveV8<'_> {
+    type Engine = V8;
+
+    #[inline]
+    fn engine(self) -> V8 {
+        V8 {
+            isolate: self.isolate,
+        }
+    }
+
+    #[inline]
+    fn level(self) -> Option<u32> {
+        let offset = match LEVEL_OFFSET.load(Ordering::Relaxed) {
+            0 => self.calibrated().ok()?,
+            found => found,
+        };
+        // SAFETY: the isolate is live (`LiveV8`), and calibration has seen V8's `int level` at this offset of it. Volatile, for
+        // V8 changes it behind the compiler's back.
+        let level: i32 = unsafe { ptr::read_volatile(self.isolate.byte_add(offset).cast()) };
+        u32::try_from(level).ok()
+    }
+
+    #[inline]
+    fn handles(self) -> Option<u64> {
+        // SAFETY: the isolate is live (`LiveV8`); the function only reads its handle blocks.
+        let handles = unsafe { ffi::number_of_handles(self.isolate) };
+        u64::try_from(handles).ok()
+    }
+
+    #[inline]
+    fn cursor(self) -> Option<Cursor> {
+        let level = match LEVEL_OFFSET.load(Ordering::Relaxed) {
+            0 => return None,
+            level => level,
+        };
+        let word = |before: usize| {
+            let offset = level - before * size_of::<usize>();
+            // SAFETY: the isolate is live (`LiveV8`), and calibration has seen V8's `Address* next` and `Address* limit` in
+            // the two words before `level`. Volatile, as in `level`.
+            unsafe { ptr::read_volatile(self.isolate.byte_add(offset).cast()) }
+        };
+        Some(Cursor {
+            next: word(2),
+            limit: word(1),
+        })
+    }
+
+    fn counters(self) -> Option<Counters> {
+        let offset = match LEVEL_OFFSET.load(Ordering::Relaxed) {
+            0 => return None,
+            offset => offset,
+        };
+        // SAFETY: calibration has seen V8's `int level` at this offset of the isolate, and `next` and `limit` in the two words
+        // before. They are readable as long as the isolate lives, which is as long as its record: `lifetime.rs` and the hook
+        // of `Isolate::Dispose` end the record first. One thread at a time uses an isolate.
+        unsafe {
+            let level = self.isolate.byte_add(offset);
+            let cursor = level.byte_sub(size_of::<[usize; 2]>());
+            Some(Counters::new(cursor.cast(), level.cast()))
+        }
+    }
+
+    fn holds(self, handle: usize) -> bool {
+        // In V8's last block of them (`handle-scope-implementer.h`, `kHandleBlockSize`), as far as it is filled.
+        const BLOCK: usize = 1022 * size_of::<usize>();
+        self.cursor().is_some_and(|cursor| {
+            (cursor.limit.saturating_sub(BLOCK)..cursor.next).contains(&handle)
+        })
+    }
 
     fn seal(self, turn: EntryId) -> bool {
-        // SAFETY: a value of this type names a live isolate of this thread.
-        unsafe { seal::seal(self.isolate, turn) }
+        seal::seal(self, turn)
     }
 
     #[cfg(all(feature = "interpose", target_os = "linux", target_arch = "x86_64"))]
@@ -211,12 +260,11 @@ impl Engine for V8 {
     }
 
     fn unseal(self, turn: EntryId) {
-        // SAFETY: as above; the guard of the turn ends before the isolate.
-        unsafe { seal::unseal(self.isolate, turn) }
+        seal::unseal(self, turn);
     }
 
     fn script_frames(self) -> Vec<ScriptFrame> {
-        // SAFETY: a value of this type names a live isolate of this thread.
+        // SAFETY: the isolate is live and this thread's (`LiveV8`).
         unsafe { script::frames(self.isolate) }
     }
 

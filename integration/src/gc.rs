@@ -1,7 +1,8 @@
 //! Garbage collection: V8's word that it is under way, and the guard for what it starts.
 
+use crate::engine::{LiveV8, V8};
 use crate::ffi::RawIsolate;
-use crate::{V8, watch};
+use crate::watch;
 use handleguard::finding::GcPhase;
 use handleguard::{GcGuard, Place};
 use std::ffi::c_void;
@@ -82,10 +83,10 @@ unsafe extern "C" fn ends(
     handleguard::collection_ends(engine(isolate));
 }
 
-fn engine(isolate: v8::UnsafeRawIsolatePtr) -> V8 {
+fn engine<'a>(isolate: v8::UnsafeRawIsolatePtr) -> LiveV8<'a> {
     // SAFETY: a transparent wrapper of the address (`isolate.rs`); V8 hands the isolate that it collects, which is live.
     unsafe {
-        V8::from_raw(std::mem::transmute::<
+        LiveV8::from_raw(std::mem::transmute::<
             v8::UnsafeRawIsolatePtr,
             *mut RawIsolate,
         >(isolate))

@@ -1,6 +1,8 @@
 //! The guards behind the macros, for scopes and turns that no macro can open: in a struct, in a box, across functions.
 
-use crate::{V8, watch};
+use crate::engine::{LiveV8, V8};
+use crate::watch;
+use handleguard::LiveIsolate;
 use handleguard::finding::ScopeKind;
 use handleguard::{CallbackGuard, Location, Place, ScopeGuard, TurnGuard};
 use std::panic;
@@ -14,7 +16,7 @@ pub fn scope_guard(
     name: impl Into<Option<&'static str>>,
 ) -> ScopeGuard<V8> {
     let (name, location) = (name.into(), panic::Location::caller());
-    match handleguard::scope_fast(V8::of(isolate), kind, name, location) {
+    match handleguard::scope_fast(LiveV8::of(isolate).engine(), kind, name, location) {
         Some(guard) => guard,
         None => scope_watched(isolate, kind, name, location),
     }
@@ -51,7 +53,7 @@ pub fn callback_guard(
     name: impl Into<Option<&'static str>>,
 ) -> CallbackGuard<V8> {
     let (name, location) = (name.into(), panic::Location::caller());
-    match handleguard::callback_fast(V8::of(isolate), name, location) {
+    match handleguard::callback_fast(LiveV8::of(isolate).engine(), name, location) {
         Some(guard) => guard,
         None => callback_watched(isolate, name, location),
     }

@@ -127,7 +127,7 @@ pub use addon::{addon_callback_guard, addon_guard, addon_scope_guard};
 pub use call::{
     GuardedFunction, GuardedIsolate, GuardedMicrotaskQueue, GuardedModule, GuardedScript,
 };
-pub use engine::{V8, handles, level};
+pub use engine::{LiveV8, V8, handles, level};
 pub use gc::gc_guard;
 pub use guards::{callback_guard, scope_guard, turn_guard};
 pub use make_callback::make_callback;

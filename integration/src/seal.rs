@@ -3,10 +3,11 @@
 //! V8 refuses such a handle by ending the process (`handles.cc`, `HandleScope::Extend`), with one text for both cases and
 //! no stack. [`on_fatal_error`] has handleguard's report come first.
 
+use crate::current;
+use crate::engine::LiveV8;
 use crate::ffi::{self, RawIsolate, SealBuffer};
-use crate::{V8, current};
-use handleguard::Engine;
 use handleguard::EntryId;
+use handleguard::LiveIsolate;
 use std::cell::RefCell;
 use std::ffi::{CStr, c_char};
 use std::io::Write;
@@ -28,25 +29,21 @@ struct Seal {
     buffer: SealBuffer,
 }
 
-/// Seals `isolate` for `turn`. False if the thread's locals are gone.
-///
-/// # Safety
-///
-/// `isolate` is a live isolate of this thread.
-pub(crate) unsafe fn seal(isolate: *mut RawIsolate, turn: EntryId) -> bool {
+/// Seals the isolate for `turn`. Returns `false` if the thread's locals are gone.
+pub(crate) fn seal(live: LiveV8<'_>, turn: EntryId) -> bool {
+    let isolate = live.as_raw();
     let mut buffer = SealBuffer::default();
     SEALS
         .try_with(|seals| {
             let Ok(mut seals) = seals.try_borrow_mut() else {
                 return false;
             };
-            // SAFETY: the caller's promise; the buffer has room, and may be moved (`SealBuffer`).
+            // SAFETY: the isolate is live and this thread's (`LiveV8`); the buffer has room, and may be moved (`SealBuffer`).
             unsafe { ffi::seal(&raw mut buffer, isolate) };
             seals.push(Seal {
                 isolate,
                 turn,
-                // SAFETY: the caller's promise.
-                level: unsafe { V8::from_raw(isolate) }.level(),
+                level: live.level(),
                 buffer,
             });
             true
@@ -55,12 +52,9 @@ pub(crate) unsafe fn seal(isolate: *mut RawIsolate, turn: EntryId) -> bool {
 }
 
 /// Lifts the seal of `turn`, and of the turns inside it that were never lifted; none, if a rescue has.
-///
-/// # Safety
-///
-/// `isolate` is a live isolate of this thread.
-pub(crate) unsafe fn unseal(isolate: *mut RawIsolate, turn: EntryId) {
-    // SAFETY: the caller's promise.
+pub(crate) fn unseal(live: LiveV8<'_>, turn: EntryId) {
+    let isolate = live.as_raw();
+    // SAFETY: the seals are of `isolate`, which is live (`LiveV8`).
     unsafe { lift(|seal| seal.isolate == isolate && seal.turn >= turn) }
 }
 
@@ -71,7 +65,7 @@ pub(crate) unsafe fn unseal(isolate: *mut RawIsolate, turn: EntryId) {
 ///
 /// `engine` is a live isolate of this thread.
 #[cfg(all(feature = "interpose", target_os = "linux", target_arch = "x86_64"))]
-pub(crate) unsafe fn rescue(engine: V8) {
+pub(crate) unsafe fn rescue(engine: LiveV8<'_>) {
     let level = engine.level();
     let ours = |seal: &Seal| seal.isolate == engine.as_raw() && seal.level == level;
     let can_rescue = SEALS.try_with(|seals| {
@@ -137,7 +131,7 @@ unsafe extern "C" fn on_fatal_error(location: *const c_char, message: *const c_c
     let current = current::isolate();
     if location == c"v8::HandleScope::CreateHandle()" && !current.is_null() && !reported() {
         // SAFETY: the current isolate of this thread is live, and V8 stands still below this call.
-        let engine = unsafe { V8::from_raw(current) };
+        let engine = unsafe { LiveV8::from_raw(current) };
         let _dies = handleguard::handle_refused(engine, false);
     }
     let _ = writeln!(

@@ -39,7 +39,8 @@
 //! });
 //! ```
 
-use crate::V8;
+use crate::engine::LiveV8;
+use handleguard::LiveIsolate;
 pub use handleguard::testing::{Outcome, assert_clean, run, run_strictly};
 
 /// Runs `f` and gives back what it returns. `isolate` is any scope, or an isolate.
@@ -52,6 +53,6 @@ pub fn assert_at_most<S, T>(isolate: &mut S, most: u64, f: impl FnOnce(&mut S) -
 where
     S: AsRef<v8::Isolate>,
 {
-    let engine = V8::of((*isolate).as_ref());
-    handleguard::testing::assert_at_most(engine, most, || f(isolate))
+    let handles = |isolate: &mut S| LiveV8::of((*isolate).as_ref()).handles();
+    handleguard::testing::assert_at_most_by(isolate, most, handles, f)
 }

@@ -1,5 +1,7 @@
-use crate::{V8, gc, seal};
+use crate::engine::{LiveV8, V8};
+use crate::{gc, seal};
 use handleguard::Action;
+use handleguard::{Engine, LiveIsolate};
 use std::cell::Cell;
 
 thread_local! {
@@ -15,15 +17,16 @@ struct Watch(V8);
 impl Drop for Watch {
     fn drop(&mut self) {
         let _ = WATCHED.try_with(|watched| watched.set(None));
-        handleguard::end_isolate(self.0);
+        // SAFETY: the v8 crate empties the slots of an isolate while it is live, on the thread that disposes of it.
+        handleguard::end_isolate(unsafe { self.0.live() });
     }
 }
 
 /// Has the record of `isolate` end with it: scopes still open then are reported as `never-closed`, and an isolate that
 /// comes to lie at the same address starts afresh.
 #[inline]
-pub(crate) fn watch(isolate: &mut v8::Isolate) -> V8 {
-    let engine = V8::of(isolate);
+pub(crate) fn watch(isolate: &mut v8::Isolate) -> LiveV8<'_> {
+    let engine = LiveV8::of(isolate).engine();
     if handleguard::COMPILED_IN {
         let _ = WATCHED.try_with(|watched| {
             if watched.get() != Some(engine) {
@@ -32,7 +35,7 @@ pub(crate) fn watch(isolate: &mut v8::Isolate) -> V8 {
             }
         });
     }
-    engine
+    LiveV8::of(isolate)
 }
 
 #[cold]

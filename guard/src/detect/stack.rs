@@ -388,7 +388,7 @@ impl ScopeStack {
 
     /// The finding of [`begin_callback`](Self::begin_callback) was recorded as `charge`: handles that the callback
     /// leaves are to be added to it, beginning with those made on the way to it.
-    pub fn report_ref(&mut self, id: EntryId, report_ref: ReportRef) -> Option<LateHandles> {
+    pub fn set_report(&mut self, id: EntryId, report_ref: ReportRef) -> Option<LateHandles> {
         let callback = self
             .callbacks
             .last_mut()

@@ -2,7 +2,7 @@
 
 use crate::engine::capabilities::Capabilities;
 use crate::engine::ids::IsolateId;
-use crate::engine::interface::Engine;
+use crate::engine::interface::{Engine, LiveIsolate};
 use crate::engine::wording::{FrameClassifier, Wording};
 use std::cell::Cell;
 
@@ -43,8 +43,23 @@ impl Engine for Fake {
         classifier: FrameClassifier::NONE,
     };
 
+    type Live<'a> = Self;
+
     fn isolate(self) -> IsolateId {
         self.isolate
+    }
+
+    #[expect(unsafe_code, reason = "a fake isolate is leaked, so it is always live")]
+    unsafe fn live<'a>(self) -> Self::Live<'a> {
+        self
+    }
+}
+
+impl LiveIsolate for Fake {
+    type Engine = Self;
+
+    fn engine(self) -> Self {
+        self
     }
 
     fn level(self) -> Option<u32> {

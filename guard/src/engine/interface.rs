@@ -1,73 +1,118 @@
+//! The two traits by which a JavaScript engine plugs in: the name of an isolate, which guards keep, and the live isolate,
+//! which answers questions.
+#![expect(
+    unsafe_code,
+    reason = "declares the one unsafe step: from a name to a live isolate"
+)]
+
 use crate::engine::capabilities::Capabilities;
-use crate::engine::counters::{Counters, Cursor};
+use crate::engine::counters::{Counters, Cursor, EngineCounts};
 use crate::engine::entered::Entered;
 use crate::engine::ids::{EntryId, IsolateId};
 use crate::engine::script_frame::ScriptFrame;
 use crate::engine::wording::Wording;
-/// What the checker asks of an engine instance. Implemented once per engine, ten lines; `handleguard-v8` has V8's.
+
+/// The name of one isolate of an engine. Guards keep it, so make it as small as a pointer.
 ///
-/// A value names one live instance, and is kept in each guard: make it as small as a pointer.
+/// A guard may outlive its isolate, so a name reads nothing of the isolate. What reads it is a [`LiveIsolate`]:
+/// [`scope`](crate::scope()) and its like take one from the caller, who has the isolate in hands; a guard that is dropped
+/// gets one by [`live`](Self::live), and only while the isolate has a record on the thread.
+///
+/// An engine layer must call [`end_isolate`](crate::end_isolate) before it lets the isolate go, whatever way the isolate
+/// ends.
 pub trait Engine: Copy + 'static {
-    /// The engine's own words, for messages.
+    /// How messages name the things of this engine.
     const WORDING: &'static Wording;
 
-    /// Whether the guards are dropped by Rust code that a panic may unwind. Not where another language ends them: `panic`
-    /// aborts there.
+    /// Whether Rust code that a panic may unwind drops the guards. Where another language ends them, the action `panic`
+    /// aborts instead.
     const UNWINDS: bool = true;
 
-    /// Which instance this is.
+    /// The isolate while it is live.
+    type Live<'a>: LiveIsolate<Engine = Self>;
+
+    /// The isolate's identity.
     fn isolate(self) -> IsolateId;
 
-    /// Open handle scopes now, if that can be read.
-    fn level(self) -> Option<u32>;
+    /// The isolate itself, for the time `'a`.
+    ///
+    /// # Safety
+    ///
+    /// The isolate is not disposed of during `'a`. The checker calls this only for an isolate that has a record on this
+    /// thread, and [`end_isolate`](crate::end_isolate) removes the records of an isolate from all threads.
+    unsafe fn live<'a>(self) -> Self::Live<'a>;
 
-    /// Handles alive now, if that can be read.
-    fn handles(self) -> Option<u64>;
-
-    /// Where the next handle goes, if that can be read. Asked at each scope, so a load or two.
-    fn cursor(self) -> Option<Cursor> {
-        None
-    }
-
-    /// Where level and cursor are counted, so that a guard can look by itself.
-    fn counters(self) -> Option<Counters> {
-        None
-    }
-
-    /// Whether the handle at that address is surely one of this instance.
-    fn holds(self, _handle: usize) -> bool {
-        false
-    }
-
-    /// Which instance is entered on this thread.
+    /// The isolate that this thread has entered last.
     fn entered(self) -> Entered {
         Entered::Unknown
     }
 
-    /// Whether that is surely this one.
+    /// Whether this thread has entered this isolate last. `false` where the engine does not say.
     #[inline]
     fn is_entered(self) -> bool {
         self.entered() == Entered::Isolate(self.isolate())
     }
+}
 
-    /// Has the engine refuse every handle until a scope is opened, for the turn of that name; whether it does.
+/// One isolate that is live and may be used on this thread: what the checker asks.
+///
+/// `handleguard-v8` implements it for V8. An engine that counts neither scopes nor handles needs only the three methods
+/// without a body.
+pub trait LiveIsolate: Copy {
+    /// The isolate's name.
+    type Engine: Engine;
+
+    /// The isolate's name, which guards keep.
+    fn engine(self) -> Self::Engine;
+
+    /// The engine's count of open handle scopes, if it can be read.
+    fn level(self) -> Option<u32>;
+
+    /// The number of handles alive in all open scopes together, if it can be read.
+    fn handles(self) -> Option<u64>;
+
+    /// Level and handles at this moment.
+    #[inline]
+    fn counts(self) -> EngineCounts {
+        EngineCounts {
+            level: self.level(),
+            handles: self.handles(),
+        }
+    }
+
+    /// The place of the next handle, if it can be read. Called for each scope, so it should cost a load or two.
+    fn cursor(self) -> Option<Cursor> {
+        None
+    }
+
+    /// The memory in which the engine keeps level and cursor, so that a guard can read them itself.
+    fn counters(self) -> Option<Counters> {
+        None
+    }
+
+    /// Whether the handle at the address `handle` belongs to this isolate. `false` where that is not certain.
+    fn holds(self, _handle: usize) -> bool {
+        false
+    }
+
+    /// Makes the engine refuse every handle until a scope is opened, for the turn `turn`. Returns whether it does.
     fn seal(self, _turn: EntryId) -> bool {
         false
     }
 
-    /// Ends that.
+    /// Lifts the seal of `turn`.
     fn unseal(self, _turn: EntryId) {}
 
-    /// Whether a refused handle can be let through after all, so that `sealed` can have an action that goes on.
+    /// Whether the checker can let a refused handle through, so that the rule `sealed` may have an action that goes on.
     fn can_rescue(self) -> bool {
         false
     }
 
-    /// What can be read of this engine and what can't. Asked once, for the start-up line.
+    /// What can be read of this engine and what cannot. Called once, for the start-up line.
     fn capabilities(self) -> Capabilities;
 
-    /// The frames of script that are on the stack, innermost first. Asked where a violation is described, and must change no
-    /// count of the host.
+    /// The frames of script on the stack, innermost first. Called when a violation is described; must leave the counts of
+    /// the host as they are.
     fn script_frames(self) -> Vec<ScriptFrame> {
         Vec::new()
     }

@@ -7,5 +7,6 @@ pub(crate) mod entered;
 pub(crate) mod fake;
 pub(crate) mod ids;
 pub(crate) mod interface;
+pub(crate) mod refused;
 pub(crate) mod script_frame;
 pub(crate) mod wording;

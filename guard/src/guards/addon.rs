@@ -1,27 +1,25 @@
 //! Add-ons: native code of others, which a host loads and calls, and which knows nothing of the checker.
 //!
-//! Each call into one is a turn of its own, named by the add-on's file and symbol. So whatever the add-on leaves behind is
-//! its own: handles, scopes left open, callbacks without a scope. And what is done about it can be its own too, by
+//! Each call into an add-on is a turn of its own, named by the add-on's file and symbol. So whatever the add-on leaves behind
+//! is its own: handles, scopes left open, callbacks without a scope. The action can be its own too, by
 //! [`Config::addon`](crate::Config::addon): the misuse of a third party need not end the host.
 
-use crate::config::addon::AddonFunction;
-use crate::config::addon::CURRENT;
-use crate::config::addon::Current;
-use crate::engine::interface::Engine;
+use crate::config::addon::{AddonFunction, CURRENT, Current};
+use crate::engine::interface::{Engine, LiveIsolate};
 use crate::guards::turn::{TurnGuard, turn_at};
 use std::fmt;
 use std::marker::PhantomData;
 
-/// Marks a call into an add-on, as long as it lives. Made by [`addon`].
+/// Marks a call into an add-on, as long as the guard lives. Made by [`addon`].
 #[must_use = "if unused the call is over immediately"]
 #[derive(Debug)]
 pub struct AddonGuard<E: Engine> {
     _turn: TurnGuard<E>,
-    // After the turn, which is judged by the add-on's policy: fields are dropped in this order.
+    // Fields are dropped in this order: the turn ends while the add-on's action still applies.
     _outer: Outer,
 }
 
-/// Goes back to the call that was under way before.
+/// Restores the call that was under way before.
 struct Outer(Option<Current>, PhantomData<*const ()>);
 
 impl fmt::Debug for Outer {
@@ -36,10 +34,10 @@ impl fmt::Debug for Outer {
 /// `panic` aborts instead where the add-on's frames are on the stack: no panic may unwind through them.
 ///
 /// ```no_run
-/// # fn call(engine: impl handleguard::Engine) {
+/// # fn call(isolate: impl handleguard::LiveIsolate) {
 /// let on_timer = handleguard::AddonFunction::new("addons/libtimers.so".as_ref(), "on_timer");
 /// {
-///     let _addon = handleguard::addon(engine, on_timer);
+///     let _addon = handleguard::addon(isolate, on_timer);
 ///     // ... call it
 /// }
 /// # }
@@ -49,9 +47,9 @@ impl fmt::Debug for Outer {
 ///
 /// When the guard is dropped, by the add-on's action for `outer-growth` and `never-closed`.
 #[inline]
-pub fn addon<E: Engine>(engine: E, function: AddonFunction) -> AddonGuard<E> {
+pub fn addon<L: LiveIsolate>(isolate: L, function: AddonFunction) -> AddonGuard<L::Engine> {
     // The turn begins in the host: a wrong thread or isolate is its own mistake.
-    let turn = turn_at(engine, function.place());
+    let turn = turn_at(isolate, function.place());
     let outer = CURRENT.replace(Some(Current {
         file: function.file(),
         running: true,

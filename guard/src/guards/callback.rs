@@ -4,18 +4,19 @@ use crate::describe::beginning::Beginning;
 use crate::detect::stack::replay::HINT_AFTER;
 use crate::engine::counters::EngineCounts;
 use crate::engine::ids::EntryId;
-use crate::engine::interface::Engine;
-use crate::guards::session::{NotSend, entering};
+use crate::engine::interface::{Engine, LiveIsolate};
+use crate::guards::session::{NotSend, entering, leaving};
 use crate::guards::verdicts;
-use crate::pipeline::{add, settle, violated};
+use crate::pipeline::{add_late, settle, violated};
 use crate::place::{Location, Place};
-use crate::process::announce;
-use crate::process::global;
+use crate::process::{announce, global};
 use crate::thread::fast_path;
-use crate::thread::state::ThreadState;
 use std::marker::PhantomData;
 use std::panic;
-/// Records that the host has called into JavaScript, as long as it lives. Made by [`callback`].
+
+/// Records that the host has called into JavaScript, as long as the guard lives. Made by [`callback`].
+///
+/// A guard that outlives its isolate does nothing when it is dropped.
 ///
 /// Not `Send`, as a call returns on the thread that made it:
 ///
@@ -26,10 +27,10 @@ use std::panic;
 #[must_use = "if unused the callback ends immediately"]
 #[derive(Debug)]
 pub struct CallbackGuard<E: Engine> {
-    pub(crate) engine: E,
-    /// [`EntryId::NONE`] where there is nothing to close.
-    pub(crate) id: EntryId,
-    pub(crate) _not_send: NotSend,
+    engine: E,
+    /// [`EntryId::NONE`] if there is nothing to end.
+    id: EntryId,
+    _not_send: NotSend,
 }
 
 /// Records that the host calls into JavaScript now; the call ends when the guard is dropped. Judges `missing-scope` at
@@ -40,26 +41,29 @@ pub struct CallbackGuard<E: Engine> {
 /// By the actions of these two rules.
 #[inline]
 #[track_caller]
-pub fn callback<E: Engine>(engine: E, name: impl Into<Option<&'static str>>) -> CallbackGuard<E> {
-    callback_at(engine, Place::here(name), || None)
+pub fn callback<L: LiveIsolate>(
+    isolate: L,
+    name: impl Into<Option<&'static str>>,
+) -> CallbackGuard<L::Engine> {
+    callback_at(isolate, Place::here(name), || None)
 }
 
-/// As [`callback`], called elsewhere. `callee` names the JavaScript function; it is asked only where a violation has
-/// to be described, and may use the engine.
+/// As [`callback`], for a call at another place. `callee` names the JavaScript function; it runs only if a violation has to
+/// be described, and may use the engine.
 #[inline]
-pub fn callback_at<E: Engine>(
-    engine: E,
+pub fn callback_at<L: LiveIsolate>(
+    isolate: L,
     place: Place,
     callee: impl FnOnce() -> Option<String>,
-) -> CallbackGuard<E> {
+) -> CallbackGuard<L::Engine> {
     let fast = match place.location {
-        Location::Source(location) => callback_fast(engine, place.name, location),
+        Location::Source(location) => callback_fast(isolate.engine(), place.name, location),
         _ => None,
     };
-    fast.unwrap_or_else(|| callback_slow(engine, place, callee))
+    fast.unwrap_or_else(|| callback_slow(isolate, place, callee))
 }
 
-/// As [`callback_at`], where nothing is to be said of it: `None` where there may be.
+/// The fast path of [`callback_at`]. Returns `None` if the slow path must run.
 #[doc(hidden)]
 #[inline(always)]
 pub fn callback_fast<E: Engine>(
@@ -72,67 +76,60 @@ pub fn callback_fast<E: Engine>(
     } else {
         fast_path::open(engine, None, name, location)?
     };
-    Some(CallbackGuard {
-        engine,
-        id,
-        _not_send: PhantomData,
-    })
+    Some(CallbackGuard::of(engine, id))
 }
 
 #[inline(never)]
-fn callback_slow<E: Engine>(
-    engine: E,
+fn callback_slow<L: LiveIsolate>(
+    isolate: L,
     place: Place,
     callee: impl FnOnce() -> Option<String>,
-) -> CallbackGuard<E> {
-    entering(engine, |thread| {
-        let elsewhere = verdicts::entered(thread, engine, Beginning::Callback, place);
-        verdicts::budget(thread, engine, 0);
-        let (id, finding, below, hint) = thread.stack(engine.isolate(), place, |stack| {
+) -> CallbackGuard<L::Engine> {
+    let engine = isolate.engine();
+    let guard = entering(isolate, |session| {
+        let elsewhere = verdicts::entered(session, engine, Beginning::Callback, place);
+        verdicts::budget(session, engine, 0);
+        let thread = session.thread;
+        let (id, finding, below, hint) = thread.record(engine.isolate(), place, |stack| {
             let below = stack.engine_is_below();
-            stack.set_strict(verdicts::is_strict(thread));
-            let level = engine.level();
+            stack.set_strict(verdicts::is_strict(session));
+            let level = isolate.level();
             let found = stack
                 .resync(level)
                 .or_else(|| stack.in_gc(Beginning::Callback, place));
-            let handles = stack.exposed(level).then(|| engine.handles()).flatten();
+            let handles = if stack.exposed(level) {
+                isolate.handles()
+            } else {
+                None
+            };
             let (id, missing) = stack.begin_callback(place, EngineCounts { level, handles });
-            let finding = found.or(missing);
             let hint = stack.callbacks_begun() == HINT_AFTER
                 && stack.turns_begun() == 0
                 && !stack.was_empty_once();
-            (id, finding, below, hint)
+            (id, found.or(missing), below, hint)
         })?;
         // Before the reaction: one that panics takes the callback off the stack again.
-        let guard = CallbackGuard {
-            engine,
-            id,
-            _not_send: PhantomData,
-        };
-        let flushed_up_to =
-            finding.and_then(|finding| violated(thread, engine, finding, below, callee));
-        if let Some(report_ref) = flushed_up_to.or(elsewhere) {
+        let guard = CallbackGuard::of(engine, id);
+        let reported =
+            finding.and_then(|finding| violated(session, engine, finding, below, callee));
+        if let Some(report_ref) = reported.or(elsewhere) {
             let late = thread
-                .existing_stack(engine.isolate(), |stack| stack.report_ref(id, report_ref))
+                .existing_record(engine.isolate(), |stack| stack.set_report(id, report_ref))
                 .flatten();
-            add(thread, late);
+            add_late(session, late);
         }
         if hint {
-            announce::hint_at_turns::<E>();
+            announce::hint_at_turns(thread, L::Engine::WORDING);
         }
         Some(guard)
-    })
-    .unwrap_or(CallbackGuard {
-        engine,
-        id: EntryId::NONE,
-        _not_send: PhantomData,
-    })
+    });
+    guard.unwrap_or(CallbackGuard::of(engine, EntryId::NONE))
 }
 
 impl<E: Engine> CallbackGuard<E> {
-    /// Of a callback that began under that name.
-    #[inline]
-    pub(crate) fn begun(engine: E, id: EntryId) -> Self {
+    /// The guard of the callback `id`, which has begun.
+    #[inline(always)]
+    pub(crate) fn of(engine: E, id: EntryId) -> Self {
         Self {
             engine,
             id,
@@ -140,7 +137,13 @@ impl<E: Engine> CallbackGuard<E> {
         }
     }
 
-    /// Ends it, or gives it back if there is something to be said of it.
+    /// Leaves the callback open, without a guard.
+    #[inline]
+    pub(crate) fn into_id(mut self) -> EntryId {
+        std::mem::replace(&mut self.id, EntryId::NONE)
+    }
+
+    /// Ends the callback by the fast path, or returns the guard if the slow path must run.
     #[inline]
     pub(crate) fn end_fast(mut self) -> Result<(), Self> {
         if fast_path::end_callback(self.id) {
@@ -163,19 +166,22 @@ impl<E: Engine> Drop for CallbackGuard<E> {
 
 #[inline(never)]
 fn end_slow<E: Engine>(engine: E, id: EntryId) {
-    let _ = ThreadState::with(|thread| {
-        let ended = thread.existing_stack(engine.isolate(), |stack| {
-            let exposed = stack.callback_is_exposed();
-            let seen = EngineCounts {
-                level: engine.level(),
-                handles: exposed.then(|| engine.handles()).flatten(),
+    let _ = leaving(|session| {
+        let ended = session.thread.recorded(engine, |live, stack| {
+            let counts = EngineCounts {
+                level: live.level(),
+                handles: if stack.callback_is_exposed() {
+                    live.handles()
+                } else {
+                    None
+                },
             };
-            (stack.end_callback(id, seen), stack.engine_is_below())
+            (stack.end_callback(id, counts), stack.engine_is_below())
         });
         if let Some((outcome, below)) = ended {
-            settle(thread, engine, outcome, below);
+            settle(session, engine, outcome, below);
         }
-        verdicts::budget(thread, engine, 0);
+        verdicts::budget(session, engine, 0);
     });
 }
 

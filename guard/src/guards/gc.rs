@@ -1,15 +1,17 @@
-//! Garbage collection: the guard round what it starts, and the engine's own word that it is under way.
+//! The guard of code that garbage collection runs, and the engine's notices of collections.
 
 use crate::describe::gc_phase::GcPhase;
 use crate::engine::ids::EntryId;
-use crate::engine::interface::Engine;
-use crate::guards::session::{entering, leaving, seen};
+use crate::engine::interface::{Engine, LiveIsolate};
+use crate::guards::session::{NotSend, entering, leaving};
 use crate::pipeline::{settle, violated};
 use crate::place::Place;
 use crate::thread::state::ThreadState;
 use std::marker::PhantomData;
 
-/// Marks native code that garbage collection started, as long as it lives. Made by [`gc`](gc()).
+/// Marks native code that garbage collection runs, as long as the guard lives. Made by [`gc`](gc()).
+///
+/// A guard that outlives its isolate does nothing when it is dropped.
 ///
 /// Not `Send`, as that code runs on one thread:
 ///
@@ -20,69 +22,84 @@ use std::marker::PhantomData;
 #[must_use = "if unused the phase ends immediately"]
 #[derive(Debug)]
 pub struct GcGuard<E: Engine> {
-    held: Option<(E, EntryId)>,
-    _not_send: PhantomData<*const ()>,
+    engine: E,
+    /// [`EntryId::NONE`] if there is nothing to end.
+    id: EntryId,
+    _not_send: NotSend,
 }
 
-/// Marks that native code begins which garbage collection started: a GC callback, a weak callback, a finalizer, teardown.
+/// Marks that native code begins which garbage collection runs: a GC callback, a weak callback, a finalizer, teardown.
 ///
-/// Collection interrupts anything, so this is a barrier as a turn is: a scope of the code that it interrupted does not
-/// enclose what runs in it. In the [second pass](GcPhase::SecondPass) handles may be made, in a scope of its own; a callback
-/// violates `in-gc` in any phase, and in all other phases any scope and any turn does too.
+/// A collection interrupts anything, so this is a barrier as a turn is: a scope of the interrupted code does not enclose
+/// what runs in it. In the [second pass](GcPhase::SecondPass) handles may be made, in a scope of its own. A callback
+/// violates `in-gc` in every phase; any scope and any turn does in all phases but the second pass.
 ///
 /// # Panics and aborts
 ///
 /// When the guard is dropped, as that of a [`turn`](crate::turn()).
 #[inline]
-pub fn gc<E: Engine>(engine: E, phase: GcPhase, place: Place) -> GcGuard<E> {
-    let held = entering(engine, |thread| {
-        let (id, found, below) = thread.stack(engine.isolate(), place, |stack| {
-            let seen = seen(engine);
-            let found = stack.resync(seen.level);
+pub fn gc<L: LiveIsolate>(isolate: L, phase: GcPhase, place: Place) -> GcGuard<L::Engine> {
+    let engine = isolate.engine();
+    let guard = entering(isolate, |session| {
+        let thread = session.thread;
+        let (id, found, below) = thread.record(engine.isolate(), place, |stack| {
+            let counts = isolate.counts();
+            let found = stack.resync(counts.level);
             let below = stack.engine_is_below();
-            (stack.begin_gc(phase, place, seen), found, below)
+            (stack.begin_gc(phase, place, counts), found, below)
         })?;
-        let guard = GcGuard {
-            held: Some((engine, id)),
-            _not_send: PhantomData,
-        };
+        // Before the reaction: one that panics ends the phase again.
+        let guard = GcGuard::of(engine, id);
         if let Some(found) = found {
-            violated(thread, engine, found, below, || None);
+            violated(session, engine, found, below, || None);
         }
         Some(guard)
     });
-    held.unwrap_or(GcGuard {
-        held: None,
-        _not_send: PhantomData,
-    })
+    guard.unwrap_or(GcGuard::of(engine, EntryId::NONE))
+}
+
+impl<E: Engine> GcGuard<E> {
+    fn of(engine: E, id: EntryId) -> Self {
+        Self {
+            engine,
+            id,
+            _not_send: PhantomData,
+        }
+    }
 }
 
 impl<E: Engine> Drop for GcGuard<E> {
     #[inline]
     fn drop(&mut self) {
-        leaving(&mut self.held, |thread, engine, id| {
-            let ended = thread.existing_stack(engine.isolate(), |stack| {
-                // The engine is below in any case: it called this code.
-                stack.end_turn(id, seen(engine))
-            });
+        let Self { engine, id, .. } = *self;
+        if id == EntryId::NONE {
+            return;
+        }
+        let _ = leaving(|session| {
+            let ended = session
+                .thread
+                .recorded(engine, |live, stack| stack.end_turn(id, live.counts()));
             if let Some(outcome) = ended {
-                settle(thread, engine, outcome, true);
+                // The engine called this code, so its frames are on the machine stack.
+                settle(session, engine, outcome, true);
             }
         });
     }
 }
 
-/// The engine begins a collection of `engine`'s isolate on this thread: until [`collection_ends`], what begins there
+/// Records that the engine begins a collection of `isolate` on this thread: until [`collection_ends`], what begins there
 /// violates `in-gc`.
-pub fn collection_begins<E: Engine>(engine: E) {
+pub fn collection_begins<L: LiveIsolate>(isolate: L) {
+    let isolate = isolate.engine().isolate();
     let _ = ThreadState::with(|thread| {
-        thread.existing_stack(engine.isolate(), |stack| stack.collection_begins())
+        thread.existing_record(isolate, |stack| stack.collection_begins())
     });
 }
 
-/// The engine has ended a collection that [began](collection_begins).
-pub fn collection_ends<E: Engine>(engine: E) {
+/// Records that the engine has ended a collection that [began](collection_begins).
+pub fn collection_ends<L: LiveIsolate>(isolate: L) {
+    let isolate = isolate.engine().isolate();
     let _ = ThreadState::with(|thread| {
-        thread.existing_stack(engine.isolate(), |stack| stack.collection_ends())
+        thread.existing_record(isolate, |stack| stack.collection_ends())
     });
 }

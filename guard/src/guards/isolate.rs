@@ -1,9 +1,10 @@
-//! Entering an isolate on a thread, and leaving it: in order, and with nothing of it open.
+//! The way of an isolate: a thread enters it and leaves it, in order and with nothing of it open, and it ends.
 
 use crate::describe::beginning::Beginning;
 use crate::detect::stack::Outcome;
-use crate::engine::interface::Engine;
-use crate::guards::session::{entering, seen};
+use crate::engine::ids::IsolateId;
+use crate::engine::interface::{Engine, LiveIsolate};
+use crate::guards::session::{entering, leaving};
 use crate::guards::verdicts;
 use crate::pipeline::{settle, violated};
 use crate::place::Place;
@@ -11,66 +12,86 @@ use crate::process::announce;
 use crate::thread::entered_isolates::EnteredIsolate;
 use crate::thread::state::ThreadState;
 
-/// This thread has just entered `engine`'s isolate, at `place`.
-pub fn enter<E: Engine>(engine: E, place: Place) {
-    let _ = entering(engine, |thread| {
-        thread.entries.in_disorder.set(false);
-        let since = thread.stack(engine.isolate(), place, |stack| stack.now())?;
-        thread.entries.push(EnteredIsolate {
-            isolate: engine.isolate(),
+/// Records that this thread has just entered `isolate`, at `place`.
+pub fn enter<L: LiveIsolate>(isolate: L, place: Place) {
+    let id = isolate.engine().isolate();
+    let _ = entering(isolate, |session| {
+        let thread = session.thread;
+        thread.entered.in_disorder.set(false);
+        let since = thread.record(id, place, |stack| stack.now())?;
+        thread.entered.push(EnteredIsolate {
+            isolate: id,
             since,
-            level: engine.level(),
+            level: isolate.level(),
         });
         Some(())
     });
 }
 
-/// This thread is about to leave `engine`'s isolate, at `place`.
+/// Records that this thread is about to leave `isolate`, at `place`.
 ///
 /// # Panics and aborts
 ///
 /// By the actions of `wrong-thread` and `wrong-isolate`, if the isolate is not the current one of the thread; of
 /// `never-closed`, if scopes opened since it was [entered](enter) are still open.
-pub fn exit<E: Engine>(engine: E, place: Place) {
-    let _ = entering(engine, |thread| {
-        if !thread.entries.in_disorder.get()
-            && verdicts::entered(thread, engine, Beginning::Exit, place).is_some()
+pub fn exit<L: LiveIsolate>(isolate: L, place: Place) {
+    let engine = isolate.engine();
+    let _ = entering(isolate, |session| {
+        let thread = session.thread;
+        if !thread.entered.in_disorder.get()
+            && verdicts::entered(session, engine, Beginning::Exit, place).is_some()
         {
-            thread.entries.in_disorder.set(true);
+            thread.entered.in_disorder.set(true);
         }
-        let entry = thread.entries.take(engine.isolate())?;
-        let (findings, below) = thread.existing_stack(engine.isolate(), |stack| {
-            let findings = stack.leave(entry.since, entry.level, place, seen(engine));
+        let entered = thread.entered.take(engine.isolate())?;
+        let (findings, below) = thread.existing_record(engine.isolate(), |stack| {
+            let findings = stack.leave(entered.since, entered.level, place, isolate.counts());
             (findings, stack.engine_is_below())
         })?;
         for finding in findings {
-            violated(thread, engine, finding, below, || None);
+            violated(session, engine, finding, below, || None);
         }
         Some(())
     });
 }
 
-/// Ends the record of `engine`'s isolate on this thread. Call it while the isolate can still be read, just before it is
-/// disposed.
+/// Ends the records of `isolate`, on this thread and on every other that used it. An engine layer calls it while the isolate
+/// can still be read, just before the isolate is disposed of; guards that are dropped later do nothing.
 ///
 /// # Panics and aborts
 ///
-/// By the action of `never-closed`, if scopes are still open.
-pub fn end_isolate<E: Engine>(engine: E) {
-    let _ = ThreadState::with(|thread| {
-        let Some(mut stack) = thread.remove_stack(engine.isolate()) else {
+/// By the action of `never-closed`, if this thread's record has open scopes.
+pub fn end_isolate<L: LiveIsolate>(isolate: L) {
+    /// Removes the records on every way out: a report may panic, and must find the record.
+    struct End<'a>(&'a ThreadState, IsolateId);
+    impl Drop for End<'_> {
+        fn drop(&mut self) {
+            self.0.end_isolate(self.1);
+        }
+    }
+
+    let engine = isolate.engine();
+    let _ = leaving(|session| {
+        let thread = session.thread;
+        let _end = End(thread, engine.isolate());
+        let ended = thread.existing_record(engine.isolate(), |stack| {
+            let below = stack.engine_is_below();
+            let findings = stack.end_isolate(isolate.counts());
+            let unmarked =
+                stack.callbacks_begun() > 0 && stack.turns_begun() == 0 && !stack.was_empty_once();
+            (findings, unmarked, below)
+        });
+        let Some((findings, unmarked, below)) = ended else {
             return;
         };
-        let below = stack.engine_is_below();
-        let findings = stack.end_isolate(seen(engine));
-        if stack.callbacks_begun() > 0 && stack.turns_begun() == 0 && !stack.was_empty_once() {
-            announce::hint_at_turns::<E>();
+        if unmarked {
+            announce::hint_at_turns(thread, L::Engine::WORDING);
         }
         let outcome = Outcome {
             findings,
             late: None,
         };
-        settle(thread, engine, outcome, below);
-        verdicts::advise(thread, engine, below);
+        settle(session, engine, outcome, below);
+        verdicts::advise(session, engine, below);
     });
 }

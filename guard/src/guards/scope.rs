@@ -4,11 +4,10 @@ use crate::describe::beginning::Beginning;
 use crate::describe::scope::ScopeKind;
 use crate::engine::counters::EngineCounts;
 use crate::engine::ids::EntryId;
-use crate::engine::interface::Engine;
-use crate::guards::session::{NotSend, entering};
+use crate::engine::interface::{Engine, LiveIsolate};
+use crate::guards::session::{NotSend, entering, leaving};
 use crate::guards::verdicts;
-use crate::hooks;
-use crate::pipeline::{add, violated};
+use crate::pipeline::{add_late, violated};
 use crate::place::{Location, Place};
 use crate::process::global;
 use crate::react::usdt;
@@ -16,7 +15,10 @@ use crate::thread::fast_path;
 use crate::thread::state::ThreadState;
 use std::marker::PhantomData;
 use std::panic;
-/// Records that a handle scope is open, as long as it lives. Made by [`scope`].
+
+/// Records that a handle scope is open, as long as the guard lives. Made by [`scope`].
+///
+/// A guard that outlives its isolate does nothing when it is dropped.
 ///
 /// Not `Send`, as a scope closes on the thread that opened it:
 ///
@@ -27,13 +29,13 @@ use std::panic;
 #[must_use = "if unused the scope closes immediately"]
 #[derive(Debug)]
 pub struct ScopeGuard<E: Engine> {
-    pub(crate) engine: E,
-    /// [`EntryId::NONE`] where there is nothing to close.
-    pub(crate) id: EntryId,
-    pub(crate) _not_send: NotSend,
+    engine: E,
+    /// [`EntryId::NONE`] if there is nothing to close.
+    id: EntryId,
+    _not_send: NotSend,
 }
 
-/// Records a handle scope that was just opened in `engine`; the record closes when the guard is dropped.
+/// Records a handle scope that was just opened in `isolate`; the record closes when the guard is dropped.
 ///
 /// Make it right after the engine's scope, so that it is dropped right before.
 ///
@@ -42,23 +44,30 @@ pub struct ScopeGuard<E: Engine> {
 /// When the guard is dropped, by the action of `out-of-order`.
 #[inline]
 #[track_caller]
-pub fn scope<E: Engine>(engine: E, name: impl Into<Option<&'static str>>) -> ScopeGuard<E> {
-    scope_at(engine, ScopeKind::HandleScope, Place::here(name))
+pub fn scope<L: LiveIsolate>(
+    isolate: L,
+    name: impl Into<Option<&'static str>>,
+) -> ScopeGuard<L::Engine> {
+    scope_at(isolate, ScopeKind::HandleScope, Place::here(name))
 }
 
-/// As [`scope`], of another kind or opened elsewhere.
+/// As [`scope`], for a scope of another kind or opened at another place.
 #[inline]
-pub fn scope_at<E: Engine>(engine: E, kind: ScopeKind, place: Place) -> ScopeGuard<E> {
+pub fn scope_at<L: LiveIsolate>(
+    isolate: L,
+    kind: ScopeKind,
+    place: Place,
+) -> ScopeGuard<L::Engine> {
     let fast = match place.location {
-        Location::Source(location) => scope_fast(engine, kind, place.name, location),
+        Location::Source(location) => scope_fast(isolate.engine(), kind, place.name, location),
         _ => None,
     };
-    fast.unwrap_or_else(|| scope_slow(engine, kind, place))
+    fast.unwrap_or_else(|| scope_slow(isolate, kind, place))
 }
 
-/// As [`scope_at`], where nothing is to be said of it: `None` where there may be, or nothing is known yet of the engine's
-/// instance. For engine layers, to leave out what they do only once for an instance. A place in pieces, for it stays in
-/// registers then.
+/// The fast path of [`scope_at`]. Returns `None` if the slow path must run, as it must for the first scope of an isolate: an
+/// engine layer does its work for a new isolate then. Takes the parts of a [`Place`] separately, so that they stay in
+/// registers.
 #[doc(hidden)]
 #[inline(always)]
 pub fn scope_fast<E: Engine>(
@@ -74,60 +83,77 @@ pub fn scope_fast<E: Engine>(
         usdt::scope_open(engine.isolate());
         id
     };
-    Some(ScopeGuard {
-        engine,
-        id,
-        _not_send: PhantomData,
-    })
+    Some(ScopeGuard::of(engine, id))
 }
 
 #[inline(never)]
-fn scope_slow<E: Engine>(engine: E, kind: ScopeKind, place: Place) -> ScopeGuard<E> {
-    if fast_path::adopt(engine.isolate(), kind, place) {
-        return ScopeGuard {
-            engine,
-            id: EntryId::NONE,
-            _not_send: PhantomData,
-        };
-    }
-    let held = entering(engine, |thread| {
-        thread.set_fast_isolate(engine);
-        if hooks::adopted(thread, engine, kind, place) {
+fn scope_slow<L: LiveIsolate>(isolate: L, kind: ScopeKind, place: Place) -> ScopeGuard<L::Engine> {
+    let engine = isolate.engine();
+    let id = if fast_path::adopt(engine.isolate(), kind, place) {
+        None
+    } else {
+        open(isolate, kind, place)
+    };
+    ScopeGuard::of(engine, id.unwrap_or(EntryId::NONE))
+}
+
+/// Records the scope, unless a hook has. The id of its entry.
+fn open<L: LiveIsolate>(isolate: L, kind: ScopeKind, place: Place) -> Option<EntryId> {
+    let engine = isolate.engine();
+    entering(isolate, |session| {
+        let thread = session.thread;
+        thread.set_fast_isolate(isolate, session.checker.allows_fast_path());
+        if thread.adopt(engine.isolate(), kind, place) {
             return None;
         }
-        verdicts::entered(thread, engine, Beginning::Scope(kind), place);
-        let budgeted = verdicts::budget(thread, engine, u32::from(kind.holds_handles()));
-        let (found, (id, late), below) = thread.stack(engine.isolate(), place, |stack| {
-            let wanted = budgeted || stack.wants_handles();
-            let seen = EngineCounts {
-                level: engine.level(),
-                handles: wanted.then(|| engine.handles()).flatten(),
+        verdicts::entered(session, engine, Beginning::Scope(kind), place);
+        let budgeted = verdicts::budget(session, engine, u32::from(kind.holds_handles()));
+        let (found, (id, late), below) = thread.record(engine.isolate(), place, |stack| {
+            let counts = EngineCounts {
+                level: isolate.level(),
+                handles: if budgeted || stack.wants_handles() {
+                    isolate.handles()
+                } else {
+                    None
+                },
             };
-            let outside = seen.level.map(|level| level.saturating_sub(kind.levels()));
+            let outside = counts
+                .level
+                .map(|level| level.saturating_sub(kind.levels()));
             let found = stack
                 .resync(outside)
                 .or_else(|| stack.in_gc(Beginning::Scope(kind), place));
-            let opened = stack.open_scope(kind, place, seen);
-            stack.note_cursor(engine.cursor());
+            let opened = stack.open_scope(kind, place, counts);
+            stack.note_cursor(isolate.cursor());
             (found, opened, stack.engine_is_below())
         })?;
         usdt::scope_open(engine.isolate());
-        let guard = ScopeGuard {
+        // Before the reaction: one that panics closes the scope again.
+        let guard = ScopeGuard::of(engine, id);
+        add_late(session, late);
+        if let Some(found) = found {
+            violated(session, engine, found, below, || None);
+        }
+        Some(guard.into_id())
+    })
+}
+
+impl<E: Engine> ScopeGuard<E> {
+    /// The guard of the open scope `id`.
+    #[inline(always)]
+    pub(crate) fn of(engine: E, id: EntryId) -> Self {
+        Self {
             engine,
             id,
             _not_send: PhantomData,
-        };
-        add(thread, late);
-        if let Some(found) = found {
-            violated(thread, engine, found, below, || None);
         }
-        Some(guard)
-    });
-    held.unwrap_or(ScopeGuard {
-        engine,
-        id: EntryId::NONE,
-        _not_send: PhantomData,
-    })
+    }
+
+    /// Leaves the scope open, without a guard.
+    #[inline]
+    pub(crate) fn into_id(mut self) -> EntryId {
+        std::mem::replace(&mut self.id, EntryId::NONE)
+    }
 }
 
 impl<E: Engine> Drop for ScopeGuard<E> {
@@ -145,22 +171,21 @@ impl<E: Engine> Drop for ScopeGuard<E> {
 #[inline(never)]
 fn close_slow<E: Engine>(engine: E, id: EntryId) {
     usdt::scope_close(engine.isolate());
-    let _ = ThreadState::with(|thread| {
-        verdicts::budget(thread, engine, 0);
-        let found = thread.existing_stack(engine.isolate(), |stack| {
-            verdicts::usage(engine, stack, id);
-            stack
-                .close_scope(id)
-                .map(|finding| (finding, stack.engine_is_below()))
+    let _ = leaving(|session| {
+        verdicts::budget(session, engine, 0);
+        let found = session.thread.recorded(engine, |live, stack| {
+            verdicts::record_scope_stats(session.checker, live, stack, id);
+            let finding = stack.close_scope(id)?;
+            Some((finding, stack.engine_is_below()))
         });
         if let Some(Some((finding, below))) = found {
-            violated(thread, engine, finding, below, || None);
+            violated(session, engine, finding, below, || None);
         }
     });
 }
 
-/// Handle scopes open on this thread since the innermost turn began, as recorded by guards, in the isolate whose guard
-/// was used last.
+/// Handle scopes open on this thread since the innermost turn began, as recorded by guards, in the isolate whose guard was
+/// used last.
 pub fn depth() -> u32 {
     ThreadState::with(ThreadState::depth).unwrap_or(0)
 }

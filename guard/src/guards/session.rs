@@ -1,48 +1,38 @@
-//! What every guard does first and last: starts the checker, and finds the state of its thread.
+//! What every guard does first and last: finds the checker, which the first guard of the process starts and announces, and
+//! the state of the thread.
 
-use crate::engine::counters::EngineCounts;
-use crate::engine::ids::EntryId;
-use crate::engine::interface::Engine;
-use crate::process::announce;
-use crate::process::global;
+use crate::engine::interface::LiveIsolate;
+use crate::pipeline::Session;
+use crate::process::{announce, global, tick};
 use crate::thread::state::ThreadState;
 use std::marker::PhantomData;
+
 /// Keeps a guard on its thread: a scope belongs to the thread that opened it.
 pub(crate) type NotSend = PhantomData<*const ()>;
 
-/// Runs `f` for a guard that comes to life; the first one of the process announces the checker.
+/// Runs `f` for a guard that is made in `live`. `None` if every rule is off, or the thread is ending.
 #[inline]
-pub(crate) fn entering<E: Engine, R>(
-    engine: E,
-    f: impl FnOnce(&ThreadState) -> Option<R>,
+pub(crate) fn entering<L: LiveIsolate, R>(
+    live: L,
+    f: impl FnOnce(Session<'_>) -> Option<R>,
 ) -> Option<R> {
     if global::start().is_off() {
         return None;
     }
     if global::start().is_unannounced() {
-        announce::announce(engine);
+        announce::announce(live);
         if global::start().is_off() {
             return None;
         }
     }
-    ThreadState::with(f).flatten()
+    leaving(f).flatten()
 }
 
-/// Runs `f` for a guard that is dropped, unless it was never alive or the thread's locals are gone.
+/// Runs `f` for a guard that is dropped, or for a hook. `None` if the thread is ending.
 #[inline]
-pub(crate) fn leaving<E: Engine>(
-    held: &mut Option<(E, EntryId)>,
-    f: impl FnOnce(&ThreadState, E, EntryId),
-) {
-    if let Some((engine, id)) = held.take() {
-        let _ = ThreadState::with(|thread| f(thread, engine, id));
-    }
-}
-
-#[inline]
-pub(crate) fn seen<E: Engine>(engine: E) -> EngineCounts {
-    EngineCounts {
-        level: engine.level(),
-        handles: engine.handles(),
-    }
+pub(crate) fn leaving<R>(f: impl FnOnce(Session<'_>) -> R) -> Option<R> {
+    let checker = global::checker()?;
+    // A forked child has no thread for the periodic report until it records something.
+    tick::restart_in_child(&checker.config, global::start());
+    ThreadState::with(|thread| f(Session { checker, thread }))
 }

@@ -1,4 +1,4 @@
-//! Guards that no Rust value owns: what is open is named by a number, for a caller in another language.
+//! Guards as numbers: a caller in another language keeps the id of what is open, and no Rust value.
 
 use crate::engine::ids::EntryId;
 use crate::engine::interface::Engine;
@@ -6,62 +6,36 @@ use crate::guards::callback::CallbackGuard;
 use crate::guards::scope::ScopeGuard;
 use crate::guards::turn::TurnGuard;
 use crate::thread::state::ThreadState;
-use std::marker::PhantomData;
 
-/// Whether what `id` names is still open on this thread. What was opened inside something that has ended is not.
+/// Whether the scope, callback or turn `id` is still open on this thread. The end of an outer one ends those inside it.
 pub fn is_open<E: Engine>(engine: E, id: EntryId) -> bool {
-    ThreadState::with(|thread| thread.existing_stack(engine.isolate(), |stack| stack.is_open(id)))
+    ThreadState::with(|thread| thread.existing_record(engine.isolate(), |stack| stack.is_open(id)))
         .flatten()
         .unwrap_or(false)
 }
 
-macro_rules! detach {
+macro_rules! token {
     ($($guard: ident)*) => { $(
         impl<E: Engine> $guard<E> {
-            /// Leaves it open, without a guard; [`attach`](Self::attach) gives the guard back. `None` where there is nothing to
-            /// close: every rule is off.
-            pub fn detach(mut self) -> Option<EntryId> {
-                let id = std::mem::replace(&mut self.id, EntryId::NONE);
+            /// Leaves it open, without a guard; [`attach`](Self::attach) returns the guard. `None` if there is nothing to
+            /// close: every rule is off. A sealed turn loses its seal.
+            pub fn detach(self) -> Option<EntryId> {
+                let id = self.into_id();
                 (id != EntryId::NONE).then_some(id)
             }
 
-            /// The guard of what is open in `engine` under that `id`. An `id` of something else closes nothing, and is an
-            /// `out-of-order` violation where it is to close a scope.
+            /// The guard of what is open in `engine` under `id`. The id of something else closes nothing; where it is to
+            /// close a scope, that is an `out-of-order` violation.
             pub fn attach(engine: E, id: EntryId) -> Self {
-                // Has the stack told of everything: it knows what `id` is of.
+                // Flushes the pending log: the scope stack knows what `id` names, the log only its innermost entry.
                 is_open(engine, id);
-                Self {
-                    engine,
-                    id,
-                    _not_send: PhantomData,
-                }
+                Self::of(engine, id)
             }
         }
     )* };
 }
 
-detach!(ScopeGuard CallbackGuard);
-
-impl<E: Engine> TurnGuard<E> {
-    /// Leaves it open, without a guard and without a seal; [`attach`](Self::attach) gives the guard back. `None` where there is
-    /// nothing to end: every rule is off.
-    pub fn detach(mut self) -> Option<EntryId> {
-        let (engine, id) = self.held.take()?;
-        if self.sealed {
-            engine.unseal(id);
-        }
-        Some(id)
-    }
-
-    /// The guard of the turn that is open in `engine` under that `id`. An `id` of something else ends nothing.
-    pub fn attach(engine: E, id: EntryId) -> Self {
-        Self {
-            held: Some((engine, id)),
-            sealed: false,
-            _not_send: PhantomData,
-        }
-    }
-}
+token!(ScopeGuard CallbackGuard TurnGuard);
 
 #[cfg(all(test, feature = "testing", not(loom)))]
 mod tests {

@@ -2,15 +2,18 @@
 
 use crate::describe::beginning::Beginning;
 use crate::engine::ids::EntryId;
-use crate::engine::interface::Engine;
-use crate::guards::session::{NotSend, entering, leaving, seen};
+use crate::engine::interface::{Engine, LiveIsolate};
+use crate::guards::session::{NotSend, entering, leaving};
 use crate::guards::verdicts;
 use crate::pipeline::{settle, violated};
 use crate::place::Place;
 use crate::process::seal;
 use crate::react::usdt;
 use std::marker::PhantomData;
-/// Marks one turn of the host's loop, as long as it lives. Made by [`turn`].
+
+/// Marks one turn of the host's loop, as long as the guard lives. Made by [`turn`].
+///
+/// A guard that outlives its isolate does nothing when it is dropped.
 ///
 /// Not `Send`, as a turn ends on the thread that began it:
 ///
@@ -21,71 +24,100 @@ use std::marker::PhantomData;
 #[must_use = "if unused the turn ends immediately"]
 #[derive(Debug)]
 pub struct TurnGuard<E: Engine> {
-    pub(crate) held: Option<(E, EntryId)>,
-    pub(crate) sealed: bool,
-    pub(crate) _not_send: NotSend,
+    engine: E,
+    /// [`EntryId::NONE`] if there is nothing to end.
+    id: EntryId,
+    /// The engine refuses handles directly under this turn.
+    sealed: bool,
+    _not_send: NotSend,
 }
 
 /// Marks that a turn of the host's loop begins now; it ends when the guard is dropped. Scopes opened before it do not
-/// count as enclosing what runs in it. Turns nest: one for the loop's pass and one for each event in it is fine.
+/// enclose what runs in it. Turns nest: one for the loop's pass and one for each event in it is fine.
 ///
 /// # Panics and aborts
 ///
 /// When the guard is dropped, by the actions of `outer-growth` and `never-closed`.
 #[inline]
 #[track_caller]
-pub fn turn<E: Engine>(engine: E, name: impl Into<Option<&'static str>>) -> TurnGuard<E> {
-    turn_at(engine, Place::here(name))
+pub fn turn<L: LiveIsolate>(
+    isolate: L,
+    name: impl Into<Option<&'static str>>,
+) -> TurnGuard<L::Engine> {
+    turn_at(isolate, Place::here(name))
 }
 
-/// As [`turn`], begun elsewhere.
+/// As [`turn`], for a turn that begins at another place.
 #[inline]
-pub fn turn_at<E: Engine>(engine: E, place: Place) -> TurnGuard<E> {
-    let held = entering(engine, |thread| {
-        thread.set_fast_isolate(engine);
-        verdicts::entered(thread, engine, Beginning::Turn, place);
-        let (found, id, below) = thread.stack(engine.isolate(), place, |stack| {
-            let seen = seen(engine);
+pub fn turn_at<L: LiveIsolate>(isolate: L, place: Place) -> TurnGuard<L::Engine> {
+    let engine = isolate.engine();
+    let guard = entering(isolate, |session| {
+        let thread = session.thread;
+        thread.set_fast_isolate(isolate, session.checker.allows_fast_path());
+        verdicts::entered(session, engine, Beginning::Turn, place);
+        let (found, id, below) = thread.record(engine.isolate(), place, |stack| {
+            let counts = isolate.counts();
             let found = stack
-                .resync(seen.level)
+                .resync(counts.level)
                 .or_else(|| stack.in_gc(Beginning::Turn, place));
-            let id = stack.begin_turn(place, seen);
-            stack.note_cursor(engine.cursor());
+            let id = stack.begin_turn(place, counts);
+            stack.note_cursor(isolate.cursor());
             (found, id, stack.engine_is_below())
         })?;
         usdt::turn(engine.isolate());
-        let guard = TurnGuard {
-            held: Some((engine, id)),
-            sealed: seal::seals_turns(engine) && engine.seal(id),
-            _not_send: PhantomData,
-        };
+        // Before the reaction: one that panics ends the turn again.
+        let mut guard = TurnGuard::of(engine, id);
+        guard.sealed = seal::seals_turns(session.checker, isolate) && isolate.seal(id);
         if let Some(found) = found {
-            violated(thread, engine, found, below, || None);
+            violated(session, engine, found, below, || None);
         }
         Some(guard)
     });
-    held.unwrap_or(TurnGuard {
-        held: None,
-        sealed: false,
-        _not_send: PhantomData,
-    })
+    guard.unwrap_or(TurnGuard::of(engine, EntryId::NONE))
+}
+
+impl<E: Engine> TurnGuard<E> {
+    /// The guard of the turn `id`, which has begun and is not sealed.
+    pub(crate) fn of(engine: E, id: EntryId) -> Self {
+        Self {
+            engine,
+            id,
+            sealed: false,
+            _not_send: PhantomData,
+        }
+    }
+
+    /// Leaves the turn open, without a guard and without a seal.
+    pub(crate) fn into_id(mut self) -> EntryId {
+        let id = std::mem::replace(&mut self.id, EntryId::NONE);
+        if self.sealed {
+            let engine = self.engine;
+            let _ = leaving(|session| session.thread.recorded(engine, |live, _| live.unseal(id)));
+        }
+        id
+    }
 }
 
 impl<E: Engine> Drop for TurnGuard<E> {
     #[inline]
     fn drop(&mut self) {
-        let sealed = self.sealed;
-        leaving(&mut self.held, |thread, engine, id| {
-            if sealed {
-                engine.unseal(id);
-            }
-            let ended = thread.existing_stack(engine.isolate(), |stack| {
-                let seen = seen(engine);
-                verdicts::usage_around(engine, stack, seen);
-                (stack.end_turn(id, seen), stack.engine_is_below())
+        let Self {
+            engine, id, sealed, ..
+        } = *self;
+        if id == EntryId::NONE {
+            return;
+        }
+        let _ = leaving(|session| {
+            let ended = session.thread.recorded(engine, |live, stack| {
+                if sealed {
+                    live.unseal(id);
+                }
+                let counts = live.counts();
+                verdicts::record_stats_around(session.checker, live, stack, counts);
+                (stack.end_turn(id, counts), stack.engine_is_below())
             });
             if let Some((outcome, below)) = ended {
-                settle(thread, engine, outcome, below);
+                settle(session, engine, outcome, below);
             }
         });
     }

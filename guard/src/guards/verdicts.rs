@@ -1,4 +1,5 @@
-//! From a finding to what is done about it: describe, record, react. Also the verdicts that need no stack.
+//! Verdicts that need more than one scope stack: the budget and the high-water mark of a scope, and whether the isolate is
+//! entered.
 
 use crate::config::action::Action;
 use crate::config::rule::Rule;
@@ -9,47 +10,50 @@ use crate::detect::isolate;
 use crate::detect::stack::{ReportRef, ScopeStack};
 use crate::engine::counters::{Cursor, EngineCounts};
 use crate::engine::ids::EntryId;
-use crate::engine::interface::Engine;
-use crate::pipeline::violated;
+use crate::engine::interface::{Engine, LiveIsolate};
+use crate::pipeline::{Session, violated};
 use crate::place::Place;
-use crate::process::global::checker;
 use crate::record::checker::Checker;
 use crate::symbolize::names;
-use crate::thread::fast_path::MIN_HIGH_WATER;
-use crate::thread::state::ThreadState;
-/// Judges `scope-budget` of the innermost recorded scope, with `inside` more scopes opened in the engine already. Tells
-/// whether there is a budget.
+use crate::thread::pending_log::MIN_HIGH_WATER;
+
+/// Judges `scope-budget` of the innermost recorded scope, if a budget is set. Returns whether one is.
+///
+/// `inside`: how many scopes the engine has opened that the record does not have yet.
 #[inline]
-pub(crate) fn budget<E: Engine>(thread: &ThreadState, engine: E, inside: u32) -> bool {
-    let Some(budget) = checker().and_then(|checker| checker.config.scope_budget_of()) else {
+pub(crate) fn budget<E: Engine>(session: Session<'_>, engine: E, inside: u32) -> bool {
+    let Some(budget) = session.checker.config.scope_budget_of() else {
         return false;
     };
-    set_budget(thread, engine, budget, inside);
+    judge_budget(session, engine, budget, inside);
     true
 }
 
 #[cold]
 #[inline(never)]
-fn set_budget<E: Engine>(thread: &ThreadState, engine: E, budget: u64, inside: u32) {
-    let found = thread.existing_stack(engine.isolate(), |stack| {
-        let seen = EngineCounts {
-            level: engine.level().map(|level| level.saturating_sub(inside)),
-            handles: engine.handles(),
+fn judge_budget<E: Engine>(session: Session<'_>, engine: E, budget: u64, inside: u32) {
+    let found = session.thread.recorded(engine, |live, stack| {
+        let counts = EngineCounts {
+            level: live.level().map(|level| level.saturating_sub(inside)),
+            handles: live.handles(),
         };
-        let finding = stack.over_budget(budget, seen)?;
+        let finding = stack.over_budget(budget, counts)?;
         Some((finding, stack.engine_is_below()))
     });
     if let Some(Some((finding, below))) = found {
-        violated(thread, engine, finding, below, || None);
+        violated(session, engine, finding, below, || None);
     }
 }
 
-/// Notes what the scope `id`, that is about to close, held.
+/// Records how many handles the scope `id` held, which is about to close.
 #[inline]
-pub(crate) fn usage<E: Engine>(engine: E, stack: &ScopeStack, id: EntryId) {
-    let (Some(checker), Some(opened), Some(cursor)) =
-        (checker(), stack.cursor_of(id), engine.cursor())
-    else {
+pub(crate) fn record_scope_stats<L: LiveIsolate>(
+    checker: &Checker,
+    live: L,
+    stack: &ScopeStack,
+    id: EntryId,
+) {
+    let (Some(opened), Some(cursor)) = (stack.cursor_of(id), live.cursor()) else {
         return;
     };
     let advised = checker.config.action_of(Rule::RedundantScope) != Action::Off;
@@ -58,76 +62,83 @@ pub(crate) fn usage<E: Engine>(engine: E, stack: &ScopeStack, id: EntryId) {
             .since(opened)
             .is_none_or(|held| held >= MIN_HIGH_WATER)
     {
-        note_usage(checker, engine, stack, cursor, advised);
+        record_stats_slow(checker, live, stack, cursor, advised);
     }
 }
 
 #[cold]
-fn note_usage<E: Engine>(
+fn record_stats_slow<L: LiveIsolate>(
     checker: &Checker,
-    engine: E,
+    live: L,
     stack: &ScopeStack,
     cursor: Cursor,
     advised: bool,
 ) {
-    let Some(mut used) = stack.used(Some(cursor), engine.handles()) else {
+    let Some(mut stats) = stack.used(Some(cursor), live.handles()) else {
         return;
     };
-    let marked = used.held.is_some_and(|held| held >= MIN_HIGH_WATER);
-    if cfg!(debug_assertions) && (marked || advised) {
-        // Nothing is inlined, so the address that a hook noted is of what binds the engine; who called that is on the stack as
-        // long as the scope is open.
-        used.place = names::named(used.place, E::WORDING.classifier);
+    let is_high = stats.held.is_some_and(|held| held >= MIN_HIGH_WATER);
+    if cfg!(debug_assertions) && (is_high || advised) {
+        // Nothing is inlined in a debug build, so the address that a hook recorded lies in the crate that binds the engine. The
+        // user's function, which called that crate, is on the machine stack only as long as the scope is open.
+        stats.place = names::named(stats.place, L::Engine::WORDING.classifier);
     }
-    if marked {
-        checker.usage.note(&used);
+    if is_high {
+        checker.high_water.note(&stats);
     }
     if advised {
-        checker.usage.count(&used);
+        checker.high_water.count(&stats);
     }
 }
 
-/// Notes what the scope around a turn holds at its end: it may never close.
+/// Records how many handles the scope around a turn holds at the turn's end: that scope may never close.
 #[inline]
-pub(crate) fn usage_around<E: Engine>(engine: E, stack: &ScopeStack, seen: EngineCounts) {
-    if let Some(used) = stack.used_around(engine.cursor(), seen.handles)
-        && let Some(checker) = checker()
-        && used.held.is_some_and(|held| held >= MIN_HIGH_WATER)
+pub(crate) fn record_stats_around<L: LiveIsolate>(
+    checker: &Checker,
+    live: L,
+    stack: &ScopeStack,
+    counts: EngineCounts,
+) {
+    if let Some(stats) = stack.used_around(live.cursor(), counts.handles)
+        && stats.held.is_some_and(|held| held >= MIN_HIGH_WATER)
     {
-        checker.usage.note(&used);
+        checker.high_water.note(&stats);
     }
 }
 
-/// Tells of places whose scopes never held a handle, where an isolate ends.
-pub(crate) fn advise<E: Engine>(thread: &ThreadState, engine: E, engine_is_below: bool) {
-    let Some(checker) = checker() else { return };
+/// Reports the places whose scopes never held a handle, when an isolate ends.
+pub(crate) fn advise<E: Engine>(session: Session<'_>, engine: E, engine_is_below: bool) {
+    let checker = session.checker;
     if checker.config.action_of(Rule::RedundantScope) == Action::Off {
         return;
     }
-    for row in checker.usage.redundant() {
+    for row in checker.high_water.redundant() {
         let finding = Finding::RedundantScope(RedundantScope {
             kind: row.kind,
             place: row.place,
             uses: row.uses,
         });
-        violated(thread, engine, finding, engine_is_below, || None);
+        violated(session, engine, finding, engine_is_below, || None);
     }
 }
 
-/// Judges `wrong-thread` and `wrong-isolate`, before what begins is recorded. What was told is what handles can be charged to.
+/// Judges `wrong-thread` and `wrong-isolate` before what begins is recorded. Returns the report that later handles are added
+/// to.
 #[inline]
 pub(crate) fn entered<E: Engine>(
-    thread: &ThreadState,
+    session: Session<'_>,
     engine: E,
     beginning: Beginning,
     place: Place,
 ) -> Option<ReportRef> {
     let finding = isolate::judge(engine.isolate(), engine.entered(), beginning, place)?;
-    let below = thread.existing_stack(engine.isolate(), |stack| stack.engine_is_below());
-    violated(thread, engine, finding, below.unwrap_or(false), || None)
+    let below = session
+        .thread
+        .existing_record(engine.isolate(), |stack| stack.engine_is_below());
+    violated(session, engine, finding, below.unwrap_or(false), || None)
 }
 
-/// By the configuration, or by the test in progress.
-pub(crate) fn is_strict(thread: &ThreadState) -> bool {
-    thread.is_strict() || checker().is_some_and(|checker| checker.config.is_strict())
+/// Whether strict mode is on, by the configuration or by the test in progress.
+pub(crate) fn is_strict(session: Session<'_>) -> bool {
+    session.thread.is_strict() || session.checker.config.is_strict()
 }

@@ -1,25 +1,30 @@
-//! What the checker says of itself when it starts.
+//! What the checker says of itself: the start-up line, missing hooks, the hint about turns.
 
 use crate::config::rule::Rule;
 use crate::config::settings::Config;
-use crate::engine::interface::Engine;
+use crate::engine::interface::{Engine, LiveIsolate};
+use crate::engine::wording::Wording;
 use crate::process::banner;
-use crate::process::global::checker;
-use crate::process::global::{from_environment, start};
+use crate::process::global::{checker, from_environment, start};
 use crate::process::seal;
-use crate::react::actions;
-use crate::react::stderr;
+use crate::react::{actions, stderr};
 use crate::thread::state::ThreadState;
 use crate::unwind::capture::Origin;
+
+/// Prints the start-up line, once in a process, for the engine that the first guard is of.
+///
+/// # Exits
+///
+/// With status 2, if `require-hooks` is set and not every hook took effect.
 #[cold]
-pub(crate) fn announce<E: Engine>(engine: E) {
+pub(crate) fn announce<L: LiveIsolate>(live: L) {
     let Some(checker) = checker() else { return };
-    checker.announce(E::WORDING.classifier);
+    checker.announce(L::Engine::WORDING.classifier);
     if checker.config.is_on() && start().announce() {
         checker.probe(Origin::here());
         let _ = ThreadState::with(|thread| {
             thread.report(|| {
-                let capabilities = &engine.capabilities();
+                let capabilities = &live.capabilities();
                 let config = &checker.config;
                 let unwind_method = checker.unwind_method();
                 actions::notice(
@@ -35,8 +40,8 @@ pub(crate) fn announce<E: Engine>(engine: E) {
                 {
                     actions::exit_without_hooks(why);
                 }
-                if checker.config.seals_turns() && seal::is_refused(checker, engine) {
-                    let action = checker.config.action_of(Rule::Sealed);
+                if config.seals_turns() && seal::is_refused(checker, live) {
+                    let action = config.action_of(Rule::Sealed);
                     actions::notice(tracing::Level::WARN, seal::Refusal(action));
                 }
             })
@@ -44,10 +49,14 @@ pub(crate) fn announce<E: Engine>(engine: E) {
     }
 }
 
-/// Says at the load of a program that was built to be seen by hooks, and in which none took effect, that it is not: nothing
-/// may ever come by to announce the checker. Does not start it, for the program may yet configure it.
+/// Prints, when a program is loaded that was built with hooks, that none took effect: no guard may ever come by to announce
+/// the checker. Does not start the checker, for the program may still configure it.
+///
+/// # Exits
+///
+/// With status 2, if the variable `HANDLEGUARD` sets `require-hooks`.
 pub(crate) fn announce_no_hook(why: &str) {
-    // A wrong directive is told of where the checker starts.
+    // A wrong directive is reported when the checker starts.
     let Ok((config, _)) = from_environment(&Config::new()) else {
         return;
     };
@@ -59,11 +68,10 @@ pub(crate) fn announce_no_hook(why: &str) {
     }
 }
 
+/// Prints, once in a process, how a host marks its turns.
 #[cold]
-pub(crate) fn hint_at_turns<E: Engine>() {
+pub(crate) fn hint_at_turns(thread: &ThreadState, wording: &'static Wording) {
     if start().hint() {
-        let _ = ThreadState::with(|thread| {
-            thread.report(|| actions::notice(tracing::Level::WARN, banner::Hint(E::WORDING)))
-        });
+        thread.report(|| actions::notice(tracing::Level::WARN, banner::Hint(wording)));
     }
 }

@@ -1,8 +1,10 @@
 //! The checker of this process: its start, and what it is asked.
 
+use crate::config::action::Action;
 use crate::config::directives::error::ConfigError;
 use crate::config::directives::help::Help;
 use crate::config::directives::parse;
+use crate::config::rule::Rule;
 use crate::config::settings::{Config, VARIABLE};
 use crate::process::start::Start;
 use crate::react::colour;
@@ -34,6 +36,13 @@ pub fn try_init(config: Config) -> Result<(), InitError> {
         .map_err(|_| InitError::AlreadyStarted)?;
     started(&config, help);
     Ok(())
+}
+
+/// The action of the rule `sealed`, as configured.
+pub fn action_of_sealed() -> Action {
+    checker().map_or(Action::Off, |checker| {
+        checker.config.action_of(Rule::Sealed)
+    })
 }
 
 /// Whether any rule is on. Starts the checker, if it did not run yet.

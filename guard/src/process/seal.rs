@@ -2,24 +2,23 @@
 
 use crate::config::action::Action;
 use crate::config::rule::Rule;
-use crate::engine::interface::Engine;
-use crate::process::global::checker;
+use crate::engine::interface::LiveIsolate;
 use crate::react::actions;
 use crate::record::checker::Checker;
 use std::fmt;
-/// Whether turns are to be sealed: whether `sealed` was given an action of its own, that can be taken here.
+/// Whether turns are to be sealed: the rule `sealed` was given an action of its own, and this engine can carry it out.
 #[inline]
-pub(crate) fn seals_turns<E: Engine>(engine: E) -> bool {
-    checker().is_some_and(|checker| checker.config.seals_turns() && !is_refused(checker, engine))
+pub(crate) fn seals_turns(checker: &Checker, live: impl LiveIsolate) -> bool {
+    checker.config.seals_turns() && !is_refused(checker, live)
 }
 
-/// Whether sealing was asked for with an action that goes on, where no handle can be rescued.
-pub(crate) fn is_refused<E: Engine>(checker: &Checker, engine: E) -> bool {
+/// Whether the configuration gives `sealed` an action that goes on, where this engine can let no handle through.
+pub(crate) fn is_refused(checker: &Checker, live: impl LiveIsolate) -> bool {
     let action = checker.config.action_of(Rule::Sealed);
-    !actions::needs_full_report(action) && !engine.can_rescue()
+    !actions::needs_full_report(action) && !live.can_rescue()
 }
 
-/// Told at start where sealing [is refused](is_refused).
+/// The notice at start-up that sealing [is refused](is_refused).
 pub(crate) struct Refusal(pub(crate) Action);
 
 impl fmt::Display for Refusal {
@@ -34,11 +33,4 @@ impl fmt::Display for Refusal {
             Rule::OuterGrowth
         )
     }
-}
-
-/// The action of `sealed`, as configured.
-pub fn action_of_sealed() -> Action {
-    checker().map_or(Action::Off, |checker| {
-        checker.config.action_of(Rule::Sealed)
-    })
 }

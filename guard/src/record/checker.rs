@@ -33,7 +33,7 @@ pub(crate) struct Checker {
     /// See [`allows_fast_path`](Self::allows_fast_path).
     fast: bool,
     sites: Sites,
-    pub(crate) usage: HighWater,
+    pub(crate) high_water: HighWater,
     /// How the frames of the engine are told from the user's, once one was announced.
     classifier: OnceBox<&'static FrameClassifier>,
     clock: Clock,
@@ -53,7 +53,7 @@ impl Checker {
                 && config.action_of(Rule::RedundantScope) == Action::Off
                 && !config.is_strict(),
             config,
-            usage: HighWater::new(),
+            high_water: HighWater::new(),
             classifier: OnceBox::new(),
             clock: Clock::start(),
             frame_pointers: AtomicBool::new(false),
@@ -218,7 +218,7 @@ impl Checker {
             .get()
             .copied()
             .unwrap_or(FrameClassifier::NONE);
-        let mut scopes = self.usage.rows();
+        let mut scopes = self.high_water.rows();
         for scope in &mut scopes {
             scope.place = names::named(scope.place.without_stack(), classifier);
         }

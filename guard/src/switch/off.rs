@@ -7,8 +7,8 @@ use crate::config::settings::Config;
 use crate::describe::gc_phase::GcPhase;
 use crate::describe::scope::ScopeKind;
 use crate::engine::ids::EntryId;
-use crate::engine::interface::Engine;
-use crate::guards::seal::Refused;
+use crate::engine::interface::{Engine, LiveIsolate};
+use crate::engine::refused::Refused;
 use crate::place::Place;
 use crate::process::global::InitError;
 use crate::record::report::Report;
@@ -40,13 +40,13 @@ pub struct GcGuard<E: Engine>(PhantomData<(*const (), E)>);
 
 /// Does nothing: the checks are compiled out.
 #[inline(always)]
-pub fn scope<E: Engine>(_: E, _: impl Into<Option<&'static str>>) -> ScopeGuard<E> {
+pub fn scope<L: LiveIsolate>(_: L, _: impl Into<Option<&'static str>>) -> ScopeGuard<L::Engine> {
     ScopeGuard(PhantomData)
 }
 
 /// Does nothing: the checks are compiled out.
 #[inline(always)]
-pub fn scope_at<E: Engine>(_: E, _: ScopeKind, _: Place) -> ScopeGuard<E> {
+pub fn scope_at<L: LiveIsolate>(_: L, _: ScopeKind, _: Place) -> ScopeGuard<L::Engine> {
     ScopeGuard(PhantomData)
 }
 
@@ -75,29 +75,32 @@ pub fn callback_fast<E: Engine>(
 
 /// Does nothing: the checks are compiled out.
 #[inline(always)]
-pub fn callback<E: Engine>(_: E, _: impl Into<Option<&'static str>>) -> CallbackGuard<E> {
+pub fn callback<L: LiveIsolate>(
+    _: L,
+    _: impl Into<Option<&'static str>>,
+) -> CallbackGuard<L::Engine> {
     CallbackGuard(PhantomData)
 }
 
 /// Does nothing: the checks are compiled out.
 #[inline(always)]
-pub fn callback_at<E: Engine>(
-    _: E,
+pub fn callback_at<L: LiveIsolate>(
+    _: L,
     _: Place,
     _: impl FnOnce() -> Option<String>,
-) -> CallbackGuard<E> {
+) -> CallbackGuard<L::Engine> {
     CallbackGuard(PhantomData)
 }
 
 /// Does nothing: the checks are compiled out.
 #[inline(always)]
-pub fn turn<E: Engine>(_: E, _: impl Into<Option<&'static str>>) -> TurnGuard<E> {
+pub fn turn<L: LiveIsolate>(_: L, _: impl Into<Option<&'static str>>) -> TurnGuard<L::Engine> {
     TurnGuard(PhantomData)
 }
 
 /// Does nothing: the checks are compiled out.
 #[inline(always)]
-pub fn turn_at<E: Engine>(_: E, _: Place) -> TurnGuard<E> {
+pub fn turn_at<L: LiveIsolate>(_: L, _: Place) -> TurnGuard<L::Engine> {
     TurnGuard(PhantomData)
 }
 
@@ -108,7 +111,7 @@ pub struct AddonGuard<E: Engine>(PhantomData<(*const (), E)>);
 
 /// Does nothing: the checks are compiled out.
 #[inline(always)]
-pub fn addon<E: Engine>(_: E, _: AddonFunction) -> AddonGuard<E> {
+pub fn addon<L: LiveIsolate>(_: L, _: AddonFunction) -> AddonGuard<L::Engine> {
     AddonGuard(PhantomData)
 }
 
@@ -140,25 +143,25 @@ pub fn is_open<E: Engine>(_: E, _: EntryId) -> bool {
 
 /// Does nothing: the checks are compiled out.
 #[inline(always)]
-pub fn gc<E: Engine>(_: E, _: GcPhase, _: Place) -> GcGuard<E> {
+pub fn gc<L: LiveIsolate>(_: L, _: GcPhase, _: Place) -> GcGuard<L::Engine> {
     GcGuard(PhantomData)
 }
 
 /// Does nothing: the checks are compiled out.
 #[inline(always)]
-pub fn collection_begins<E: Engine>(_: E) {}
+pub fn collection_begins<L: LiveIsolate>(_: L) {}
 
 /// Does nothing: the checks are compiled out.
 #[inline(always)]
-pub fn collection_ends<E: Engine>(_: E) {}
+pub fn collection_ends<L: LiveIsolate>(_: L) {}
 
 /// Does nothing: the checks are compiled out.
 #[inline(always)]
-pub fn enter<E: Engine>(_: E, _: Place) {}
+pub fn enter<L: LiveIsolate>(_: L, _: Place) {}
 
 /// Does nothing: the checks are compiled out.
 #[inline(always)]
-pub fn exit<E: Engine>(_: E, _: Place) {}
+pub fn exit<L: LiveIsolate>(_: L, _: Place) {}
 
 /// Returns [`Action::Off`]: the checks are compiled out.
 #[inline(always)]
@@ -168,13 +171,13 @@ pub fn action_of_sealed() -> Action {
 
 /// Returns [`Refused::Die`]: the checks are compiled out.
 #[inline(always)]
-pub fn handle_refused<E: Engine>(_: E, _: bool) -> Refused {
+pub fn handle_refused<L: LiveIsolate>(_: L, _: bool) -> Refused {
     Refused::Die
 }
 
 /// Does nothing: the checks are compiled out.
 #[inline(always)]
-pub fn end_isolate<E: Engine>(_: E) {}
+pub fn end_isolate<L: LiveIsolate>(_: L) {}
 
 /// Returns `false`: the checks are compiled out.
 #[inline(always)]

@@ -11,7 +11,7 @@ use crate::engine::counters::Counters;
 use crate::engine::counters::Cursor;
 use crate::engine::entered::Entered;
 use crate::engine::ids::IsolateId;
-use crate::engine::interface::Engine;
+use crate::engine::interface::{Engine, LiveIsolate};
 use crate::engine::wording::FrameClassifier;
 use crate::engine::wording::Wording;
 use crate::place::Place;
@@ -48,8 +48,27 @@ impl Engine for Counting {
         classifier: FrameClassifier::NONE,
     };
 
+    type Live<'a> = Self;
+
     fn isolate(self) -> IsolateId {
         IsolateId(self.words.as_ptr().addr())
+    }
+
+    #[expect(unsafe_code, reason = "the words are leaked, so they are always live")]
+    unsafe fn live<'a>(self) -> Self::Live<'a> {
+        self
+    }
+
+    fn entered(self) -> Entered {
+        Entered::Isolate(self.isolate())
+    }
+}
+
+impl LiveIsolate for Counting {
+    type Engine = Self;
+
+    fn engine(self) -> Self {
+        self
     }
 
     fn level(self) -> Option<u32> {
@@ -73,10 +92,6 @@ impl Engine for Counting {
         // SAFETY: leaked in `new`, and `Counting` is not sent to another thread.
         let counters = unsafe { Counters::new(first, first.add(2).cast()) };
         self.fast.then_some(counters)
-    }
-
-    fn entered(self) -> Entered {
-        Entered::Isolate(self.isolate())
     }
 
     fn capabilities(self) -> Capabilities {

@@ -127,7 +127,7 @@ impl Host {
             "{finding:?}"
         );
         self.charged.push(0);
-        let late = self.stack.report_ref(id, ReportRef::Site(self.reports));
+        let late = self.stack.set_report(id, ReportRef::Site(self.reports));
         self.reports += 1;
         self.add(late);
         id

@@ -171,14 +171,14 @@ fn a_guard_without_a_hooked_scope_adopts_nothing() {
 #[test]
 fn a_call_is_told_twice_until_javascript_runs() {
     let mut stack = constructed(&[0x300]);
-    assert!(!stack.is_on_the_way(Some(1)));
+    assert!(!stack.is_being_called(Some(1)));
     let (guard, _) = stack.begin_callback(place("guarded_call"), seen(1));
-    assert!(stack.is_on_the_way(Some(1)));
-    assert!(!stack.is_on_the_way(Some(2)), "native code called it");
+    assert!(stack.is_being_called(Some(1)));
+    assert!(!stack.is_being_called(Some(2)), "native code called it");
     stack.end_callback(guard, seen(1));
     // Of a hook's own callback, the next one is another.
     stack.begin_callback(code(7), seen(1));
-    assert!(!stack.is_on_the_way(Some(1)));
+    assert!(!stack.is_being_called(Some(1)));
 }
 
 /// What a host finds that waits at level 1, with so many handles alive.

@@ -288,7 +288,7 @@ impl Program {
                 if finding.is_some() {
                     self.reports += 1;
                     if self.unrecorded == 0 || !self.reports.is_multiple_of(self.unrecorded) {
-                        let late = self.stack.report_ref(id, ReportRef::Site(self.reports));
+                        let late = self.stack.set_report(id, ReportRef::Site(self.reports));
                         self.flushed_up_to(late);
                     }
                 }

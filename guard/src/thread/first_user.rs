@@ -8,7 +8,9 @@ use crate::engine::wording::FrameClassifier;
 use crate::fork::mutex::ForkMutex;
 use crate::place::Place;
 use crate::symbolize::names;
+use crate::sync::real::{AtomicBool, Ordering};
 use std::collections::HashMap;
+use std::sync::Arc;
 
 static OWNERS: ForkMutex<HashMap<IsolateId, Owner>> = ForkMutex::new();
 
@@ -17,27 +19,53 @@ static OWNERS: ForkMutex<HashMap<IsolateId, Owner>> = ForkMutex::new();
 const MAX_OWNERS: usize = 4096;
 
 /// The thread that used an isolate first, and where.
-#[derive(Clone)]
 struct Owner {
     thread: String,
     place: Place,
+    lifetime: Lifetime,
 }
 
-/// Records that this thread uses `isolate`, at `place`, if it is the first.
-pub(crate) fn note(isolate: IsolateId, place: Place) {
+/// Whether one isolate has ended. Each record of the isolate, on whatever thread, holds a clone.
+#[derive(Clone)]
+pub(crate) struct Lifetime(Arc<AtomicBool>);
+
+impl Lifetime {
+    fn new() -> Self {
+        Self(Arc::new(AtomicBool::new(false)))
+    }
+
+    /// Whether the isolate has ended.
+    #[inline]
+    pub(crate) fn has_ended(&self) -> bool {
+        // Acquire, as a reader that finds the flag set may meet another isolate at the same address.
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+/// Records that this thread uses `isolate`, at `place`, if it is the first. Returns the isolate's lifetime.
+pub(crate) fn note(isolate: IsolateId, place: Place) -> Lifetime {
     OWNERS.with(|owners| {
+        if let Some(owner) = owners.get(&isolate) {
+            return owner.lifetime.clone();
+        }
+        let lifetime = Lifetime::new();
         if owners.len() < MAX_OWNERS {
-            owners.entry(isolate).or_insert_with(|| Owner {
+            let owner = Owner {
                 thread: thread_name(),
                 place,
-            });
+                lifetime: lifetime.clone(),
+            };
+            owners.insert(isolate, owner);
         }
-    });
+        lifetime
+    })
 }
 
-/// Forgets an isolate that has ended.
-pub(crate) fn forget(isolate: IsolateId) {
-    OWNERS.with(|owners| owners.remove(&isolate));
+/// Ends the lifetime of `isolate`, and with it the isolate's records on all threads.
+pub(crate) fn end(isolate: IsolateId) {
+    if let Some(owner) = OWNERS.with(|owners| owners.remove(&isolate)) {
+        owner.lifetime.0.store(true, Ordering::Release);
+    }
 }
 
 /// Returns the isolate in use, if there is exactly one.
@@ -50,7 +78,10 @@ pub(crate) fn only() -> Option<IsolateId> {
 
 /// Returns the thread that used `isolate` first, and where, for a message.
 pub(crate) fn describe(isolate: IsolateId, classifier: &FrameClassifier) -> Option<String> {
-    let Owner { thread, place } = OWNERS.with(|owners| owners.get(&isolate).cloned())?;
+    let (thread, place) = OWNERS.with(|owners| {
+        let owner = owners.get(&isolate)?;
+        Some((owner.thread.clone(), owner.place))
+    })?;
     // Unlocked by now: naming a place may read the program's symbols.
     let place = names::named(place, classifier);
     Some(format!("thread {thread}, first at {place}"))

@@ -1,8 +1,11 @@
-//! The state of one thread.
+//! The state of one thread: the scope stacks of its isolates, and the fast path.
 
 pub(crate) mod entered_isolates;
 pub(crate) mod fast_path;
 pub(crate) mod first_user;
+pub(crate) mod log_pointer;
+pub(crate) mod pending_log;
+pub(crate) mod pending_logs;
 pub(crate) mod state;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub mod tls_word;

@@ -1,172 +1,244 @@
-//! What belongs to one thread: its stacks, one for each isolate, and what a test collects.
+//! The state of one thread: a scope stack for each isolate that the thread uses, and what a test collects.
+#![expect(
+    unsafe_code,
+    reason = "the one place that turns a name into a live isolate"
+)]
 
+use crate::describe::scope::ScopeKind;
 use crate::detect::stack::ScopeStack;
 use crate::engine::counters::Counters;
 use crate::engine::ids::IsolateId;
-use crate::engine::interface::Engine;
+use crate::engine::interface::{Engine, LiveIsolate};
 use crate::place::Place;
-use crate::process::global;
 use crate::record::collected::Collected;
 use crate::sync::real::{AtomicUsize, Ordering};
 use crate::thread::entered_isolates::EnteredIsolates;
-use crate::thread::{fast_path, first_user};
+use crate::thread::fast_path;
+use crate::thread::first_user::{self, Lifetime};
+use crate::thread::log_pointer::{self, LogSlot};
+use crate::thread::pending_log::PendingLog;
 use std::cell::{Cell, RefCell};
 
 thread_local! {
-    static LOCAL: ThreadState = const { ThreadState::new() };
+    static STATE: ThreadState = const { ThreadState::new() };
 }
 
 /// The state of one thread.
 pub(crate) struct ThreadState {
-    stacks: RefCell<Stacks>,
-    /// A violation is being told: what that does itself is recorded, and not judged.
+    records: RefCell<Records>,
+    /// A report is in progress on this thread; scopes opened meanwhile are recorded but not checked.
     reporting: Cell<bool>,
     /// The violations of a test in progress.
     pub(crate) collected: Collected,
-    /// That test asked for strict judgement.
+    /// That test asked for strict mode.
     strict: Cell<bool>,
-    /// Isolates entered.
-    pub(crate) entries: EnteredIsolates,
-    /// The isolate of which scopes and callbacks may be [only written down](recent).
-    fast: Cell<Option<(IsolateId, Counters)>>,
-    /// Where those are written down.
-    recent: fast_path::PendingSlot,
-    /// A hook is being served.
+    /// The isolates that the thread has entered.
+    pub(crate) entered: EnteredIsolates,
+    /// The isolate that may use the fast path.
+    fast_isolate: Cell<Option<(IsolateId, Counters)>>,
+    log: LogSlot,
+    /// A hook runs on this thread, below functions that no panic may unwind.
     in_hook: Cell<bool>,
-    /// The thread's lane of counts in the site table, and one more; 0 before it was asked for.
+    /// The thread's lane of counters in the site table, plus 1; 0 before the first violation.
     lane: Cell<usize>,
     /// Violations found so far.
     violations: Cell<u32>,
 }
 
-/// The stacks of one thread. There are one or two isolates on a thread, so a search is cheaper than a map.
-struct Stacks {
-    all: Vec<(IsolateId, ScopeStack)>,
+/// The records of one thread. A thread has one or two isolates, so a search is cheaper than a map.
+struct Records {
+    all: Vec<Record>,
     /// Index of the one used last.
     current: usize,
+}
+
+/// What one thread knows of one isolate.
+struct Record {
+    isolate: IsolateId,
+    /// Says whether the isolate has ended, on whatever thread.
+    lifetime: Lifetime,
+    stack: ScopeStack,
 }
 
 impl ThreadState {
     const fn new() -> Self {
         Self {
-            stacks: RefCell::new(Stacks {
+            records: RefCell::new(Records {
                 all: Vec::new(),
                 current: 0,
             }),
             reporting: Cell::new(false),
             collected: Collected::new(),
             strict: Cell::new(false),
-            entries: EnteredIsolates::new(),
-            fast: Cell::new(None),
-            recent: fast_path::PendingSlot::new(),
+            entered: EnteredIsolates::new(),
+            fast_isolate: Cell::new(None),
+            log: LogSlot::new(),
             in_hook: Cell::new(false),
             lane: Cell::new(0),
             violations: Cell::new(0),
         }
     }
 
-    /// Runs `f` on this thread's state. `None` once the thread's locals are being destroyed: an engine held in one of
-    /// them may close its scopes after ours are gone.
+    /// Runs `f` on this thread's state. `None` once the thread's locals are being destroyed: an isolate held in one of them
+    /// may close its scopes after ours are gone.
     #[inline]
     pub(crate) fn with<R>(f: impl FnOnce(&Self) -> R) -> Option<R> {
-        LOCAL.try_with(f).ok()
+        STATE.try_with(f).ok()
     }
 
-    /// Runs `f` on the stack of `isolate`, which is made if there is none, for what begins at `place`. `None` from within
-    /// another `f`.
+    /// Runs `f` on the scope stack of `isolate`, for what begins at `place`. Makes a record if there is none. `None` from
+    /// within another `f`.
     #[inline]
-    pub(crate) fn stack<R>(
+    pub(crate) fn record<R>(
         &self,
         isolate: IsolateId,
         place: Place,
         f: impl FnOnce(&mut ScopeStack) -> R,
     ) -> Option<R> {
-        let mut stacks = self.stacks.try_borrow_mut().ok()?;
-        stacks.flush();
-        let at = match stacks.find(isolate) {
+        let mut records = self.records.try_borrow_mut().ok()?;
+        records.flush();
+        let at = match records.find(isolate) {
             Some(at) => at,
-            None => stacks.add(isolate, place),
+            None => records.add(isolate, place),
         };
-        stacks.current = at;
-        let stack = &mut stacks.all[at].1;
-        let result = f(stack);
-        self.enable(isolate, stack);
-        Some(result)
+        Some(self.update(&mut records, at, f))
     }
 
-    /// Runs `f` on the stack of `isolate`, if there is one: its record may have ended before a guard's drop.
+    /// Runs `f` on the scope stack of `isolate`, if the isolate has a record on this thread.
     #[inline]
-    pub(crate) fn existing_stack<R>(
+    pub(crate) fn existing_record<R>(
         &self,
         isolate: IsolateId,
         f: impl FnOnce(&mut ScopeStack) -> R,
     ) -> Option<R> {
-        let mut stacks = self.stacks.try_borrow_mut().ok()?;
-        stacks.flush();
-        let at = stacks.find(isolate)?;
-        stacks.current = at;
-        let stack = &mut stacks.all[at].1;
-        let result = f(stack);
-        self.enable(isolate, stack);
-        Some(result)
+        let mut records = self.records.try_borrow_mut().ok()?;
+        records.flush();
+        let at = records.find(isolate)?;
+        Some(self.update(&mut records, at, f))
     }
 
-    /// Has what begins next in `isolate` only be written down, if nothing is to be said of it.
+    /// Runs `f` on the live isolate that `engine` names and on its scope stack, if the isolate has a record on this thread. A
+    /// guard that outlives its isolate finds none, and touches nothing.
     #[inline]
-    fn enable(&self, isolate: IsolateId, stack: &ScopeStack) {
+    pub(crate) fn recorded<E: Engine, R>(
+        &self,
+        engine: E,
+        f: impl for<'a> FnOnce(E::Live<'a>, &mut ScopeStack) -> R,
+    ) -> Option<R> {
+        self.existing_record(engine.isolate(), |stack| {
+            // SAFETY: the isolate has a record, and `find` has checked that the record has not ended. Whoever disposes of an
+            // isolate calls `end_isolate` first, which ends its records on all threads (duty of an engine layer, stated at
+            // `Engine`). `f` cannot keep the value: its lifetime is any.
+            let live = unsafe { engine.live() };
+            f(live, stack)
+        })
+    }
+
+    /// Runs `f` on the live isolate that `engine` names, if the isolate has a record on this thread. The records are not
+    /// borrowed meanwhile: `f` may make the engine call hooks.
+    pub(crate) fn with_live<E: Engine, R>(
+        &self,
+        engine: E,
+        f: impl for<'a> FnOnce(E::Live<'a>) -> R,
+    ) -> Option<R> {
+        self.existing_record(engine.isolate(), |_| ())?;
+        // SAFETY: as in `recorded`. `f` asks the engine for its state, which does not dispose of the isolate.
+        Some(f(unsafe { engine.live() }))
+    }
+
+    #[inline]
+    fn update<R>(
+        &self,
+        records: &mut Records,
+        at: usize,
+        f: impl FnOnce(&mut ScopeStack) -> R,
+    ) -> R {
+        records.current = at;
+        let record = &mut records.all[at];
+        let result = f(&mut record.stack);
+        self.enable_fast_path(record.isolate, &record.stack);
+        result
+    }
+
+    /// Lets what begins next in `isolate` take the fast path, if the stack needs no verdict on it.
+    #[inline]
+    fn enable_fast_path(&self, isolate: IsolateId, stack: &ScopeStack) {
         if !self.reporting.get()
-            && let Some((fast, counters)) = self.fast.get()
+            && let Some((fast, counters)) = self.fast_isolate.get()
             && fast == isolate
             && !self.strict.get()
-            && let Some(fast_path_limits) = stack.fast_path_limits()
-            && global::checker().is_some_and(|checker| checker.allows_fast_path())
+            && let Some(limits) = stack.fast_path_limits()
         {
-            self.recent.enable(isolate, fast_path_limits, counters);
+            let log = self.log.get();
+            log.enable(isolate, limits, counters);
+            self.log.publish(log);
         }
     }
 
-    /// Lets scopes and callbacks of `engine` be only written down from now on, where nothing is to be said of them.
+    /// Lets scopes and callbacks of `live` take the fast path from now on, if `allowed` and the engine's counters can be
+    /// read.
     #[inline]
-    pub(crate) fn set_fast_isolate<E: Engine>(&self, engine: E) {
-        let counters = engine.counters();
-        self.fast
-            .set(counters.map(|counters| (engine.isolate(), counters)));
+    pub(crate) fn set_fast_isolate(&self, live: impl LiveIsolate, allowed: bool) {
+        let counters = if allowed { live.counters() } else { None };
+        self.fast_isolate
+            .set(counters.map(|counters| (live.engine().isolate(), counters)));
     }
 
     /// The isolates that have a record on this thread.
     pub(crate) fn isolates(&self) -> Vec<IsolateId> {
-        self.stacks.try_borrow().map_or_else(
+        self.records.try_borrow().map_or_else(
             |_| Vec::new(),
-            |stacks| stacks.all.iter().map(|(isolate, _)| *isolate).collect(),
+            |records| records.all.iter().map(|record| record.isolate).collect(),
         )
     }
 
-    /// Takes the stack of `isolate` away.
-    pub(crate) fn remove_stack(&self, isolate: IsolateId) -> Option<ScopeStack> {
-        let mut stacks = self.stacks.try_borrow_mut().ok()?;
-        stacks.flush();
-        self.fast
-            .set(self.fast.get().filter(|(fast, _)| *fast != isolate));
-        let at = stacks.find(isolate)?;
-        first_user::forget(isolate);
-        self.entries.forget(isolate);
-        let (_, stack) = stacks.all.remove(at);
-        stacks.current = 0;
-        Some(stack)
+    /// Ends the records of `isolate`: removes the one of this thread, and leaves those of other threads to be removed when
+    /// they are next looked up.
+    pub(crate) fn end_isolate(&self, isolate: IsolateId) {
+        if let Ok(mut records) = self.records.try_borrow_mut() {
+            records.flush();
+            if let Some(at) = records.find(isolate) {
+                records.remove(at);
+            }
+        }
+        let fast = self.fast_isolate.get();
+        self.fast_isolate
+            .set(fast.filter(|(fast, _)| *fast != isolate));
+        self.entered.forget(isolate);
+        first_user::end(isolate);
+        log_pointer::all().disable_for(isolate);
     }
 
-    /// The depth of the stack used last.
+    /// The depth of the scope stack used last.
     pub(crate) fn depth(&self) -> u32 {
-        self.stacks.try_borrow_mut().map_or(0, |mut stacks| {
-            stacks.flush();
-            stacks
-                .all
-                .get(stacks.current)
-                .map_or(0, |(_, stack)| stack.depth())
+        self.records.try_borrow_mut().map_or(0, |mut records| {
+            records.flush();
+            let current = records.all.get(records.current);
+            current.map_or(0, |record| record.stack.depth())
         })
     }
 
-    /// The thread's lane of counts in the site table: threads have them in turn.
+    /// Whether a guard of the innermost opened scope names one that a hook has recorded. If so, the scope takes kind and
+    /// place from the guard.
+    #[inline]
+    pub(crate) fn adopt(&self, isolate: IsolateId, kind: ScopeKind, place: Place) -> bool {
+        self.existing_record(isolate, |stack| stack.adopt(kind, place)) == Some(true)
+    }
+
+    /// Whether a callback of another isolate than `isolate` is open: frames of the engine are then on the machine stack, and
+    /// no panic may unwind them. `true` where the records cannot be read.
+    pub(crate) fn engine_is_below_elsewhere(&self, isolate: IsolateId) -> bool {
+        let Ok(mut records) = self.records.try_borrow_mut() else {
+            return true;
+        };
+        records.flush();
+        records
+            .all
+            .iter()
+            .any(|record| record.isolate != isolate && record.stack.engine_is_below())
+    }
+
+    /// The thread's lane of counters in the site table. Threads take the lanes in turn.
     #[inline]
     pub(crate) fn lane(&self) -> usize {
         static THREADS: AtomicUsize = AtomicUsize::new(0);
@@ -177,7 +249,7 @@ impl ThreadState {
         self.lane.get() - 1
     }
 
-    /// Counts one more violation on this thread; how many there were.
+    /// Counts one more violation on this thread. Returns how many there were before.
     #[inline]
     pub(crate) fn violations(&self) -> u32 {
         let before = self.violations.get();
@@ -185,7 +257,7 @@ impl ThreadState {
         before
     }
 
-    /// Runs `f`, unless a violation is being told on this thread already.
+    /// Runs `f`, which reports a violation or a notice. `None` if a report is in progress on this thread already.
     pub(crate) fn report<R>(&self, f: impl FnOnce() -> R) -> Option<R> {
         /// Resets the flag on every way out: `panic` is one of the actions.
         struct Reset<'a>(&'a Cell<bool>);
@@ -202,13 +274,13 @@ impl ThreadState {
         Some(f())
     }
 
-    /// Whether a violation is being told on this thread.
+    /// Whether a report is in progress on this thread.
     #[inline]
     pub(crate) fn is_reporting(&self) -> bool {
         self.reporting.get()
     }
 
-    /// Runs `f` for a hook: it is called by functions that no panic may unwind.
+    /// Runs `f` for a hook: functions that no panic may unwind call it.
     #[inline]
     pub(crate) fn in_hook<R>(&self, f: impl FnOnce() -> R) -> R {
         let outer = self.in_hook.replace(true);
@@ -217,49 +289,69 @@ impl ThreadState {
         result
     }
 
-    /// Whether a hook is being served.
+    /// Whether a hook runs on this thread.
     pub(crate) fn is_in_hook(&self) -> bool {
         self.in_hook.get()
     }
 
-    /// Whether the test in progress asked for strict judgement.
+    /// Whether the test in progress asked for strict mode.
     pub(crate) fn is_strict(&self) -> bool {
         self.strict.get()
     }
 
     #[cfg(feature = "testing")]
-    /// Sets that; gives back what it was.
+    /// Sets strict mode for the test in progress. Returns what it was before.
     pub(crate) fn set_strict(&self, strict: bool) -> bool {
         fast_path::disable();
         self.strict.replace(strict)
     }
 }
 
-impl Stacks {
-    /// Is told what was only written down.
+impl Records {
+    /// Replays the pending log into the scope stack that it belongs to.
     #[inline]
     fn flush(&mut self) {
-        fast_path::flush(|isolate, entries, last| {
+        let Some(log) = log_pointer::current() else {
+            return;
+        };
+        PendingLog::flush(log, |isolate, entries, last| {
             if let Some(at) = self.find(isolate) {
-                self.all[at].1.replay(entries, last);
+                self.all[at].stack.replay(entries, last);
             }
         });
     }
 
     #[cold]
     fn add(&mut self, isolate: IsolateId, place: Place) -> usize {
-        first_user::note(isolate, place);
-        self.all.push((isolate, ScopeStack::new()));
+        self.all.push(Record {
+            isolate,
+            lifetime: first_user::note(isolate, place),
+            stack: ScopeStack::new(),
+        });
         self.all.len() - 1
     }
 
+    #[cold]
+    fn remove(&mut self, at: usize) {
+        self.all.remove(at);
+        self.current = 0;
+    }
+
+    /// The index of the record of `isolate`, unless that isolate has ended on another thread: then the record goes, and the
+    /// address may be that of a new isolate.
     #[inline]
-    fn find(&self, isolate: IsolateId) -> Option<usize> {
-        if let Some((current, _)) = self.all.get(self.current)
-            && *current == isolate
-        {
-            return Some(self.current);
+    fn find(&mut self, isolate: IsolateId) -> Option<usize> {
+        let at = match self.all.get(self.current) {
+            Some(current) if current.isolate == isolate => self.current,
+            _ => self
+                .all
+                .iter()
+                .position(|record| record.isolate == isolate)?,
+        };
+        if self.all[at].lifetime.has_ended() {
+            self.remove(at);
+            return None;
         }
-        self.all.iter().position(|(other, _)| *other == isolate)
+        Some(at)
     }
 }

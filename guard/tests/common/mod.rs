@@ -4,7 +4,7 @@
 //! is another crate there than the library that these tests link.
 #![allow(dead_code, reason = "each test file uses a part")]
 
-use handleguard::{Capabilities, Engine, FrameClassifier, IsolateId, Rule, Wording};
+use handleguard::{Capabilities, Engine, FrameClassifier, IsolateId, LiveIsolate, Rule, Wording};
 use handleguard_test_support::normal;
 use std::cell::Cell;
 
@@ -45,8 +45,22 @@ impl Engine for Fake {
         classifier: FrameClassifier::NONE,
     };
 
+    type Live<'a> = Self;
+
     fn isolate(self) -> IsolateId {
         self.0.isolate
+    }
+
+    unsafe fn live<'a>(self) -> Self::Live<'a> {
+        self
+    }
+}
+
+impl LiveIsolate for Fake {
+    type Engine = Self;
+
+    fn engine(self) -> Self {
+        self
     }
 
     fn level(self) -> Option<u32> {

@@ -1,7 +1,9 @@
 //! The isolates that the host has registered, and how each is read.
 
 use crate::status::{Failure, Status, guarded};
-use handleguard::{Capabilities, Engine, Entered, FrameClassifier, IsolateId, Wording};
+use handleguard::{
+    Capabilities, Engine, Entered, FrameClassifier, IsolateId, LiveIsolate, Wording,
+};
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::ffi::c_void;
@@ -234,16 +236,15 @@ impl Engine for Isolate {
     // The caller of this interface is C or C++.
     const UNWINDS: bool = false;
 
+    type Live<'a> = Self;
+
     fn isolate(self) -> IsolateId {
         IsolateId(self.address)
     }
 
-    fn level(self) -> Option<u32> {
-        u32::try_from(self.count(self.level)?).ok()
-    }
-
-    fn handles(self) -> Option<u64> {
-        u64::try_from(self.count(self.handles)?).ok()
+    // An isolate stays registered until `handleguard_isolate_end`, and may be read until then.
+    unsafe fn live<'a>(self) -> Self::Live<'a> {
+        self
     }
 
     fn entered(self) -> Entered {
@@ -257,6 +258,22 @@ impl Engine for Isolate {
         } else {
             Entered::Isolate(IsolateId(current.addr()))
         }
+    }
+}
+
+impl LiveIsolate for Isolate {
+    type Engine = Self;
+
+    fn engine(self) -> Self {
+        self
+    }
+
+    fn level(self) -> Option<u32> {
+        u32::try_from(self.count(self.level)?).ok()
+    }
+
+    fn handles(self) -> Option<u64> {
+        u64::try_from(self.count(self.handles)?).ok()
     }
 
     fn capabilities(self) -> Capabilities {

@@ -1,8 +1,8 @@
 //! Hooks of what enters JavaScript: calls, scripts, modules, microtasks.
 
 use super::{link, proof};
-use crate::V8;
 use crate::current;
+use crate::engine::{LiveV8, V8};
 use crate::ffi::RawIsolate;
 use handleguard::{IsolateId, hooks};
 use std::ffi::{c_int, c_void};
@@ -12,12 +12,12 @@ use std::ptr;
 fn as_callback<R>(
     ip: usize,
     handle: *const c_void,
-    callee: impl FnOnce(V8) -> Option<String>,
+    callee: impl FnOnce(LiveV8<'_>) -> Option<String>,
     call: impl FnOnce() -> R,
 ) -> R {
     let isolate = current::isolate();
     // SAFETY: an isolate that is entered is live, and this thread's.
-    let engine = (!isolate.is_null()).then(|| unsafe { V8::from_raw(isolate) });
+    let engine = (!isolate.is_null()).then(|| unsafe { LiveV8::from_raw(isolate) });
     let callback =
         engine.and_then(|engine| hooks::callback(engine, ip, handle.addr(), of, || callee(engine)));
     let result = call();
@@ -27,15 +27,14 @@ fn as_callback<R>(
 
 /// The isolate of that name.
 fn of(isolate: IsolateId) -> V8 {
-    // SAFETY: asked of isolates that have a record on this thread, which ends before they do; or only named in a report.
-    unsafe { V8::from_raw(ptr::without_provenance_mut(isolate.0)) }
+    V8::named(isolate)
 }
 
 /// The same of a call that V8 makes in the isolate that is entered, whatever it is given: where none is, V8 crashes.
 fn as_call<R>(
     ip: usize,
     handle: *const c_void,
-    callee: impl FnOnce(V8) -> Option<String>,
+    callee: impl FnOnce(LiveV8<'_>) -> Option<String>,
     call: impl FnOnce() -> R,
 ) -> R {
     if current::isolate().is_null() {
@@ -49,7 +48,7 @@ fn as_call<R>(
 /// # Safety
 ///
 /// `function` is a handle of the live isolate `engine`, of this thread.
-unsafe fn name(engine: V8, function: *const c_void) -> Option<String> {
+unsafe fn name(engine: LiveV8<'_>, function: *const c_void) -> Option<String> {
     // SAFETY: the v8 crate's `Function` is what its bindings take by pointer (`function.rs`, `v8__Function__Call`).
     Some(engine.callee(unsafe { &*function.cast::<v8::Function>() }))
 }
@@ -192,7 +191,7 @@ pub(super) unsafe extern "C" fn pump(
         return false;
     }
     // SAFETY: the caller's promise: it is live.
-    hooks::host_waits(unsafe { V8::from_raw(isolate) }, ip);
+    hooks::host_waits(unsafe { LiveV8::from_raw(isolate) }, ip);
     // SAFETY: the caller's promise, and this is its hook.
     unsafe { link::real_pump(platform, isolate, wait) }
 }

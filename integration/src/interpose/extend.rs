@@ -7,8 +7,9 @@
 
 use super::link::{Hook, Use};
 use super::proof;
+use crate::engine::LiveV8;
 use crate::ffi::RawIsolate;
-use crate::{V8, seal};
+use crate::seal;
 use std::arch::naked_asm;
 
 /// `v8::internal::HandleScope::Extend(v8::internal::Isolate*)`.
@@ -91,7 +92,7 @@ unsafe extern "C" fn extends(isolate: *mut RawIsolate) -> bool {
         return true;
     }
     // SAFETY: the caller's promise.
-    let engine = unsafe { V8::from_raw(isolate) };
+    let engine = unsafe { LiveV8::from_raw(isolate) };
     if engine.refuses_handles() {
         // SAFETY: the caller's promise.
         unsafe { seal::rescue(engine) };

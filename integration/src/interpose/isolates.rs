@@ -1,8 +1,9 @@
 //! Hooks of isolates: made, entered, left, disposed of.
 
 use super::{link, proof};
+use crate::engine::{LiveV8, V8};
 use crate::ffi::RawIsolate;
-use crate::{V8, gc};
+use crate::gc;
 use handleguard::{Place, hooks};
 use std::collections::BTreeSet;
 use std::ffi::c_void;
@@ -48,7 +49,7 @@ pub(super) unsafe extern "C" fn enter(isolate: *mut RawIsolate, ip: usize) {
     // SAFETY: the caller's promise, and this is its hook.
     unsafe { link::real_isolate_enter(isolate) };
     // SAFETY: the caller's promise: it is live.
-    let engine = unsafe { V8::from_raw(isolate) };
+    let engine = unsafe { LiveV8::from_raw(isolate) };
     hooks::serve(|| handleguard::enter(engine, Place::code(ip, ptr::from_ref(&ip).addr())));
 }
 
@@ -60,7 +61,7 @@ pub(super) unsafe extern "C" fn exit(isolate: *mut RawIsolate, ip: usize) {
         return;
     }
     // SAFETY: the caller's promise: it is live.
-    let engine = unsafe { V8::from_raw(isolate) };
+    let engine = unsafe { LiveV8::from_raw(isolate) };
     hooks::serve(|| handleguard::exit(engine, Place::code(ip, ptr::from_ref(&ip).addr())));
     // SAFETY: the caller's promise, and this is its hook.
     unsafe { link::real_isolate_exit(isolate) };
@@ -74,7 +75,7 @@ pub(super) unsafe extern "C" fn dispose(isolate: *mut RawIsolate) {
         return;
     }
     // SAFETY: it is live until the last line.
-    let engine = unsafe { V8::from_raw(isolate) };
+    let engine = unsafe { LiveV8::from_raw(isolate) };
     hooks::serve(|| handleguard::end_isolate(engine));
     made(|made| made.remove(&isolate.addr()));
     // SAFETY: the caller's promise, and this is its hook.

@@ -2,7 +2,7 @@
 //! constructed by one function, so a plain escapable scope is told as a `HandleScope`.
 
 use super::{link, proof};
-use crate::V8;
+use crate::engine::LiveV8;
 use crate::ffi::RawIsolate;
 use handleguard::finding::ScopeKind;
 use handleguard::hooks;
@@ -22,7 +22,7 @@ pub(super) unsafe extern "C" fn handle_scope_opens(
     // SAFETY: the caller's promise, and this is its hook.
     unsafe { link::handle_scope_construct(storage, isolate) };
     // SAFETY: the caller's promise.
-    let engine = unsafe { V8::from_raw(isolate) };
+    let engine = unsafe { LiveV8::from_raw(isolate) };
     hooks::scope_constructed(engine, ScopeKind::HandleScope, ip, storage.addr());
 }
 
@@ -54,7 +54,7 @@ pub(super) unsafe extern "C" fn try_catch_opens(
     // SAFETY: the caller's promise, and this is its hook.
     unsafe { link::try_catch_construct(storage, isolate) };
     // SAFETY: the caller's promise.
-    let engine = unsafe { V8::from_raw(isolate) };
+    let engine = unsafe { LiveV8::from_raw(isolate) };
     hooks::scope_constructed(engine, ScopeKind::TryCatch, ip, storage.addr());
 }
 
@@ -77,7 +77,7 @@ pub(super) unsafe extern "C" fn closes_try_catch(storage: *mut c_void) {
 /// # Safety
 ///
 /// `storage` holds a scope of a live isolate.
-unsafe fn isolate_of(storage: *mut c_void) -> V8 {
+unsafe fn isolate_of<'a>(storage: *mut c_void) -> LiveV8<'a> {
     // SAFETY: the caller's promise.
-    unsafe { V8::from_raw(storage.cast::<*mut RawIsolate>().read()) }
+    unsafe { LiveV8::from_raw(storage.cast::<*mut RawIsolate>().read()) }
 }

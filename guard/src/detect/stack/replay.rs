@@ -1,27 +1,43 @@
-//! What the stack is told late: scopes and callbacks that were written down where they began, and are still open.
+//! Replays what the fast path has logged: scopes and callbacks that are still open.
 
-use super::{EntryId, ScopeStack};
-use crate::engine::counters::EngineCounts;
-use crate::thread::fast_path::PendingEntry;
+use super::ScopeStack;
+use crate::describe::scope::ScopeKind;
+use crate::engine::counters::{Cursor, EngineCounts};
+use crate::engine::ids::EntryId;
+use crate::place::Place;
 
-/// Callbacks after which a host that never marked a turn is told of turns.
+/// The number of callbacks after which a host that never marked a turn gets a hint about turns.
 pub(crate) const HINT_AFTER: u64 = 100;
 
-/// What is to be known so that a scope or callback can be found to be right without the stack.
+/// The limits within which the fast path may record a scope or callback without asking the stack.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct FastPathLimits {
-    /// The name given last.
+    /// The id issued last.
     pub(crate) last: EntryId,
-    /// The engine's level cannot be lower outside of what begins.
+    /// The engine's level cannot be lower than this outside of what begins.
     pub(crate) level: u32,
-    /// Above this level a callback is in a scope of its turn. `None` if each has to be looked at.
+    /// A callback at a level above this one runs in a scope of its turn. `None` if every callback needs a verdict.
     pub(crate) floor: Option<u32>,
-    /// The lowest address at which a scope lies that a hook told of.
+    /// The lowest address of a scope that a hook recorded.
     pub(crate) lowest: usize,
 }
 
+/// A scope or callback that is open, as the fast path logs it.
+#[derive(Clone, Copy)]
+pub(crate) struct PendingEntry {
+    pub(crate) id: EntryId,
+    pub(crate) cursor: Cursor,
+    /// The engine's level just inside.
+    pub(crate) level: u32,
+    /// `None` for a callback.
+    pub(crate) kind: Option<ScopeKind>,
+    /// A hook recorded it.
+    pub(crate) hooked: bool,
+    pub(crate) place: Place,
+}
+
 impl ScopeStack {
-    /// `None` if there may be something to say of any scope that opens now.
+    /// The limits of the fast path; `None` if any scope that opens now may need a verdict.
     pub(crate) fn fast_path_limits(&self) -> Option<FastPathLimits> {
         let turn = self.turns.last();
         if turn.is_some_and(|turn| turn.last_report.is_some() || turn.doubtful)
@@ -35,7 +51,7 @@ impl ScopeStack {
         };
         let floor = match turn {
             Some(turn) => turn.level,
-            // Counted, for the hint about turns.
+            // The hint about turns needs a count of all callbacks.
             None if self.turns_begun == 0 && self.callbacks_begun <= HINT_AFTER => None,
             None => Some(0),
         };
@@ -47,8 +63,8 @@ impl ScopeStack {
         })
     }
 
-    /// Takes over what was written down, with the names that it was given, and the addresses of scopes that a hook told of;
-    /// `last` is the last of the names.
+    /// Takes over the entries of a pending log, outermost first, each with the address of its scope (0 if no hook recorded
+    /// one). Each keeps its id; `last` is the id issued last.
     pub(crate) fn replay(
         &mut self,
         entries: &mut dyn Iterator<Item = (PendingEntry, usize)>,
@@ -56,19 +72,19 @@ impl ScopeStack {
     ) {
         for (entry, storage) in entries {
             self.pushed = entry.id.0 - 1;
-            let seen = EngineCounts {
+            let counts = EngineCounts {
                 level: Some(entry.level),
                 handles: None,
             };
             match (entry.kind, storage) {
                 (Some(kind), 0) => {
-                    self.open_scope(kind, entry.place, seen);
+                    self.open_scope(kind, entry.place, counts);
                 }
                 (Some(kind), _) => {
-                    self.construct_scope(kind, entry.place, storage, seen);
+                    self.construct_scope(kind, entry.place, storage, counts);
                 }
                 (None, _) => {
-                    let (_, found) = self.begin_callback(entry.place, seen);
+                    let (_, found) = self.begin_callback(entry.place, counts);
                     debug_assert!(found.is_none(), "[handleguard internal bug] {found:?}");
                     continue;
                 }

@@ -103,7 +103,7 @@ impl ScopeStack {
     /// Whether a hook that sees a call is told nothing new: a guard's callback is under way to it. JavaScript that was
     /// entered in between has raised the engine's level.
     #[inline]
-    pub fn is_on_the_way(&self, level: Option<u32>) -> bool {
+    pub fn is_being_called(&self, level: Option<u32>) -> bool {
         self.entries.last().is_some_and(|entry| {
             matches!(entry.kind, Kind::Callback)
                 && !matches!(entry.place.location, Location::Code(_))
