@@ -14,7 +14,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-/// A failing test, as the test harness tells of it.
+/// The exit code of the test harness if a test fails.
 const FAILED: i32 = 101;
 
 struct Ended {
@@ -39,14 +39,14 @@ impl Ended {
         assert_eq!(self.stderr, expected, "{}", self.all);
     }
 
-    /// The first line that a violation is told in, without what comes before the rule.
+    /// The first line of the first violation, from the end of the rule's name on.
     #[track_caller]
     fn sentence(&self) -> &str {
         let found = self.stderr.lines().find_map(|line| {
             let (_, sentence) = line.split_once("handleguard: missing-scope: ")?;
             Some(sentence)
         });
-        found.unwrap_or_else(|| panic!("no violation told of\n{}", self.all))
+        found.unwrap_or_else(|| panic!("no violation\n{}", self.all))
     }
 }
 
@@ -222,7 +222,7 @@ fn the_sentence_is_the_same_in_abort_panic_and_log() {
     panic.assert_exit(FAILED);
     let (_, payload) = panic.stderr.split_once("Box<dyn Any>").map_or_else(
         || panic.stderr.split_once(":\nhandleguard: ").unwrap(),
-        |_| panic!("the payload is not told\n{}", panic.all),
+        |_| panic!("the payload is not printed\n{}", panic.all),
     );
     assert!(
         format!("handleguard: {payload}").starts_with(&missing_scope("panic")),
@@ -312,13 +312,13 @@ fn violation_during_a_panic_is_printed_and_does_not_panic_again() {
         "{}",
         ended.all
     );
-    let (before, told) = ended
+    let (before, message) = ended
         .stderr
         .split_once("handleguard: never-closed: ")
-        .unwrap_or_else(|| panic!("not told\n{}", ended.all));
+        .unwrap_or_else(|| panic!("no report\n{}", ended.all));
     assert!(before.contains("of the program's own"), "{}", ended.all);
     assert!(
-        told.ends_with(
+        message.ends_with(
             "handleguard: note: no second panic, because this thread is already panicking\n"
         ),
         "{}",
@@ -327,7 +327,7 @@ fn violation_during_a_panic_is_printed_and_does_not_panic_again() {
 }
 
 #[test]
-fn forgotten_inner_guard_is_told_of_and_the_count_is_right_after() {
+fn forgotten_inner_guard_is_reported_and_the_count_is_right_after() {
     if is_child() {
         let fake = Fake::new(0xabc);
         let outer = handleguard::scope(fake, "outer");
@@ -340,7 +340,7 @@ fn forgotten_inner_guard_is_told_of_and_the_count_is_right_after() {
         return;
     }
     let ended = rerun(
-        "forgotten_inner_guard_is_told_of_and_the_count_is_right_after",
+        "forgotten_inner_guard_is_reported_and_the_count_is_right_after",
         "log,tick=off",
     );
     ended.assert_exit(0);
@@ -359,20 +359,20 @@ handleguard: out-of-order: HandleScope `outer` at death.rs:LL:CC closed while Ha
 }
 
 #[test]
-fn wrong_directive_is_told_in_one_line_and_the_defaults_hold() {
+fn wrong_directive_is_named_in_one_line_and_the_defaults_hold() {
     if is_child() {
         return mended_host();
     }
     let ended = rerun(
-        "wrong_directive_is_told_in_one_line_and_the_defaults_hold",
+        "wrong_directive_is_named_in_one_line_and_the_defaults_hold",
         "aboort",
     );
     ended.assert_exit(0);
-    let (told, rest) = ended.stderr.split_once('\n').unwrap();
+    let (error, rest) = ended.stderr.split_once('\n').unwrap();
     assert!(
-        told.starts_with(
+        error.starts_with(
             "handleguard: HANDLEGUARD: directive 1 (byte 0) `aboort`: unknown directive `aboort` (did you mean `abort`?)"
-        ) && told.ends_with("; ignored, the defaults hold"),
+        ) && error.ends_with("; ignored, the defaults hold"),
         "{}",
         ended.all
     );
@@ -385,18 +385,18 @@ fn wrong_directive_is_told_in_one_line_and_the_defaults_hold() {
 }
 
 #[test]
-fn value_that_is_not_unicode_is_told_in_one_line() {
+fn value_that_is_not_unicode_is_reported_in_one_line() {
     if is_child() {
         return mended_host();
     }
     let ended = rerun(
-        "value_that_is_not_unicode_is_told_in_one_line",
+        "value_that_is_not_unicode_is_reported_in_one_line",
         OsStr::from_bytes(b"log\xff"),
     );
     ended.assert_exit(0);
-    let told = "handleguard: HANDLEGUARD: directive 1 (byte 0) `log\u{fffd}`: not Unicode; expected comma-separated \
+    let error = "handleguard: HANDLEGUARD: directive 1 (byte 0) `log\u{fffd}`: not Unicode; expected comma-separated \
                 directives, see HANDLEGUARD=help; ignored, the defaults hold\n";
-    ended.assert_stderr(&(told.to_owned() + &on(Action::default_for_build().name())));
+    ended.assert_stderr(&(error.to_owned() + &on(Action::default_for_build().name())));
 }
 
 #[test]
@@ -532,7 +532,7 @@ fn guards_dropped_with_the_threads_locals_are_silent() {
 }
 
 #[test]
-fn subscriber_that_violates_a_rule_while_told_of_one_is_not_told_of_its_own() {
+fn subscriber_that_violates_a_rule_while_it_logs_one_is_not_reported() {
     use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
     struct Violates(Fake, &'static std::sync::atomic::AtomicU32);
@@ -567,7 +567,7 @@ fn subscriber_that_violates_a_rule_while_told_of_one_is_not_told_of_its_own() {
         return;
     }
     let ended = rerun(
-        "subscriber_that_violates_a_rule_while_told_of_one_is_not_told_of_its_own",
+        "subscriber_that_violates_a_rule_while_it_logs_one_is_not_reported",
         "log,tick=off",
     );
     ended.assert_exit(0);
@@ -595,10 +595,10 @@ fn tick_thread_prints_the_report() {
         let _ = late.recv_timeout(Duration::from_secs(60));
         drop(stdin);
     });
-    let mut told = String::new();
+    let mut printed = String::new();
     let mut rows = 0;
-    while rows < 2 && stderr.read_line(&mut told).unwrap() > 0 {
-        rows = told.matches(" after the start\n").count();
+    while rows < 2 && stderr.read_line(&mut printed).unwrap() > 0 {
+        rows = printed.matches(" after the start\n").count();
     }
     if cfg!(target_os = "linux") {
         let threads = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap();
@@ -613,23 +613,23 @@ fn tick_thread_prints_the_report() {
     drop(came);
     watch.join().unwrap();
     ended(child).assert_exit(0);
-    let told = normalised(&told, file!());
-    let table = told
+    let printed = normalised(&printed, file!());
+    let table = printed
         .strip_prefix(&(on("log") + &missing_scope("log")))
-        .unwrap_or_else(|| panic!("{told}"));
+        .unwrap_or_else(|| panic!("{printed}"));
     let (interval, all) = table
         .split_once("in all:\n")
-        .unwrap_or_else(|| panic!("{told}"));
+        .unwrap_or_else(|| panic!("{printed}"));
     for report in [interval, all] {
         assert!(
             report.starts_with(
                 "handleguard: 1 violation, 1 site, 0 handles left, in N.N s\n\n  missing-scope: callback `on_close`"
             ),
-            "{told}"
+            "{printed}"
         );
         assert!(
             report.contains("\n              death::on_close ("),
-            "{told}"
+            "{printed}"
         );
     }
 }

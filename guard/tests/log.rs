@@ -118,9 +118,12 @@ fn new_site_and_each_tick_are_one_event_with_all_fields() {
         (first.target.as_str(), first.level),
         ("handleguard", tracing::Level::ERROR)
     );
-    assert_eq!(first.fields, expected, "the first occurrence, told at once");
+    assert_eq!(
+        first.fields, expected,
+        "the first occurrence, logged at once"
+    );
 
-    // Ticks of the three occurrences, in one interval or in some: the last tells of all.
+    // Ticks of the three occurrences, in one interval or in several: the last event counts them all.
     let deadline = Instant::now() + Duration::from_secs(60);
     let tick = loop {
         assert!(Instant::now() < deadline, "no tick: {:#?}", events());
@@ -146,9 +149,9 @@ fn new_site_and_each_tick_are_one_event_with_all_fields() {
         "{stack}"
     );
     assert!(!stack.contains('\n'));
-    let told_at_once = events()
+    let logged_at_once = events()
         .iter()
         .filter(|event| !event.fields.contains_key("stack"))
         .count();
-    assert_eq!(told_at_once, 2, "the start, and the site once");
+    assert_eq!(logged_at_once, 2, "the start, and the site once");
 }

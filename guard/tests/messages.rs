@@ -115,7 +115,7 @@ fn missing_scope_with_an_opener_that_no_guard_saw() {
 const MISSING_SCOPE_NOTHING: &str = "\
 handleguard: missing-scope: callback `on_close` at messages.rs:LL:CC started with no HandleScope open
       callback: `on_close` at messages.rs:LL:CC
-  swallowed by: nothing: handleguard sees no open HandleScope
+  swallowed by: no HandleScope that handleguard sees
         thread: <thread>
        isolate: 0x4
           rule: missing-scope=panic
@@ -162,7 +162,7 @@ fn outer_growth() {
 }
 
 #[test]
-fn one_handle_is_not_told_in_the_plural() {
+fn one_handle_is_written_in_the_singular() {
     let fake = Fake::new(6);
     fake.handles.set(Some(10));
     let text = message(|| {

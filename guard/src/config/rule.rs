@@ -175,3 +175,63 @@ impl fmt::Display for Rule {
         f.pad(self.name())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The rows of the table of rules in `text`, whose lines begin with `prefix`: rule and meaning.
+    fn rows<'a>(text: &'a str, prefix: &str) -> Vec<[&'a str; 2]> {
+        let header = format!("{prefix}| rule | fires when |\n{prefix}|---|---|\n");
+        let table = text.split_once(&header).expect("no table of rules").1;
+        let rows = table
+            .lines()
+            .map_while(|line| line.strip_prefix(prefix)?.strip_prefix("| `"));
+        rows.map(|row| {
+            let (name, meaning) = row.split_once("` | ").expect("two cells");
+            [
+                name,
+                meaning.strip_suffix(" |").expect("the end of the row"),
+            ]
+        })
+        .collect()
+    }
+
+    /// A directive is code in Markdown.
+    fn in_markdown(meaning: &str) -> String {
+        meaning.replace("scope-budget=<number>", "`scope-budget=<number>`")
+    }
+
+    #[test]
+    fn the_documentation_lists_every_rule_with_its_meaning() {
+        let rows = rows(include_str!("rule.rs"), "/// ");
+        assert_eq!(rows.len(), Rule::ALL.len());
+        for (row, rule) in rows.into_iter().zip(Rule::ALL) {
+            assert_eq!(row, [rule.name(), &in_markdown(rule.meaning())]);
+        }
+    }
+
+    /// There, more may follow: what the rule means for V8.
+    #[test]
+    fn the_readme_lists_every_rule_with_its_meaning() {
+        let rows = rows(include_str!("../../../README.md"), "");
+        assert_eq!(rows.len(), Rule::ALL.len());
+        for ([name, meaning], rule) in rows.into_iter().zip(Rule::ALL) {
+            assert_eq!(name, rule.name());
+            let rest = meaning.strip_prefix(&in_markdown(rule.meaning()));
+            let rest = rest.unwrap_or_else(|| panic!("{name}: {meaning}"));
+            assert!(
+                rest.is_empty() || rest.starts_with("; "),
+                "{name}: {meaning}"
+            );
+        }
+    }
+
+    #[test]
+    fn each_rule_has_a_name_of_its_own_that_names_it() {
+        for rule in Rule::ALL {
+            assert_eq!(Rule::named(rule.name()), Some(rule));
+        }
+        assert_eq!(Rule::named("no-such-rule"), None);
+    }
+}

@@ -56,7 +56,7 @@ impl Opener {
             (Self::Unrecorded, _) => {
                 lines.line(label, "a HandleScope that no guard or hook recorded")
             }
-            (Self::Nothing, _) => lines.line(label, "nothing: handleguard sees no open HandleScope"),
+            (Self::Nothing, _) => lines.line(label, self),
             (Self::Caller(caller), _) => lines.line(
                 "hidden by",
                 format_args!(
@@ -72,7 +72,7 @@ impl fmt::Display for Opener {
         match self {
             Self::Known(scope) => write!(f, "the {scope}"),
             Self::Unrecorded => f.write_str("a HandleScope that handleguard did not record"),
-            Self::Nothing => f.write_str("no HandleScope"),
+            Self::Nothing => f.write_str("no HandleScope that handleguard sees"),
             Self::Caller(caller) => write!(
                 f,
                 "the HandleScope of the JavaScript caller in callback {caller}"

@@ -44,8 +44,8 @@ fn import(engine: impl handleguard::Engine, rows: &[u32], create_handle: impl Fn
 
 # How to silence it
 
-Raise the budget, or set none. The high-water marks in [`report`] show how many handles the scopes of each opener held; a
-budget a little above them reports what is out of the ordinary.
+Raise the budget, or set `scope-budget=off` in `HANDLEGUARD`. The high-water marks in [`report`] show how many handles the scopes
+of each opener held; a budget a little above them reports what is out of the ordinary.
 
 [`Config::scope_budget`]: crate::Config::scope_budget
 [`report`]: crate::report

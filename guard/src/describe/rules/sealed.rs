@@ -170,7 +170,7 @@ handleguard: sealed: a handle is created directly under a seal; the handle goes 
             message(finding, file!()),
             "\
 handleguard: sealed: a handle is created with no HandleScope open
-       goes to: nothing: handleguard sees no open HandleScope
+       goes to: no HandleScope that handleguard sees
         thread: worker-3
        isolate: 0xabc
           rule: sealed=panic
