@@ -59,7 +59,7 @@ enum handleguard_status
    */
   HANDLEGUARD_STATUS_DIRECTIVE = 4,
   /**
-   * The checker runs already.
+   * The checker is already running.
    */
   HANDLEGUARD_STATUS_STARTED = 5,
   /**

@@ -38,7 +38,7 @@ pub unsafe extern "C" fn handleguard_init(directives: *const c_char) -> Status {
         config.try_init().map_err(|error| match error {
             InitError::AlreadyStarted => Failure::new(
                 Status::Started,
-                "handleguard runs already: call it once, before anything else",
+                "handleguard is already running: call it once, before anything else",
             ),
             error => Failure::new(Status::Directive, error),
         })

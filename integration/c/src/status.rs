@@ -19,7 +19,7 @@ pub enum Status {
     NotOpen = 3,
     /// A directive was not understood.
     Directive = 4,
-    /// The checker runs already.
+    /// The checker is already running.
     Started = 5,
     /// A bug in handleguard; nothing was done.
     Internal = 6,
