@@ -58,7 +58,7 @@ pub(super) enum Seen {
     Changed,
 }
 
-/// One module, as `_dl_find_object` describes it.
+/// One module, as `_dl_find_object` describes it. The addresses are those of all its segments, or of one with code.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Object {
     start: usize,
@@ -163,11 +163,16 @@ impl Modules {
     }
 }
 
-/// Whether the module that is loaded at `range` is never unloaded: it is the program, or holds this code.
+/// Whether the module whose code is at `range` is never unloaded: it is the program, or holds this code.
 fn is_permanent(range: &Range<usize>) -> bool {
+    is_program(range) || range.contains(&(is_permanent as *const ()).addr())
+}
+
+/// Whether the program's code is at `range`.
+fn is_program(range: &Range<usize>) -> bool {
     // SAFETY: looks up a number in a table that the kernel gave the process.
-    let entry = unsafe { libc::getauxval(libc::AT_ENTRY) } as usize;
-    range.contains(&entry) || range.contains(&(is_permanent as *const ()).addr())
+    let entry = unsafe { libc::getauxval(libc::AT_ENTRY) };
+    range.contains(&(entry as usize))
 }
 
 fn object(find: FindObject, address: usize) -> Option<Object> {
@@ -198,24 +203,59 @@ fn module_of(object: &Object) -> Option<Module<Tables>> {
     // SAFETY: `struct link_map` begins with `l_addr`, the bias (`link.h`). The dynamic linker keeps it while the module is
     // loaded, and the module is: the frame that is walked runs its code.
     let bias = unsafe { ptr::read(link_map) };
-    if let Some(headers) = first_page_headers(object.start) {
+    let holds_object = |headers: &[libc::Elf64_Phdr]| {
+        loaded_range(bias, headers).is_some_and(|range| range.contains(&object.start))
+    };
+    let headers = if is_program(&object.range()) {
+        Some(program_headers())
+    } else {
+        first_page_headers(bias as usize)
+    };
+    if let Some(headers) = headers.filter(|headers| holds_object(headers)) {
         return module(bias, headers);
     }
     // A tool has moved the headers elsewhere; only the dynamic linker knows where.
     let mut moved = None;
-    list(|bias, headers| {
-        if loaded_range(bias, headers) == Some(object.range()) {
+    list(|listed, headers| {
+        if listed == bias && holds_object(headers) {
             moved = module(bias, headers);
         }
     });
     moved
 }
 
-/// Returns the program headers of the module that is loaded at `start`, if they lie in its first page.
+/// Returns the program headers of the program.
+fn program_headers() -> &'static [libc::Elf64_Phdr] {
+    // SAFETY: looks up numbers in a table that the kernel gave the process.
+    let (at, count) = unsafe {
+        (
+            libc::getauxval(libc::AT_PHDR),
+            libc::getauxval(libc::AT_PHNUM),
+        )
+    };
+    // SAFETY: the kernel describes the headers of the program, which it has mapped and which is never unloaded.
+    unsafe { slice::from_raw_parts(ptr::with_exposed_provenance(at as usize), count as usize) }
+}
+
+/// Returns the program headers of the shared object whose file begins at `start`, if they lie in its first page. Returns `None`
+/// if no file begins there.
 fn first_page_headers(start: usize) -> Option<&'static [libc::Elf64_Phdr]> {
     const PAGE: usize = 4096;
-    // SAFETY: a module is loaded at `start`, so at least a page is mapped there, readable, as its first segment. The page is
-    // aligned for any header.
+    let mut is_resident = 0;
+    // SAFETY: `mincore` takes any address, and writes one byte for one page.
+    let mapped = start.is_multiple_of(PAGE)
+        && unsafe {
+            libc::mincore(
+                ptr::without_provenance_mut(start),
+                PAGE,
+                &raw mut is_resident,
+            )
+        } == 0;
+    if !mapped {
+        return None;
+    }
+    // SAFETY: `start` is the bias of a loaded shared object, and a page is mapped there. It is the first of the object's
+    // first segment, which is readable, for linkers give that segment the address 0.
     let header = unsafe { ptr::read(ptr::with_exposed_provenance::<libc::Elf64_Ehdr>(start)) };
     let offset = usize::try_from(header.e_phoff).ok()?;
     let count = usize::from(header.e_phnum);
@@ -393,25 +433,39 @@ mod tests {
     }
 
     #[test]
-    fn a_found_module_has_the_headers_and_the_bias_that_the_dynamic_linker_lists() {
+    fn a_found_module_has_the_tables_and_the_place_that_the_dynamic_linker_lists() {
         let find = find_object().unwrap();
         let mut compared = 0;
-        list(|bias, listed| {
-            let range = loaded_range(bias, listed).unwrap();
-            let Some(found) = object(find, range.start) else {
-                return;
+        list(|bias, headers| {
+            let code = headers
+                .iter()
+                .find(|it| it.p_flags & libc::PF_X != 0)
+                .unwrap();
+            let found = object(find, (bias + code.p_vaddr) as usize).unwrap();
+            let headers_found = if is_program(&found.range()) {
+                program_headers()
+            } else {
+                first_page_headers(bias as usize).unwrap()
             };
-            let text = |headers: &[libc::Elf64_Phdr]| {
-                let text = |it: &libc::Elf64_Phdr| (it.p_type, it.p_flags, it.p_vaddr, it.p_memsz);
-                headers.iter().map(text).collect::<Vec<_>>()
-            };
-            let headers = first_page_headers(found.start).unwrap();
-            assert_eq!(text(headers), text(listed));
-            let base = |module: Option<Module<Tables>>| module.map(|module| module.base_avma());
-            assert_eq!(base(module_of(&found)), base(module(bias, listed)));
+            assert_eq!(headers_found.len(), headers.len());
+            for (one, other) in headers_found.iter().zip(headers) {
+                assert_eq!((one.p_type, one.p_vaddr), (other.p_type, other.p_vaddr));
+            }
+            let place = |module: Module<Tables>| (module.base_avma(), module.avma_range());
+            let listed = module(bias, headers).map(place);
+            assert!(listed.is_some());
+            assert_eq!(module_of(&found).map(place), listed);
             compared += 1;
         });
         assert!(compared > 2, "{compared}");
+    }
+
+    #[test]
+    fn an_address_where_no_file_begins_has_no_headers() {
+        assert!(first_page_headers(0).is_none(), "not mapped");
+        assert!(first_page_headers(1).is_none(), "not a page");
+        let code = function_start as *const () as usize;
+        assert!(first_page_headers(code & !4095).is_none(), "no ELF header");
     }
 
     #[test]
