@@ -22,6 +22,7 @@ use crate::engine::interface::{Engine, LiveIsolate};
 use crate::react::breakpoint::handleguard_on_violation;
 use crate::react::{actions, usdt};
 use crate::record::checker::Checker;
+use crate::record::sites::Recorded;
 use crate::symbolize::names;
 use crate::symbolize::trace::Trace;
 use crate::thread::first_user;
@@ -34,6 +35,10 @@ const RESCUED: &str = "continues: the seal is lifted until the turn ends, and th
 /// The note of a refused handle that cannot be let through.
 const NOTHING_TO_RESCUE: &str =
     "cannot save the process: no scope is open for the handle, so the engine ends the process";
+
+/// Logged once, when frame pointers are given up.
+const GAVE_UP_FRAME_POINTERS: &str =
+    "stacks are walked by unwind tables from now on, for code without frame pointers is among them";
 
 /// What each guard and hook works with: the checker of the process and the state of the thread.
 #[derive(Clone, Copy)]
@@ -96,7 +101,7 @@ pub(crate) fn violated<E: Engine>(
     engine_is_below: bool,
     callee: impl FnOnce() -> Option<String>,
 ) -> Option<ReportRef> {
-    let Session { checker, thread } = session;
+    let thread = session.thread;
     report(session, engine, &finding, Origin::here(), |incident| {
         let (action, note) = match incident.configured {
             // A test takes no action, and a thread that is panicking only prints.
@@ -117,9 +122,7 @@ pub(crate) fn violated<E: Engine>(
             return record(session, action, &finding, incident.origin, describe);
         }
         let violation = describe(&incident.by_tables());
-        let recorded = checker.record(&finding, incident.origin, thread.lane(), |_| {
-            violation.clone()
-        });
+        let recorded = count(session, &finding, incident.origin, |_| violation.clone());
         let report_ref = recorded.map(|recorded| ReportRef::Site(recorded.slot));
         match action {
             Action::Abort => actions::abort(&violation),
@@ -139,7 +142,7 @@ pub(crate) fn refused<E: Engine>(
     finding: Finding,
     can_rescue: bool,
 ) -> Option<(bool, Option<ReportRef>)> {
-    let Session { checker, thread } = session;
+    let thread = session.thread;
     report(session, engine, &finding, Origin::here(), |incident| {
         let fatal = !incident.collecting && actions::needs_full_report(incident.configured);
         let note = match incident.configured {
@@ -152,9 +155,7 @@ pub(crate) fn refused<E: Engine>(
             |stack: &CapturedStack| describe(session, engine, finding, stack, note, || None);
         if fatal || !can_rescue {
             let violation = describe(&incident.by_tables());
-            checker.record(&finding, incident.origin, thread.lane(), |_| {
-                violation.clone()
-            });
+            count(session, &finding, incident.origin, |_| violation.clone());
             actions::print(&violation);
             return (false, None);
         }
@@ -228,14 +229,15 @@ fn collect(
 
 /// Counts one occurrence, and logs it if it is the first at its site.
 fn record(
-    Session { checker, thread }: Session<'_>,
+    session: Session<'_>,
     action: Action,
     finding: &Finding,
     origin: Origin,
     describe: impl FnOnce(&CapturedStack) -> Violation,
 ) -> Option<ReportRef> {
+    let Session { checker, thread } = session;
     let timer = checker.start_timer(thread.violations());
-    let recorded = checker.record(finding, origin, thread.lane(), describe);
+    let recorded = count(session, finding, origin, describe);
     checker.stop_timer(
         timer,
         recorded.is_some_and(|recorded| recorded.new.is_some()),
@@ -247,6 +249,22 @@ fn record(
         actions::log(&detail.violation);
     }
     Some(ReportRef::Site(recorded.slot))
+}
+
+/// Counts one occurrence in the site table. Logs it if that made the start-up line wrong, by which stacks are walked by frame
+/// pointers.
+#[inline]
+fn count<'a>(
+    Session { checker, thread }: Session<'a>,
+    finding: &Finding,
+    origin: Origin,
+    describe: impl FnOnce(&CapturedStack) -> Violation,
+) -> Option<Recorded<'a>> {
+    let counted = checker.record(finding, origin, thread.lane(), describe);
+    if counted.gave_up_frame_pointers {
+        actions::notice(tracing::Level::INFO, GAVE_UP_FRAME_POINTERS);
+    }
+    counted.site
 }
 
 /// The answers of the isolate that go into a description.

@@ -84,10 +84,10 @@ fn record_stats_slow<L: LiveIsolate>(
         stats.place = names::named(stats.place, L::Engine::WORDING.classifier);
     }
     if is_high {
-        checker.high_water.note(&stats);
+        checker.high_water.raise(&stats);
     }
     if advised {
-        checker.high_water.count(&stats);
+        checker.high_water.count_use(&stats);
     }
 }
 
@@ -102,7 +102,7 @@ pub(crate) fn record_stats_around<L: LiveIsolate>(
     if let Some(stats) = stack.used_around(live.cursor(), counts.handles)
         && stats.held.is_some_and(|held| held >= MIN_HIGH_WATER)
     {
-        checker.high_water.note(&stats);
+        checker.high_water.raise(&stats);
     }
 }
 
@@ -112,7 +112,7 @@ pub(crate) fn advise<E: Engine>(session: Session<'_>, engine: E, engine_is_below
     if checker.config.action_of(Rule::RedundantScope) == Action::Off {
         return;
     }
-    for row in checker.high_water.redundant() {
+    for row in checker.high_water.newly_redundant() {
         let finding = Finding::RedundantScope(RedundantScope {
             kind: row.kind,
             place: row.place,

@@ -1,3 +1,5 @@
+//! Records the violations of one process: identifies the cause of each, counts it, and measures what that costs.
+
 use crate::config::action::Action;
 use crate::config::rule::Rule;
 use crate::config::settings::Config;
@@ -5,44 +7,48 @@ use crate::describe::finding::Finding;
 use crate::describe::violation::Violation;
 use crate::engine::wording::FrameClassifier;
 use crate::fork::mutex::ForkMutex;
-use crate::react::actions;
 use crate::record::clock::Clock;
 use crate::record::high_water::{HighWater, OpenerStats};
 use crate::record::report;
 use crate::record::report::{Cost, Report, Site};
-use crate::record::sites::{Recorded, Sites, Standing};
+use crate::record::sites::{Recorded, Sites};
+use crate::record::slot_table::Standing;
 use crate::symbolize::names;
+use crate::sync::{AtomicBool, AtomicU64, OnceBox, Ordering};
 use crate::unwind::capture::{CapturedStack, Origin, UnwindMethod};
 use foldhash::fast::FixedState;
-use once_cell::race::OnceBox;
 use std::hash::{BuildHasher, Hash, Hasher};
 use std::num::NonZeroU64;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// Of so many violations on a thread at known sites, one is measured.
+/// One in this many violations of a thread is timed, if its site is known.
 const SAMPLED: u32 = 64;
 
-/// Said where the start-up line no longer holds.
-const MISSED: &str =
-    "stacks are walked by unwind tables from now on, for code without frame pointers is among them";
-
-/// Configuration, site table and clock of one process; tests build their own.
+/// The configuration of one process, and all that it records. A test makes its own.
 pub(crate) struct Checker {
     pub(crate) config: Config,
     /// See [`allows_fast_path`](Self::allows_fast_path).
     fast: bool,
     sites: Sites,
     pub(crate) high_water: HighWater,
-    /// How the frames of the engine are told from the user's, once one was announced.
+    /// What tells the engine's frames from the user's; set once an engine was announced.
     classifier: OnceBox<&'static FrameClassifier>,
     clock: Clock,
     /// Stacks are walked by frame pointers.
     frame_pointers: AtomicBool,
     /// Nanoseconds spent on violations.
     spent: AtomicU64,
-    /// What was there at the last tick.
+    /// The report of the last tick.
     ticked: ForkMutex<Report>,
+}
+
+/// What became of one occurrence.
+pub(crate) struct Counted<'a> {
+    /// Where it was counted; `None` if its cause has no room in the table.
+    pub(crate) site: Option<Recorded<'a>>,
+    /// Its stack was the first one for which frame pointers and unwind tables disagree, so that frame pointers are not used any
+    /// more.
+    pub(crate) gave_up_frame_pointers: bool,
 }
 
 impl Checker {
@@ -62,12 +68,12 @@ impl Checker {
         }
     }
 
-    /// Whether a scope on which the engine and the record agree needs no further look.
+    /// Whether the configuration has no rule that examines every scope, so that a scope may take the fast path.
     pub(crate) fn allows_fast_path(&self) -> bool {
         self.fast
     }
 
-    /// How stacks are captured.
+    /// Returns how stacks are captured.
     pub(crate) fn unwind_method(&self) -> UnwindMethod {
         if self.frame_pointers.load(Ordering::Relaxed) {
             UnwindMethod::FramePointers
@@ -76,7 +82,7 @@ impl Checker {
         }
     }
 
-    /// Walks the stack from `origin` by frame pointers and by tables, and goes by the former from now on if both tell the same.
+    /// Walks the stack from `origin` by frame pointers and by tables, and uses frame pointers from now on if the results agree.
     pub(crate) fn probe(&self, origin: Origin) {
         let (same_stack, _) = CapturedStack::compare_methods(
             origin,
@@ -85,8 +91,8 @@ impl Checker {
         self.frame_pointers.store(same_stack, Ordering::Relaxed);
     }
 
-    /// Counts one occurrence, with the stack from `origin`, in the lane of the thread; `violation` is asked for if it is the first
-    /// of its cause.
+    /// Counts one occurrence, with the stack from `origin`, in the lane of the thread. Calls `violation` if it is the first of
+    /// its cause.
     #[inline]
     pub(crate) fn record(
         &self,
@@ -94,28 +100,36 @@ impl Checker {
         origin: Origin,
         lane: usize,
         violation: impl FnOnce(&CapturedStack) -> Violation,
-    ) -> Option<Recorded<'_>> {
+    ) -> Counted<'_> {
         let unwind_method = self.unwind_method();
         let stack = CapturedStack::from(origin, unwind_method);
         let key = key(finding, &stack);
-        let recorded = match self.sites.standing(key) {
+        let counted = match self.sites.standing(key) {
             Standing::Known(slot) => {
                 self.sites.count(slot, lane, self.clock.now());
-                Recorded { slot, new: None }
+                Counted {
+                    site: Some(Recorded { slot, new: None }),
+                    gave_up_frame_pointers: false,
+                }
             }
             Standing::NoRoom => {
                 self.sites.drop_one(lane);
-                return None;
+                Counted {
+                    site: None,
+                    gave_up_frame_pointers: false,
+                }
             }
             Standing::New => {
-                self.record_new(finding, origin, unwind_method, &stack, lane, violation)?
+                self.record_new(finding, origin, unwind_method, &stack, lane, violation)
             }
         };
-        self.add_handles(recorded.slot, lane, finding.handles());
-        Some(recorded)
+        if let Some(site) = counted.site {
+            self.add_handles(site.slot, lane, finding.handles());
+        }
+        counted
     }
 
-    /// A stack that frame pointers have not told of before is one that they may have got wrong.
+    /// Records a stack that no site has yet. Frame pointers may have got it wrong, so it is walked by tables too.
     #[cold]
     fn record_new(
         &self,
@@ -125,28 +139,31 @@ impl Checker {
         stack: &CapturedStack,
         lane: usize,
         violation: impl FnOnce(&CapturedStack) -> Violation,
-    ) -> Option<Recorded<'_>> {
-        let watch = Instant::now();
+    ) -> Counted<'_> {
+        let started = Instant::now();
+        let mut gave_up_frame_pointers = false;
         let by_tables;
         let (stack, key) = match unwind_method {
             UnwindMethod::Tables => (stack, key(finding, stack)),
             UnwindMethod::FramePointers => {
-                let (same_stack, flushed_up_to) = CapturedStack::compare_methods(origin, stack);
-                by_tables = flushed_up_to;
+                let (same_stack, walked) = CapturedStack::compare_methods(origin, stack);
+                by_tables = walked;
                 if same_stack {
+                    // Under the key of the frame pointers, by which the next occurrence is looked up.
                     (&by_tables, key(finding, stack))
                 } else {
-                    if self.frame_pointers.swap(false, Ordering::Relaxed) {
-                        actions::notice(tracing::Level::INFO, MISSED);
-                    }
+                    gave_up_frame_pointers = self.frame_pointers.swap(false, Ordering::Relaxed);
                     (&by_tables, key(finding, &by_tables))
                 }
             }
         };
         let now = self.clock.now();
-        let recorded = self.sites.record(key, lane, now, || violation(stack));
-        self.add_spent(watch.elapsed());
-        recorded
+        let site = self.sites.record(key, lane, now, || violation(stack));
+        self.add_spent(started.elapsed());
+        Counted {
+            site,
+            gave_up_frame_pointers,
+        }
     }
 
     /// Adds handles that the cause at `slot` was found to have left.
@@ -156,20 +173,20 @@ impl Checker {
         }
     }
 
-    /// Begins to measure what a violation costs, where the thread had `before` of them: reading the clock is a good part of
-    /// what one at a known site takes.
+    /// Starts to time a violation of a thread that had `before` of them, if it is one of the sample: to read the clock is a good
+    /// part of what a violation at a known site costs.
     #[inline]
     pub(crate) fn start_timer(&self, before: u32) -> Option<Instant> {
         before.is_multiple_of(SAMPLED).then(Instant::now)
     }
 
-    /// Adds what it took, for all that are not measured too; what is new is measured where it is recorded.
+    /// Adds the time of a violation at a known site, for the whole sample. That of a new site is added where it is recorded.
     #[inline]
-    pub(crate) fn stop_timer(&self, watch: Option<Instant>, is_new: bool) {
-        if let Some(watch) = watch
+    pub(crate) fn stop_timer(&self, started: Option<Instant>, is_new: bool) {
+        if let Some(started) = started
             && !is_new
         {
-            self.add_spent(watch.elapsed() * SAMPLED);
+            self.add_spent(started.elapsed() * SAMPLED);
         }
     }
 
@@ -178,7 +195,7 @@ impl Checker {
         self.spent.fetch_add(nanos, Ordering::Relaxed);
     }
 
-    /// All sites and counters as they stand now.
+    /// Returns all sites and counters as they stand now.
     pub(crate) fn report(&self) -> Report {
         let mut sites: Vec<Site> = self
             .sites
@@ -202,30 +219,32 @@ impl Checker {
             },
             sites,
             dropped: self.sites.dropped(),
-            scopes: self.scopes(),
+            scopes: self.openers(),
         }
     }
 
-    /// The engine that the guards are of.
+    /// Sets what tells the engine's frames from the user's.
     pub(crate) fn announce(&self, classifier: &'static FrameClassifier) {
-        // Another one was first: then that is how stacks are told apart.
+        // The first engine of a process decides.
         let _ = self.classifier.set(Box::new(classifier));
     }
 
-    fn scopes(&self) -> Vec<OpenerStats> {
+    fn openers(&self) -> Vec<OpenerStats> {
         let classifier = self
             .classifier
             .get()
             .copied()
             .unwrap_or(FrameClassifier::NONE);
-        let mut scopes = self.high_water.rows();
-        for scope in &mut scopes {
-            scope.place = names::named(scope.place.without_stack(), classifier);
+        let mut openers = self.high_water.openers();
+        for opener in &mut openers {
+            opener.place = names::named(opener.place.without_stack(), classifier);
         }
-        scopes
+        openers
     }
 
-    /// What came since the last call, and all.
+    /// Returns what was recorded since the last call, and all that was recorded so far.
+    ///
+    /// In a forked child, the first call covers the time since the parent's last one.
     pub(crate) fn tick(&self) -> (Report, Report) {
         let all = self.report();
         let interval = self.ticked.with(|ticked| {
@@ -237,7 +256,7 @@ impl Checker {
     }
 }
 
-/// What tells one cause from another.
+/// Identifies a cause: by what was found, and on which stack.
 #[inline]
 fn key(finding: &Finding, stack: &CapturedStack) -> NonZeroU64 {
     let mut hasher = FixedState::with_seed(0).build_hasher();
@@ -255,15 +274,18 @@ mod tests {
 
     const FINDING: Finding = Finding::ClosedTwice(ClosedTwice { number: Some(7) });
 
-    /// Two occurrences of one cause.
-    fn record_twice(checker: &Checker) {
-        for _ in 0..std::hint::black_box(2) {
+    /// Records two occurrences of one cause. Returns for each whether frame pointers were given up.
+    fn record_twice(checker: &Checker) -> [bool; 2] {
+        let mut gave_up = [false; 2];
+        for gave_up in std::hint::black_box(&mut gave_up) {
             let keep = |stack: &CapturedStack| Violation {
-                trace: Trace::keep(stack, crate::FrameClassifier::NONE, Vec::new(), false),
+                trace: Trace::keep(stack, FrameClassifier::NONE, Vec::new(), false),
                 ..violation(FINDING, None)
             };
-            checker.record(&FINDING, Origin::here(), 0, keep);
+            let counted = checker.record(&FINDING, Origin::here(), 0, keep);
+            *gave_up = counted.gave_up_frame_pointers;
         }
+        gave_up
     }
 
     #[test]
@@ -280,7 +302,7 @@ mod tests {
             checker.unwind_method() == UnwindMethod::FramePointers,
             has_them
         );
-        record_twice(&checker);
+        assert_eq!(record_twice(&checker), [false, false]);
         assert_eq!(
             checker.unwind_method() == UnwindMethod::FramePointers,
             has_them
@@ -292,10 +314,10 @@ mod tests {
 
     #[test]
     #[cfg(all(not(frame_pointers), target_os = "linux", target_arch = "x86_64"))]
-    fn frame_pointers_that_tell_another_stack_than_the_tables_are_given_up() {
+    fn frame_pointers_that_give_another_stack_than_the_tables_are_given_up() {
         let checker = Checker::new(Config::new());
         checker.frame_pointers.store(true, Ordering::Relaxed);
-        record_twice(&checker);
+        assert_eq!(record_twice(&checker), [true, false]);
         assert_eq!(checker.unwind_method(), UnwindMethod::Tables);
         let report = checker.report();
         assert_eq!(

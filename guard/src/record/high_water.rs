@@ -1,135 +1,129 @@
-//! What the scopes of each place hold: the most at once, and whether any of them ever held a handle at all.
+//! What the scopes of each place hold: the most handles at once, and whether any of them was of use.
 //!
-//! A table of fixed size, shared by all threads, without a lock. Written where a scope held more than any of its place
-//! before, and at each close only where advice on redundant scopes was asked for.
+//! Written where a scope holds more than any of its place before; and at each close, if advice on redundant scopes is on.
 
 use crate::describe::scope::ScopeKind;
 use crate::detect::stack::holdings::ScopeStats;
 use crate::place::Place;
-use once_cell::race::OnceBox;
+use crate::record::slot_table::{Claim, SlotTable};
+use crate::sync::{AtomicBool, AtomicU64, Ordering};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::num::NonZeroU64;
 
-/// Places kept. A program has so many lines that open a scope; what is beyond has no mark.
-const MAX_PLACES: usize = 1024;
+/// How many openers are kept: a limit for the memory. Scopes of further places are not measured.
+// In a model, each slot is six atomics to explore.
+const MAX_OPENERS: usize = if cfg!(all(test, loom)) { 1 } else { 1024 };
 
-/// Slots tried for a place before it is passed over.
-const PROBES: usize = 16;
-
-/// Uses that must all have been empty before a scope is called redundant.
+/// How many scopes of a place must have been empty, and none of use, before the place is called redundant.
 pub(crate) const ENOUGH: u64 = 100;
 
-/// The table. See the [module](self).
-pub(crate) struct HighWater(Box<[Slot]>);
+/// The table of openers. See the [module](self).
+pub(crate) struct HighWater(SlotTable<Opener, Marks>);
 
-#[derive(Default)]
-struct Slot {
-    /// 0 while free.
-    key: AtomicU64,
+/// The kind of a scope, and who opened it.
+type Opener = (ScopeKind, Place);
+
+struct Marks {
+    /// The most handles that one of its scopes held.
     most: AtomicU64,
     uses: AtomicU64,
-    /// One of them held a handle, or a callback ran in it.
+    /// One of its scopes held a handle, or a callback ran in it.
     mattered: AtomicBool,
-    flushed_up_to: AtomicBool,
-    opener: OnceBox<(ScopeKind, Place)>,
+    /// [`newly_redundant`](HighWater::newly_redundant) has returned it.
+    returned: AtomicBool,
 }
 
 /// The scopes that one place opened.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct OpenerStats {
-    /// Their kind.
+    /// The kind of the scopes.
     pub kind: ScopeKind,
     /// Who opened them.
     pub place: Place,
-    /// The most handles that one of them held, its high-water mark. 0 stands for fewer than 64, and for what cannot
-    /// be told: a scope that takes more of the engine's blocks of handles, and did not begin in the block in which its turn did.
+    /// The high-water mark: the most handles that one of them held. 0 if none held 64 or more, or if the number is unknown: a
+    /// scope that spans several of the engine's blocks of handles is measured only if it began in the block in which its turn
+    /// began.
     pub most: u64,
-    /// How many of them were looked at: all, where `redundant-scope` is on.
+    /// How many of them were examined: all, if `redundant-scope` is on.
     pub uses: u64,
-    /// Whether none of them ever held a handle.
+    /// Whether at least a hundred were examined, and none ever held a handle or ran a callback.
     pub redundant: bool,
 }
 
 impl HighWater {
     pub(crate) fn new() -> Self {
-        Self((0..MAX_PLACES).map(|_| Slot::default()).collect())
+        Self(SlotTable::with_capacity(MAX_OPENERS, || Marks {
+            most: AtomicU64::new(0),
+            uses: AtomicU64::new(0),
+            mattered: AtomicBool::new(false),
+            returned: AtomicBool::new(false),
+        }))
     }
 
-    /// One scope, that closes or is looked at while open.
-    pub(crate) fn note(&self, used: &ScopeStats) {
-        let Some(slot) = self.slot(used.kind, used.place) else {
-            return;
-        };
-        if let Some(held) = used.held
-            && held > slot.most.load(Ordering::Relaxed)
+    /// Raises the mark of a place to what one of its scopes holds, at its close or before.
+    pub(crate) fn raise(&self, scope: &ScopeStats) {
+        if let Some(held) = scope.held
+            && let Some(marks) = self.marks(scope)
+            // Mostly only read: few scopes hold more than all before them.
+            && held > marks.most.load(Ordering::Relaxed)
         {
-            slot.most.fetch_max(held, Ordering::Relaxed);
+            marks.most.fetch_max(held, Ordering::Relaxed);
         }
     }
 
-    /// The same, counted as one use of its place.
-    pub(crate) fn count(&self, used: &ScopeStats) {
-        let Some(slot) = self.slot(used.kind, used.place) else {
+    /// Counts a scope that closes as one use of its place.
+    pub(crate) fn count_use(&self, scope: &ScopeStats) {
+        let Some(marks) = self.marks(scope) else {
             return;
         };
-        slot.uses.fetch_add(1, Ordering::Relaxed);
-        if used.served || used.held != Some(0) {
-            slot.mattered.store(true, Ordering::Relaxed);
+        // First, and released by the count: whoever sees the use counted sees that it mattered.
+        if scope.served || scope.held != Some(0) {
+            marks.mattered.store(true, Ordering::Relaxed);
         }
+        marks.uses.fetch_add(1, Ordering::Release);
     }
 
-    fn slot(&self, kind: ScopeKind, place: Place) -> Option<&Slot> {
+    /// The marks of the place that opened `scope`, or `None` if the table is full.
+    fn marks(&self, scope: &ScopeStats) -> Option<&Marks> {
+        let opener: Opener = (scope.kind, scope.place);
         let mut hasher = DefaultHasher::new();
-        (kind, place).hash(&mut hasher);
-        let key = hasher.finish().max(1);
-        let start = usize::try_from(key % MAX_PLACES as u64).ok()?;
-        let (before, from) = self.0.split_at(start);
-        for slot in from.iter().chain(before).take(PROBES) {
-            // Relaxed: the key publishes nothing; `opener` has its own release.
-            match slot
-                .key
-                .compare_exchange(0, key, Ordering::Relaxed, Ordering::Relaxed)
-            {
-                Ok(_) => {
-                    let _ = slot.opener.set(Box::new((kind, place)));
-                    return Some(slot);
-                }
-                Err(held) if held == key => return Some(slot),
-                Err(_) => {}
-            }
+        opener.hash(&mut hasher);
+        let key = NonZeroU64::new(hasher.finish()).unwrap_or(NonZeroU64::MIN);
+        let Claim { slot, is_new } = self.0.claim(key)?;
+        if is_new {
+            self.0.publish(slot, opener);
         }
-        None
+        Some(self.0.counters(slot))
     }
 
-    /// All places, the one whose scope held most first.
-    pub(crate) fn rows(&self) -> Vec<OpenerStats> {
-        let mut rows: Vec<OpenerStats> = self.0.iter().filter_map(Slot::row).collect();
-        rows.sort_by_key(|row| std::cmp::Reverse((row.most, row.uses)));
-        rows
+    /// Returns all places, the one whose scope held most first.
+    pub(crate) fn openers(&self) -> Vec<OpenerStats> {
+        let mut openers: Vec<OpenerStats> = self.stats().map(|(stats, _)| stats).collect();
+        openers.sort_by_key(|opener| std::cmp::Reverse((opener.most, opener.uses)));
+        openers
     }
 
-    /// The redundant ones that were not told of yet.
-    pub(crate) fn redundant(&self) -> Vec<OpenerStats> {
-        self.0
-            .iter()
-            .filter_map(|slot| {
-                let row = slot.row()?;
-                (row.redundant && !slot.flushed_up_to.swap(true, Ordering::Relaxed)).then_some(row)
+    /// Returns the redundant places that it has not returned before.
+    pub(crate) fn newly_redundant(&self) -> Vec<OpenerStats> {
+        self.stats()
+            .filter(|(stats, marks)| {
+                stats.redundant && !marks.returned.swap(true, Ordering::Relaxed)
             })
+            .map(|(stats, _)| stats)
             .collect()
     }
-}
 
-impl Slot {
-    fn row(&self) -> Option<OpenerStats> {
-        let &(kind, place) = self.opener.get()?;
-        let uses = self.uses.load(Ordering::Relaxed);
-        Some(OpenerStats {
-            kind,
-            place,
-            most: self.most.load(Ordering::Relaxed),
-            uses,
-            redundant: uses >= ENOUGH && !self.mattered.load(Ordering::Relaxed),
+    fn stats(&self) -> impl Iterator<Item = (OpenerStats, &Marks)> {
+        self.0.published().map(|(_, &(kind, place), marks)| {
+            let uses = marks.uses.load(Ordering::Acquire);
+            let stats = OpenerStats {
+                kind,
+                place,
+                most: marks.most.load(Ordering::Relaxed),
+                uses,
+                redundant: uses >= ENOUGH && !marks.mattered.load(Ordering::Relaxed),
+            };
+            (stats, marks)
         })
     }
 }
@@ -138,7 +132,7 @@ impl Slot {
 mod tests {
     use super::*;
 
-    fn used(place: Place, held: u64, served: bool) -> ScopeStats {
+    fn stats(place: Place, held: u64, served: bool) -> ScopeStats {
         ScopeStats {
             kind: ScopeKind::HandleScope,
             place,
@@ -148,15 +142,15 @@ mod tests {
     }
 
     #[test]
-    fn the_most_that_a_place_held_is_kept() {
-        let usage = HighWater::new();
+    fn the_most_that_a_scope_of_a_place_held_is_kept() {
+        let high_water = HighWater::new();
         let (one, other) = (Place::here("one"), Place::here("other"));
         for held in [70, 900, 80] {
-            usage.note(&used(one, held, false));
+            high_water.raise(&stats(one, held, false));
         }
-        usage.note(&used(other, 5000, false));
-        let most: Vec<_> = usage
-            .rows()
+        high_water.raise(&stats(other, 5000, false));
+        let most: Vec<_> = high_water
+            .openers()
             .iter()
             .map(|row| (row.place, row.most))
             .collect();
@@ -164,38 +158,38 @@ mod tests {
     }
 
     #[test]
-    fn a_place_whose_scopes_never_held_a_handle_is_redundant_and_told_of_once() {
-        let usage = HighWater::new();
+    fn a_place_whose_scopes_never_held_a_handle_is_redundant_and_returned_once() {
+        let high_water = HighWater::new();
         let place = Place::here("empty");
         for _ in 1..ENOUGH {
-            usage.count(&used(place, 0, false));
+            high_water.count_use(&stats(place, 0, false));
         }
-        assert_eq!(usage.redundant(), [], "not often enough");
-        usage.count(&used(place, 0, false));
-        assert_eq!(usage.redundant().len(), 1);
-        assert_eq!(usage.redundant(), []);
+        assert_eq!(high_water.newly_redundant(), [], "not often enough");
+        high_water.count_use(&stats(place, 0, false));
+        assert_eq!(high_water.newly_redundant().len(), 1);
+        assert_eq!(high_water.newly_redundant(), []);
     }
 
     #[test]
     fn a_place_whose_scope_once_mattered_is_not_redundant() {
         let once = [(1, false), (0, true)];
         for (held, served) in once {
-            let usage = HighWater::new();
+            let high_water = HighWater::new();
             let place = Place::here("once");
             for _ in 0..ENOUGH {
-                usage.count(&used(place, 0, false));
+                high_water.count_use(&stats(place, 0, false));
             }
-            usage.count(&used(place, held, served));
-            assert_eq!(usage.redundant(), []);
+            high_water.count_use(&stats(place, held, served));
+            assert_eq!(high_water.newly_redundant(), []);
         }
     }
 
     #[test]
-    fn places_beyond_the_table_are_passed_over() {
-        let usage = HighWater::new();
-        for ip in 1..=2 * MAX_PLACES {
-            usage.note(&used(Place::code(ip, 0), 100, false));
+    fn places_that_have_no_room_in_the_table_are_left_out() {
+        let high_water = HighWater::new();
+        for ip in 1..=2 * MAX_OPENERS {
+            high_water.raise(&stats(Place::code(ip, 0), 100, false));
         }
-        assert!(usage.rows().len() <= MAX_PLACES);
+        assert!(high_water.openers().len() <= MAX_OPENERS);
     }
 }

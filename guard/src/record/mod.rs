@@ -1,4 +1,4 @@
-//! The site table and the counters.
+//! Records violations: the site table, the high-water marks, and the reports made of them.
 
 pub(crate) mod checker;
 pub(crate) mod clock;
@@ -6,3 +6,4 @@ pub(crate) mod collected;
 pub(crate) mod high_water;
 pub(crate) mod report;
 pub(crate) mod sites;
+pub(crate) mod slot_table;
