@@ -6,7 +6,11 @@ pub(crate) use self::real::*;
 #[cfg(all(test, loom))]
 pub(crate) use self::model::*;
 
-/// What a `static` is made of, in a model too: loom's primitives cannot live in one.
+/// The primitives of std, and of a `static` in a model too: loom's cannot live in one.
+#[cfg_attr(
+    all(test, loom),
+    allow(unused_imports, reason = "a few are of no `static`")
+)]
 pub(crate) mod real {
     pub(crate) use once_cell::race::OnceBox;
     pub(crate) use std::sync::atomic::{

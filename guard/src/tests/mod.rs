@@ -14,7 +14,11 @@ mod stack_phases;
 mod stack_properties;
 
 #[cfg(loom)]
-mod loom_sites;
+mod loom_fork;
+#[cfg(loom)]
+mod loom_record;
+#[cfg(loom)]
+mod loom_slot_table;
 #[cfg(loom)]
 mod loom_start;
 
