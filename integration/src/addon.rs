@@ -1,7 +1,8 @@
 //! For a host that loads binary add-ons: its guard round each call into one, and records in the add-on's name of what the host
 //! does for it.
 
-use crate::{V8, call, watch};
+use crate::isolate::V8;
+use crate::{call, lifetime};
 use handleguard::finding::ScopeKind;
 use handleguard::{AddonFunction, AddonGuard, CallbackGuard, ScopeGuard};
 
@@ -22,7 +23,7 @@ use handleguard::{AddonFunction, AddonGuard, CallbackGuard, ScopeGuard};
 /// ```
 #[inline]
 pub fn addon_guard(isolate: &mut v8::Isolate, function: AddonFunction) -> AddonGuard<V8> {
-    handleguard::addon(watch::watch(isolate), function)
+    handleguard::addon(lifetime::follow(isolate), function)
 }
 
 /// Records a scope that `function` of an add-on has had the host open; see [`handleguard::scope_at`].
@@ -32,7 +33,7 @@ pub fn addon_scope_guard(
     kind: ScopeKind,
     function: AddonFunction,
 ) -> ScopeGuard<V8> {
-    handleguard::scope_at(watch::watch(isolate), kind, function.place())
+    handleguard::scope_at(lifetime::follow(isolate), kind, function.place())
 }
 
 /// Records that `function` of an add-on has the host call the JavaScript function `callee` now; see

@@ -5,8 +5,11 @@
 //! and 2 of itself (`v8-local-handle.h`), so the pair is known; where it stands in the isolate, and the `int` behind it
 //! goes up and down by one over nested scopes, that `int` is `level`. Anything else is refused, and the checker goes on
 //! without the level.
+//!
+//! The scopes that this opens go past the hooks, which ask for the level themselves.
 
 use crate::ffi::{self, RawIsolate, ScopeBuffer};
+use crate::interpose::real;
 use std::fmt;
 use std::ptr;
 
@@ -16,7 +19,7 @@ const WINDOW: usize = 512;
 
 /// Why the level cannot be read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Refused {
+pub(crate) enum CalibrationError {
     /// `next` and `limit` are nowhere in the window.
     NotFound,
     /// They are at several places.
@@ -25,7 +28,7 @@ pub(crate) enum Refused {
     DoesNotCount,
 }
 
-impl fmt::Display for Refused {
+impl fmt::Display for CalibrationError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NotFound => "HandleScopeData not found in this V8's isolate",
@@ -53,7 +56,7 @@ pub(crate) unsafe trait Subject {
 }
 
 /// The offset of `level` in the isolate, in bytes.
-pub(crate) fn level_offset(subject: &mut impl Subject) -> Result<usize, Refused> {
+pub(crate) fn level_offset(subject: &mut impl Subject) -> Result<usize, CalibrationError> {
     // The first only makes sure that V8 has a block of handles: without one, `next` and `limit` are null.
     subject.open();
     let saved = subject.open();
@@ -65,21 +68,21 @@ pub(crate) fn level_offset(subject: &mut impl Subject) -> Result<usize, Refused>
 }
 
 /// The word at which the pair stands. The scope that saved it holds no handle yet, so it is V8's current pair too.
-fn find(subject: &impl Subject, [next, limit]: [usize; 2]) -> Result<usize, Refused> {
+fn find(subject: &impl Subject, [next, limit]: [usize; 2]) -> Result<usize, CalibrationError> {
     if next == 0 || limit == 0 {
-        return Err(Refused::NotFound);
+        return Err(CalibrationError::NotFound);
     }
     let mut found = (0..WINDOW - 2)
         .filter(|&word| [read(subject, word), read(subject, word + 1)] == [next, limit]);
     match (found.next(), found.next()) {
         (Some(word), None) => Ok(word),
-        (None, _) => Err(Refused::NotFound),
-        (Some(_), Some(_)) => Err(Refused::Ambiguous),
+        (None, _) => Err(CalibrationError::NotFound),
+        (Some(_), Some(_)) => Err(CalibrationError::Ambiguous),
     }
 }
 
 /// Whether the `int` behind the pair at `word` follows three more scopes up and down, one by one.
-fn counts(subject: &mut impl Subject, word: usize) -> Result<usize, Refused> {
+fn counts(subject: &mut impl Subject, word: usize) -> Result<usize, CalibrationError> {
     let level = |subject: &_| low_half(read(subject, word + 2));
     let start = level(&*subject);
     let mut ok = start > 0 && start < 1 << 20;
@@ -94,7 +97,7 @@ fn counts(subject: &mut impl Subject, word: usize) -> Result<usize, Refused> {
     if ok {
         Ok((word + 2) * size_of::<usize>())
     } else {
-        Err(Refused::DoesNotCount)
+        Err(CalibrationError::DoesNotCount)
     }
 }
 
@@ -141,7 +144,7 @@ unsafe impl Subject for Isolate {
         // SAFETY: the isolate is live and this thread's (`Isolate::new`); the buffer has room for a `HandleScope` and stays
         // where it is until `close`. The handle goes to the scope opened here, and dies with it.
         unsafe {
-            ffi::v8__HandleScope__CONSTRUCT(&raw mut *buffer, self.isolate);
+            real::construct_unhooked(&raw mut *buffer, self.isolate);
             let saved = [buffer[1], buffer[2]];
             self.scopes.push(buffer);
             if self.scopes.len() == 1 {
@@ -154,7 +157,7 @@ unsafe impl Subject for Isolate {
     fn close(&mut self) {
         if let Some(mut buffer) = self.scopes.pop() {
             // SAFETY: constructed in `open`, and the innermost of those still open.
-            unsafe { ffi::v8__HandleScope__DESTRUCT(&raw mut *buffer) };
+            unsafe { real::destruct_unhooked(&raw mut *buffer) };
         }
     }
 }
@@ -235,7 +238,7 @@ mod tests {
     fn a_layout_without_the_pair_is_refused() {
         let mut fake = Fake::new(71);
         fake.words[71] += 8;
-        assert_eq!(level_offset(&mut fake), Err(Refused::NotFound));
+        assert_eq!(level_offset(&mut fake), Err(CalibrationError::NotFound));
         assert!(fake.saved.is_empty());
     }
 
@@ -244,7 +247,7 @@ mod tests {
         let mut fake = Fake::new(71);
         fake.words[300] = NEXT;
         fake.words[301] = LIMIT;
-        assert_eq!(level_offset(&mut fake), Err(Refused::Ambiguous));
+        assert_eq!(level_offset(&mut fake), Err(CalibrationError::Ambiguous));
     }
 
     #[test]
@@ -252,7 +255,7 @@ mod tests {
         for step in [0, 2] {
             let mut fake = Fake::new(71);
             fake.step = step;
-            assert_eq!(level_offset(&mut fake), Err(Refused::DoesNotCount));
+            assert_eq!(level_offset(&mut fake), Err(CalibrationError::DoesNotCount));
             assert!(fake.saved.is_empty());
         }
     }

@@ -1,9 +1,9 @@
 //! Guarded twins of the v8 crate's functions that enter JavaScript: same arguments, same results, and a callback that
 //! handleguard judges.
 
-use crate::engine::{LiveV8, V8};
-use handleguard::LiveIsolate;
-use handleguard::{CallbackGuard, Location, Place, callback_at};
+use crate::interpose::isolates::has_isolate_hooks;
+use crate::isolate::{LiveV8, V8};
+use handleguard::{CallbackGuard, Engine, Location, Place, callback_at};
 use std::panic;
 use v8::{Context, Local, Object, PinScope, Value};
 
@@ -145,7 +145,7 @@ impl GuardedIsolate for v8::Isolate {
     unsafe fn guarded_enter(&self) {
         // SAFETY: the caller's promise.
         unsafe { self.enter() };
-        if !hooks_tell(self) {
+        if !hooks_record(self) {
             handleguard::enter(LiveV8::of(self), Place::here("Isolate::enter"));
         }
     }
@@ -153,7 +153,7 @@ impl GuardedIsolate for v8::Isolate {
     #[inline]
     #[track_caller]
     unsafe fn guarded_exit(&self) {
-        if !hooks_tell(self) {
+        if !hooks_record(self) {
             handleguard::exit(LiveV8::of(self), Place::here("Isolate::exit"));
         }
         // SAFETY: the caller's promise.
@@ -187,7 +187,7 @@ pub(crate) fn enter_here(
     function: &v8::Function,
 ) -> CallbackGuard<V8> {
     let location = panic::Location::caller();
-    match handleguard::callback_fast(LiveV8::of(isolate).engine(), Some(name), location) {
+    match handleguard::callback_fast(LiveV8::of(isolate).name(), Some(name), location) {
         Some(guard) => guard,
         None => entered(isolate, name, location, function),
     }
@@ -214,11 +214,11 @@ pub(crate) fn enter(
     place: Place,
     function: &v8::Function,
 ) -> CallbackGuard<V8> {
-    let engine = LiveV8::of(isolate);
-    callback_at(engine, place, || Some(engine.callee(function)))
+    let live = LiveV8::of(isolate);
+    callback_at(live, place, || Some(live.callee(function)))
 }
 
-/// Whether a hook tells of each time that the isolate is entered and left.
-fn hooks_tell(isolate: &v8::Isolate) -> bool {
-    crate::watch::has_isolate_hooks(LiveV8::of(isolate).engine())
+/// Whether the hooks record each time that the isolate is entered and left.
+fn hooks_record(isolate: &v8::Isolate) -> bool {
+    has_isolate_hooks(LiveV8::of(isolate).name().isolate())
 }

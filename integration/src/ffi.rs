@@ -2,6 +2,10 @@
 
 use std::ffi::{c_char, c_int, c_void};
 
+/// A handle as the bindings take it: a C++ `v8::Local<T>` is the address of the handle's slot.
+#[cfg(all(feature = "interpose", target_os = "linux", target_arch = "x86_64"))]
+pub(crate) type Handle = *const c_void;
+
 /// V8's isolate; only its address is used here.
 pub(crate) type RawIsolate = c_void;
 
@@ -17,7 +21,6 @@ pub(crate) type FatalErrorCallback = unsafe extern "C" fn(*const c_char, *const 
 pub(crate) type ScopeBuffer = [usize; 4];
 
 /// What V8 calls round a garbage collection (`v8-callbacks.h`, `Isolate::GCCallbackWithData`).
-#[cfg(all(feature = "interpose", target_os = "linux", target_arch = "x86_64"))]
 pub(crate) type GcCallback =
     unsafe extern "C" fn(v8::UnsafeRawIsolatePtr, v8::GCType, v8::GCCallbackFlags, *mut c_void);
 
@@ -69,7 +72,6 @@ unsafe extern "C" {
     pub(crate) fn current_isolate() -> *mut RawIsolate;
 
     /// `Isolate::AddGCPrologueCallback(GCCallbackWithData, void*, GCType)`.
-    #[cfg(all(feature = "interpose", target_os = "linux", target_arch = "x86_64"))]
     pub(crate) fn v8__Isolate__AddGCPrologueCallback(
         isolate: *mut RawIsolate,
         callback: GcCallback,
@@ -78,7 +80,6 @@ unsafe extern "C" {
     );
 
     /// `Isolate::AddGCEpilogueCallback(GCCallbackWithData, void*, GCType)`.
-    #[cfg(all(feature = "interpose", target_os = "linux", target_arch = "x86_64"))]
     pub(crate) fn v8__Isolate__AddGCEpilogueCallback(
         isolate: *mut RawIsolate,
         callback: GcCallback,

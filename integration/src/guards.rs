@@ -1,10 +1,9 @@
 //! The guards behind the macros, for scopes and turns that no macro can open: in a struct, in a box, across functions.
 
-use crate::engine::{LiveV8, V8};
-use crate::watch;
-use handleguard::LiveIsolate;
-use handleguard::finding::ScopeKind;
-use handleguard::{CallbackGuard, Location, Place, ScopeGuard, TurnGuard};
+use crate::isolate::{LiveV8, V8};
+use crate::lifetime;
+use handleguard::finding::{GcPhase, ScopeKind};
+use handleguard::{CallbackGuard, GcGuard, Location, Place, ScopeGuard, TurnGuard};
 use std::panic;
 
 /// Records a scope that was just opened in `isolate`; see [`handleguard::scope`].
@@ -16,22 +15,22 @@ pub fn scope_guard(
     name: impl Into<Option<&'static str>>,
 ) -> ScopeGuard<V8> {
     let (name, location) = (name.into(), panic::Location::caller());
-    match handleguard::scope_fast(LiveV8::of(isolate).engine(), kind, name, location) {
+    match handleguard::scope_fast(LiveV8::of(isolate).name(), kind, name, location) {
         Some(guard) => guard,
-        None => scope_watched(isolate, kind, name, location),
+        None => scope_slow(isolate, kind, name, location),
     }
 }
 
 /// The first scope of an isolate on a thread, and any that there may be something to say of.
 #[inline(never)]
-fn scope_watched(
+fn scope_slow(
     isolate: &mut v8::Isolate,
     kind: ScopeKind,
     name: Option<&'static str>,
     location: &'static panic::Location<'static>,
 ) -> ScopeGuard<V8> {
     let location = Location::Source(location);
-    handleguard::scope_at(watch::watch(isolate), kind, Place { name, location })
+    handleguard::scope_at(lifetime::follow(isolate), kind, Place { name, location })
 }
 
 /// Marks that a turn begins in `isolate`; see [`handleguard::turn`].
@@ -41,7 +40,7 @@ pub fn turn_guard(
     isolate: &mut v8::Isolate,
     name: impl Into<Option<&'static str>>,
 ) -> TurnGuard<V8> {
-    handleguard::turn_at(watch::watch(isolate), Place::here(name))
+    handleguard::turn_at(lifetime::follow(isolate), Place::here(name))
 }
 
 /// Records that the host calls into the JavaScript of `isolate`, by a way that has no guarded twin here; see
@@ -53,18 +52,53 @@ pub fn callback_guard(
     name: impl Into<Option<&'static str>>,
 ) -> CallbackGuard<V8> {
     let (name, location) = (name.into(), panic::Location::caller());
-    match handleguard::callback_fast(LiveV8::of(isolate).engine(), name, location) {
+    match handleguard::callback_fast(LiveV8::of(isolate).name(), name, location) {
         Some(guard) => guard,
-        None => callback_watched(isolate, name, location),
+        None => callback_slow(isolate, name, location),
     }
 }
 
 #[inline(never)]
-fn callback_watched(
+fn callback_slow(
     isolate: &mut v8::Isolate,
     name: Option<&'static str>,
     location: &'static panic::Location<'static>,
 ) -> CallbackGuard<V8> {
     let location = Location::Source(location);
-    handleguard::callback_at(watch::watch(isolate), Place { name, location }, || None)
+    handleguard::callback_at(lifetime::follow(isolate), Place { name, location }, || None)
+}
+
+/// Marks native code that V8's garbage collector started, until the guard is dropped: put it around the body of a weak
+/// callback, a finalizer or a GC callback, and around the teardown of an isolate. See [`handleguard::gc()`].
+///
+/// handleguard sees by itself what runs between V8's GC prologue and epilogue callbacks; a finalizer of the v8 crate
+/// (`Weak::with_finalizer`) runs after that, in V8's second pass.
+///
+/// ```
+/// # let _v8 = handleguard_v8::__doctest::setup();
+/// # let isolate = &mut v8::Isolate::new(Default::default());
+/// use handleguard_v8::{GcPhase, gc_guard, scope};
+///
+/// # scope!(let scope, isolate);
+/// # let context = v8::Context::new(scope, Default::default());
+/// # let scope = &mut v8::ContextScope::new(scope, context);
+/// # let object = v8::Object::new(scope);
+/// let weak = v8::Weak::with_finalizer(
+///     scope,
+///     object,
+///     Box::new(|isolate| {
+///         let _gc = gc_guard(isolate, GcPhase::SecondPass, "socket finalizer");
+///         scope!(let scope, isolate); // without it, its handles would go to whatever was interrupted
+///         let _ = v8::Number::new(scope, 0.5);
+///     }),
+/// );
+/// ```
+#[inline]
+#[track_caller]
+pub fn gc_guard(
+    isolate: &mut v8::Isolate,
+    phase: GcPhase,
+    name: impl Into<Option<&'static str>>,
+) -> GcGuard<V8> {
+    handleguard::gc(lifetime::follow(isolate), phase, Place::here(name))
 }

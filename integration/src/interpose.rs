@@ -1,25 +1,26 @@
-//! Hooks in the functions by which any crate of the program uses V8, put there by the linker.
+//! Hooks in the functions by which any crate of the program uses V8. The linker puts them there.
 //!
-//! The v8 crate opens each scope, and makes each call into JavaScript, by an `extern "C"` function of its `binding.cc`. With
-//! `--wrap=f`, whoever calls `f` calls `__wrap_f` here, which tells the checker and calls `__real_f`, the function itself.
-//! `handleguard-build` has the linker told so.
+//! The v8 crate opens each scope, and makes each call into JavaScript, by an `extern "C"` function of its `binding.cc`. Under
+//! the linker's option `--wrap=f`, whoever calls `f` calls `__wrap_f` in this folder, which records the call and calls
+//! `__real_f`, the function itself. `handleguard-build` passes the options.
 //!
 //! ```text
 //!   v8::scope!  ->  v8__HandleScope__CONSTRUCT
-//!                     = __wrap_v8__HandleScope__CONSTRUCT     link.rs: adds the return address
-//!                       -> scopes::handle_scope_opens         tells the checker
-//!                          -> __real_v8__HandleScope__CONSTRUCT
+//!                     = __wrap_v8__HandleScope__CONSTRUCT        twins.rs: adds the return address, returns to a probe
+//!                       -> scopes::construct_handle_scope        records the scope
+//!                          -> __real_v8__HandleScope__CONSTRUCT  real.rs
 //! ```
 //!
-//! Without `--wrap` nobody calls the twins, and nothing defines `__real_f`: the references are weak, so that the program
-//! links all the same, and says at its start that it sees nothing.
+//! Without `--wrap` nothing calls the twins, and nothing defines `__real_f`: the references are weak, so that the program
+//! links all the same, and its start-up line says that it sees nothing.
 
 mod calls;
 mod extend;
-mod isolates;
-mod link;
-mod proof;
+mod functions;
+mod hook;
+pub(crate) mod isolates;
+mod probing;
+pub(crate) mod proof;
+pub(crate) mod real;
 mod scopes;
-
-pub(crate) use isolates::has_isolate_hooks;
-pub(crate) use proof::{capabilities, sees_refused_handles};
+mod twins;

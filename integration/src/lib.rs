@@ -110,26 +110,31 @@ mod calibrate;
 mod call;
 mod current;
 mod engine;
+mod fatal_error;
 mod ffi;
 mod gc;
 mod guards;
-#[cfg(all(feature = "interpose", target_os = "linux", target_arch = "x86_64"))]
+#[cfg_attr(
+    not(all(feature = "interpose", target_os = "linux", target_arch = "x86_64")),
+    path = "no_hooks.rs"
+)]
 mod interpose;
+mod isolate;
+mod lifetime;
 mod macros;
 mod make_callback;
 mod script;
 mod seal;
 #[cfg(feature = "testing")]
 pub mod testing;
-mod watch;
 
 pub use addon::{addon_callback_guard, addon_guard, addon_scope_guard};
 pub use call::{
     GuardedFunction, GuardedIsolate, GuardedMicrotaskQueue, GuardedModule, GuardedScript,
 };
-pub use engine::{LiveV8, V8, handles, level};
-pub use gc::gc_guard;
-pub use guards::{callback_guard, scope_guard, turn_guard};
+
+pub use guards::{callback_guard, gc_guard, scope_guard, turn_guard};
+pub use isolate::{LiveV8, V8, handles, level};
 pub use make_callback::make_callback;
 
 pub use handleguard;

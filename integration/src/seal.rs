@@ -1,26 +1,28 @@
-//! Sealed turns: V8's own `SealHandleScope`, and what happens when a handle is made under one, or with no scope at all.
+//! Sealed turns: V8's own `SealHandleScope`, under which V8 refuses each handle.
 //!
-//! V8 refuses such a handle by ending the process (`handles.cc`, `HandleScope::Extend`), with one text for both cases and
-//! no stack. [`on_fatal_error`] has handleguard's report come first.
+//! V8 refuses a handle by ending the process (`handles.cc`, `HandleScope::Extend`). The report comes before: by the hook in
+//! `Extend`, which can lift the seal so that the handle is made after all, or else by `fatal_error.rs`.
+//!
+//! A seal writes to its isolate when it is lifted, so it is lifted before the isolate is disposed of: the list of them is one for
+//! the process, because an isolate may end on another thread than that of its turns, or while the locals of that thread are
+//! being destroyed.
 
-use crate::current;
-use crate::engine::LiveV8;
-use crate::ffi::{self, RawIsolate, SealBuffer};
-use handleguard::EntryId;
-use handleguard::LiveIsolate;
-use std::cell::RefCell;
-use std::ffi::{CStr, c_char};
-use std::io::Write;
+use crate::ffi::{self, SealBuffer};
+use crate::isolate::LiveV8;
+use handleguard::{EntryId, ForkMutex};
+use std::cell::Cell;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-thread_local! {
-    /// The seals of this thread's turns, in order of sealing.
-    static SEALS: RefCell<Vec<Seal>> = const { RefCell::new(Vec::new()) };
-}
+/// All seals, in order of sealing.
+static SEALS: ForkMutex<Vec<Seal>> = ForkMutex::new();
 
 struct Seal {
-    isolate: *mut RawIsolate,
+    /// The address of the isolate.
+    isolate: usize,
+    /// The thread whose turn it is: an [`EntryId`] is unique on one thread only.
+    thread: usize,
     turn: EntryId,
-    /// V8's level when it was made: handles are refused at this level.
+    /// V8's level when it was sealed: V8 refuses handles at this level.
     #[cfg_attr(
         not(all(feature = "interpose", target_os = "linux", target_arch = "x86_64")),
         expect(dead_code, reason = "only the hook in `Extend` can rescue")
@@ -29,116 +31,83 @@ struct Seal {
     buffer: SealBuffer,
 }
 
-/// Seals the isolate for `turn`. Returns `false` if the thread's locals are gone.
-pub(crate) fn seal(live: LiveV8<'_>, turn: EntryId) -> bool {
-    let isolate = live.as_raw();
+/// The number of this thread, which no other thread of the process ever has.
+fn this_thread() -> usize {
+    static THREADS: AtomicUsize = AtomicUsize::new(0);
+    thread_local! {
+        // Without a destructor, so that it can be read while the thread's locals are being destroyed.
+        static NUMBER: Cell<usize> = const { Cell::new(0) };
+    }
+    if NUMBER.get() == 0 {
+        NUMBER.set(THREADS.fetch_add(1, Ordering::Relaxed) + 1);
+    }
+    NUMBER.get()
+}
+
+/// Seals `isolate` for `turn`. [`lift_all`] must be called before the isolate is disposed of.
+pub(crate) fn seal(isolate: LiveV8<'_>, turn: EntryId) {
+    let level = isolate.level();
     let mut buffer = SealBuffer::default();
-    SEALS
-        .try_with(|seals| {
-            let Ok(mut seals) = seals.try_borrow_mut() else {
-                return false;
-            };
-            // SAFETY: the isolate is live and this thread's (`LiveV8`); the buffer has room, and may be moved (`SealBuffer`).
-            unsafe { ffi::seal(&raw mut buffer, isolate) };
-            seals.push(Seal {
-                isolate,
-                turn,
-                level: live.level(),
-                buffer,
-            });
-            true
-        })
-        .unwrap_or(false)
-}
-
-/// Lifts the seal of `turn`, and of the turns inside it that were never lifted; none, if a rescue has.
-pub(crate) fn unseal(live: LiveV8<'_>, turn: EntryId) {
-    let isolate = live.as_raw();
-    // SAFETY: the seals are of `isolate`, which is live (`LiveV8`).
-    unsafe { lift(|seal| seal.isolate == isolate && seal.turn >= turn) }
-}
-
-/// Has a handle reported that V8 is about to refuse, and lifts the seals that keep it from being made. V8 ends the process where
-/// they are not ours, or the action says so.
-///
-/// # Safety
-///
-/// `engine` is a live isolate of this thread.
-#[cfg(all(feature = "interpose", target_os = "linux", target_arch = "x86_64"))]
-pub(crate) unsafe fn rescue(engine: LiveV8<'_>) {
-    let level = engine.level();
-    let ours = |seal: &Seal| seal.isolate == engine.as_raw() && seal.level == level;
-    let can_rescue = SEALS.try_with(|seals| {
-        let seals = seals.try_borrow();
-        seals.is_ok_and(|seals| seals.iter().any(ours))
+    // SAFETY: the isolate is live (`LiveV8`); the buffer has room, and may be moved (`SealBuffer`).
+    unsafe { ffi::seal(&raw mut buffer, isolate.as_raw()) };
+    SEALS.with(|seals| {
+        seals.push(Seal {
+            isolate: isolate.as_raw().addr(),
+            thread: this_thread(),
+            turn,
+            level,
+            buffer,
+        });
     });
-    match handleguard::handle_refused(engine, can_rescue.unwrap_or(false)) {
+}
+
+/// Lifts the seal of this thread's `turn`, and those inside it that were never lifted. Does nothing if a rescue has lifted it.
+pub(crate) fn unseal(isolate: LiveV8<'_>, turn: EntryId) {
+    let (address, thread) = (isolate.as_raw().addr(), this_thread());
+    let of_turn =
+        |seal: &Seal| seal.isolate == address && seal.thread == thread && seal.turn == turn;
+    SEALS.with(|seals| {
+        if let Some(outermost) = seals.iter().rposition(of_turn) {
+            // SAFETY: they are of `isolate`, which is live (`LiveV8`), and no earlier isolate at its address has seals in the list:
+            // `lift_all` took them before it was disposed of.
+            unsafe { lift(seals, outermost, |seal| seal.isolate == address) };
+        }
+    });
+}
+
+/// Lifts all seals of an isolate that is about to end, of whichever thread.
+pub(crate) fn lift_all(isolate: LiveV8<'_>) {
+    let address = isolate.as_raw().addr();
+    // SAFETY: as in `unseal`.
+    SEALS.with(|seals| unsafe { lift(seals, 0, |seal| seal.isolate == address) });
+}
+
+/// Reports a handle that V8 is about to refuse in `isolate`, and lifts the seals that refuse it. V8 ends the process where the
+/// seals are not of this crate, or the action of `sealed` ends it.
+#[cfg(all(feature = "interpose", target_os = "linux", target_arch = "x86_64"))]
+pub(crate) fn rescue(isolate: LiveV8<'_>) {
+    let (address, level) = (isolate.as_raw().addr(), isolate.level());
+    let ours = |seal: &Seal| seal.isolate == address && seal.level == level;
+    let can_rescue = SEALS.with(|seals| seals.iter().any(ours));
+    match handleguard::handle_refused(isolate, can_rescue) {
         handleguard::Refused::Die => {}
-        // SAFETY: the caller's promise.
-        handleguard::Refused::Rescue => unsafe { lift(ours) },
+        // SAFETY: as in `unseal`.
+        handleguard::Refused::Rescue => SEALS.with(|seals| unsafe { lift(seals, 0, ours) }),
     }
 }
 
-/// Lifts the seals that `which` holds for, innermost first.
+/// Lifts the seals from the one at `outermost` on for which `which` holds, innermost first.
 ///
 /// # Safety
 ///
-/// They are of live isolates.
-unsafe fn lift(which: impl Fn(&Seal) -> bool) {
-    let _ = SEALS.try_with(|seals| {
-        let Ok(mut seals) = seals.try_borrow_mut() else {
-            return;
-        };
-        while let Some(at) = seals.iter().rposition(&which) {
+/// Their isolate is live, and no other thread uses it.
+unsafe fn lift(seals: &mut Vec<Seal>, outermost: usize, which: impl Fn(&Seal) -> bool) {
+    for at in (outermost..seals.len()).rev() {
+        if which(&seals[at]) {
             let mut seal = seals.remove(at);
-            // SAFETY: constructed by `seal`, destroyed here once, and the isolate lives by the caller's promise.
+            // SAFETY: `seal` constructed it, and it is destroyed once, for it leaves the list; its isolate is live, as this function
+            // requires.
             unsafe { ffi::unseal(&raw mut seal.buffer) };
         }
-    });
-}
-
-/// Has handleguard's report come before V8's last words in `isolate`.
-///
-/// # Safety
-///
-/// `isolate` is a live isolate of this thread.
-pub(crate) unsafe fn report_before_v8_ends(isolate: *mut RawIsolate) {
-    // SAFETY: the caller's promise; the handler lives for ever.
-    unsafe { ffi::set_fatal_error_handler(isolate, on_fatal_error) }
-}
-
-/// Whether the hook in `HandleScope::Extend` has told of it before.
-fn reported() -> bool {
-    #[cfg(all(feature = "interpose", target_os = "linux", target_arch = "x86_64"))]
-    if crate::interpose::sees_refused_handles() {
-        return true;
     }
-    false
-}
-
-/// V8's own behaviour, after the report of a handle that it refused: it prints the same lines and aborts (`api.cc`,
-/// `Utils::ReportApiFailure`).
-unsafe extern "C" fn on_fatal_error(location: *const c_char, message: *const c_char) {
-    let text = |text: *const c_char| {
-        if text.is_null() {
-            return c"";
-        }
-        // SAFETY: V8 hands C strings (`v8-callbacks.h`, `FatalErrorCallback`), and they outlive this call, which does not
-        // return.
-        unsafe { CStr::from_ptr::<'static>(text) }
-    };
-    let (location, message) = (text(location), text(message));
-    let current = current::isolate();
-    if location == c"v8::HandleScope::CreateHandle()" && !current.is_null() && !reported() {
-        // SAFETY: the current isolate of this thread is live, and V8 stands still below this call.
-        let engine = unsafe { LiveV8::from_raw(current) };
-        let _dies = handleguard::handle_refused(engine, false);
-    }
-    let _ = writeln!(
-        std::io::stderr(),
-        "\n#\n# Fatal error in {}\n# {}\n#\n",
-        location.to_string_lossy(),
-        message.to_string_lossy()
-    );
-    std::process::abort();
 }

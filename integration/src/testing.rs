@@ -39,8 +39,7 @@
 //! });
 //! ```
 
-use crate::engine::LiveV8;
-use handleguard::LiveIsolate;
+use crate::isolate::LiveV8;
 pub use handleguard::testing::{Outcome, assert_clean, run, run_strictly};
 
 /// Runs `f` and gives back what it returns. `isolate` is any scope, or an isolate.

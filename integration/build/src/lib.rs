@@ -117,4 +117,19 @@ mod tests {
         ));
         assert_eq!(config.matches("--wrap=").count(), WRAPPED.len());
     }
+
+    /// `handleguard-v8` lists the hooked functions in two files: those of the v8 crate, and V8's own.
+    #[test]
+    fn each_wrapped_symbol_has_its_hook_and_no_other_has() {
+        let functions = include_str!("../../src/interpose/functions.rs");
+        let extend = include_str!("../../src/interpose/extend.rs");
+        let listed = functions
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix('"')?.split_once("\", "))
+            .map(|(symbol, _)| symbol);
+        let own = extend
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("symbol: \"")?.strip_suffix("\","));
+        assert_eq!(listed.chain(own).collect::<Vec<_>>(), WRAPPED);
+    }
 }

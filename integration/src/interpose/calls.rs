@@ -1,197 +1,151 @@
-//! Hooks of what enters JavaScript: calls, scripts, modules, microtasks.
+//! Hooks of the functions that enter JavaScript: calls, scripts, modules, microtasks.
+//!
+//! # Safety
+//!
+//! Each hook requires what the function in whose place it is called requires of its arguments, and that the linker wrapped that
+//! function.
 
-use super::{link, proof};
+use super::real;
 use crate::current;
-use crate::engine::{LiveV8, V8};
-use crate::ffi::RawIsolate;
-use handleguard::{IsolateId, hooks};
+use crate::ffi::{Handle, RawIsolate};
+use crate::isolate::{LiveV8, V8};
+use handleguard::hooks;
 use std::ffi::{c_int, c_void};
 use std::ptr;
-
-/// Runs `call` as a callback of the isolate that is entered; only from there can JavaScript be called.
-fn as_callback<R>(
-    ip: usize,
-    handle: *const c_void,
-    callee: impl FnOnce(LiveV8<'_>) -> Option<String>,
-    call: impl FnOnce() -> R,
-) -> R {
-    let isolate = current::isolate();
-    // SAFETY: an isolate that is entered is live, and this thread's.
-    let engine = (!isolate.is_null()).then(|| unsafe { LiveV8::from_raw(isolate) });
-    let callback =
-        engine.and_then(|engine| hooks::callback(engine, ip, handle.addr(), of, || callee(engine)));
-    let result = call();
-    hooks::callback_ends(callback);
-    result
-}
-
-/// The isolate of that name.
-fn of(isolate: IsolateId) -> V8 {
-    V8::named(isolate)
-}
-
-/// The same of a call that V8 makes in the isolate that is entered, whatever it is given: where none is, V8 crashes.
-fn as_call<R>(
-    ip: usize,
-    handle: *const c_void,
-    callee: impl FnOnce(LiveV8<'_>) -> Option<String>,
-    call: impl FnOnce() -> R,
-) -> R {
-    if current::isolate().is_null() {
-        hooks::callback_on_no_isolate(ip, of);
-    }
-    as_callback(ip, handle, callee, call)
-}
-
-/// The name of the function at `function`.
-///
-/// # Safety
-///
-/// `function` is a handle of the live isolate `engine`, of this thread.
-unsafe fn name(engine: LiveV8<'_>, function: *const c_void) -> Option<String> {
-    // SAFETY: the v8 crate's `Function` is what its bindings take by pointer (`function.rs`, `v8__Function__Call`).
-    Some(engine.callee(unsafe { &*function.cast::<v8::Function>() }))
-}
 
 /// # Safety
 ///
 /// As `v8__Function__Call`'s.
-pub(super) unsafe extern "C" fn function_call(
-    function: *const c_void,
-    context: *const c_void,
-    recv: *const c_void,
+pub(super) unsafe fn function_call(
+    function: Handle,
+    context: Handle,
+    recv: Handle,
     argc: c_int,
-    argv: *const *const c_void,
+    argv: *const Handle,
     ip: usize,
-) -> *const c_void {
-    if proof::is_probing() {
-        return ptr::null();
-    }
-    as_call(
-        ip,
-        function,
-        // SAFETY: the caller's promise.
-        |engine| unsafe { name(engine, function) },
-        // SAFETY: the caller's promise, and this is its hook.
-        || unsafe { link::real_function_call(function, context, recv, argc, argv) },
-    )
+) -> Handle {
+    let call = || {
+        // SAFETY: V8's function requires the same.
+        unsafe { real::function_call(function, context, recv, argc, argv) }
+    };
+    // SAFETY: `function` is a function of the isolate that is entered, as V8's function requires.
+    call_as_callback(ip, function, |live| unsafe { name(live, function) }, call)
 }
 
 /// # Safety
 ///
 /// As `v8__Function__NewInstance`'s.
-pub(super) unsafe extern "C" fn function_new_instance(
-    function: *const c_void,
-    context: *const c_void,
+pub(super) unsafe fn function_new_instance(
+    function: Handle,
+    context: Handle,
     argc: c_int,
-    argv: *const *const c_void,
+    argv: *const Handle,
     ip: usize,
-) -> *const c_void {
-    if proof::is_probing() {
-        return ptr::null();
-    }
-    as_call(
-        ip,
-        function,
-        // SAFETY: the caller's promise.
-        |engine| unsafe { name(engine, function) },
-        // SAFETY: the caller's promise, and this is its hook.
-        || unsafe { link::real_function_new_instance(function, context, argc, argv) },
-    )
+) -> Handle {
+    let call = || {
+        // SAFETY: V8's function requires the same.
+        unsafe { real::function_new_instance(function, context, argc, argv) }
+    };
+    // SAFETY: `function` is a function of the isolate that is entered, as V8's function requires.
+    call_as_callback(ip, function, |live| unsafe { name(live, function) }, call)
 }
 
 /// # Safety
 ///
 /// As `v8__Script__Run`'s.
-pub(super) unsafe extern "C" fn script_run(
-    script: *const c_void,
-    context: *const c_void,
-    ip: usize,
-) -> *const c_void {
-    if proof::is_probing() {
-        return ptr::null();
-    }
-    // SAFETY: the caller's promise, and this is its hook.
-    as_call(
-        ip,
-        script,
-        |_| None,
-        || unsafe { link::real_script_run(script, context) },
-    )
+pub(super) unsafe fn script_run(script: Handle, context: Handle, ip: usize) -> Handle {
+    // SAFETY: V8's function requires the same.
+    let call = || unsafe { real::script_run(script, context) };
+    call_as_callback(ip, script, unnamed, call)
 }
 
 /// # Safety
 ///
 /// As `v8__Module__Evaluate`'s.
-pub(super) unsafe extern "C" fn module_evaluate(
-    module: *const c_void,
-    context: *const c_void,
-    ip: usize,
-) -> *const c_void {
-    if proof::is_probing() {
-        return ptr::null();
-    }
-    // SAFETY: the caller's promise, and this is its hook.
-    as_call(
-        ip,
-        module,
-        |_| None,
-        || unsafe { link::real_module_evaluate(module, context) },
-    )
+pub(super) unsafe fn module_evaluate(module: Handle, context: Handle, ip: usize) -> Handle {
+    // SAFETY: V8's function requires the same.
+    let call = || unsafe { real::module_evaluate(module, context) };
+    call_as_callback(ip, module, unnamed, call)
 }
 
 /// # Safety
 ///
 /// As `v8__Isolate__PerformMicrotaskCheckpoint`'s.
-pub(super) unsafe extern "C" fn isolate_checkpoint(isolate: *mut RawIsolate, ip: usize) {
-    if proof::is_probing() {
-        return;
-    }
-    // SAFETY: the caller's promise, and this is its hook.
-    as_callback(
-        ip,
-        ptr::null(),
-        |_| None,
-        || unsafe { link::real_isolate_checkpoint(isolate) },
-    );
+pub(super) unsafe fn isolate_checkpoint(isolate: *mut RawIsolate, ip: usize) {
+    // SAFETY: V8's function requires the same.
+    let call = || unsafe { real::isolate_checkpoint(isolate) };
+    as_callback(ip, ptr::null(), unnamed, call);
 }
 
 /// # Safety
 ///
 /// As `v8__MicrotaskQueue__PerformCheckpoint`'s.
-pub(super) unsafe extern "C" fn queue_checkpoint(
-    isolate: *mut RawIsolate,
-    queue: *const c_void,
-    ip: usize,
-) {
-    if proof::is_probing() {
-        return;
-    }
-    // SAFETY: the caller's promise, and this is its hook.
-    as_callback(
-        ip,
-        ptr::null(),
-        |_| None,
-        || unsafe { link::real_queue_checkpoint(isolate, queue) },
-    );
+pub(super) unsafe fn queue_checkpoint(isolate: *mut RawIsolate, queue: *const c_void, ip: usize) {
+    // SAFETY: V8's function requires the same.
+    let call = || unsafe { real::queue_checkpoint(isolate, queue) };
+    as_callback(ip, ptr::null(), unnamed, call);
 }
 
-/// V8 does its own work here, in scopes of its own: no callback to be judged, but a moment at which the host waits.
+/// V8 does its own work here, in scopes of its own: this is no callback to be judged, but a moment at which the host waits.
 ///
 /// # Safety
 ///
-/// As `v8__Platform__PumpMessageLoop`'s.
-pub(super) unsafe extern "C" fn pump(
+/// As `v8__Platform__PumpMessageLoop`'s: `isolate` is live and this thread uses it.
+pub(super) unsafe fn pump_message_loop(
     platform: *mut c_void,
     isolate: *mut RawIsolate,
     wait: bool,
     ip: usize,
 ) -> bool {
-    if proof::is_probing() {
-        return false;
-    }
-    // SAFETY: the caller's promise: it is live.
+    // SAFETY: `isolate` is live and this thread uses it, as this function requires.
     hooks::host_waits(unsafe { LiveV8::from_raw(isolate) }, ip);
-    // SAFETY: the caller's promise, and this is its hook.
-    unsafe { link::real_pump(platform, isolate, wait) }
+    // SAFETY: V8's function requires the same.
+    unsafe { real::pump_message_loop(platform, isolate, wait) }
+}
+
+/// Runs `call` as a callback of the isolate that is entered, which is the only one whose JavaScript can be called.
+fn as_callback<R>(
+    ip: usize,
+    handle: Handle,
+    callee: impl FnOnce(LiveV8<'_>) -> Option<String>,
+    call: impl FnOnce() -> R,
+) -> R {
+    let isolate = current::isolate();
+    // SAFETY: an isolate that is entered on this thread is live, and this thread uses it.
+    let live = (!isolate.is_null()).then(|| unsafe { LiveV8::from_raw(isolate) });
+    let callback =
+        live.and_then(|live| hooks::callback(live, ip, handle.addr(), V8::named, || callee(live)));
+    let result = call();
+    hooks::callback_ends(callback);
+    result
+}
+
+/// Runs `call` as [`as_callback`] does, where V8 is about to use the entered isolate: it crashes if there is none, and the
+/// report comes before.
+fn call_as_callback<R>(
+    ip: usize,
+    handle: Handle,
+    callee: impl FnOnce(LiveV8<'_>) -> Option<String>,
+    call: impl FnOnce() -> R,
+) -> R {
+    if current::isolate().is_null() {
+        hooks::callback_on_no_isolate(ip, V8::named);
+    }
+    as_callback(ip, handle, callee, call)
+}
+
+/// The name of the function at `function`, for a report.
+///
+/// # Safety
+///
+/// `function` is a function of the isolate `live`.
+unsafe fn name(live: LiveV8<'_>, function: Handle) -> Option<String> {
+    // SAFETY: the v8 crate's `Function` is what its bindings take by pointer (`function.rs`, `v8__Function__Call`), and it lives
+    // for this call, as this function requires.
+    Some(live.callee(unsafe { &*function.cast::<v8::Function>() }))
+}
+
+/// Scripts, modules and checkpoints for microtasks have no name.
+fn unnamed(_: LiveV8<'_>) -> Option<String> {
+    None
 }

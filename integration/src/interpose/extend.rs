@@ -2,13 +2,13 @@
 //! has none left: once for each 1,022 handles, for the first handle after a seal, and for each handle under a seal or in no
 //! scope at all, before it ends the process.
 //!
-//! V8 declares it `V8_PRESERVE_MOST` (`handles.h`): the caller keeps what it likes in nearly all registers. A function of Rust
-//! in its place would destroy them.
+//! V8 declares it `V8_PRESERVE_MOST` (`handles.h`): the caller may keep values in nearly all registers, and a function of Rust in
+//! its place would destroy them. So this twin is written by hand.
 
-use super::link::{Hook, Use};
-use super::proof;
-use crate::engine::LiveV8;
+use super::hook::{Hook, Use};
+use super::probing;
 use crate::ffi::RawIsolate;
+use crate::isolate::LiveV8;
 use crate::seal;
 use std::arch::naked_asm;
 
@@ -26,11 +26,10 @@ pub(super) static EXTEND: Hook = Hook {
     twin: wrap_extend as *const (),
 };
 
-/// What the linker puts in the place of `Extend`: keeps the registers that a function of Rust may change and `Extend` may not,
-/// calls [`extends`], and jumps to the real one, unless only the hook was to be proved. `rax` is the result, and `r11` is
-/// anybody's.
+/// The linker puts this in the place of `Extend`. It keeps the registers that a function of Rust may change and `Extend` may not,
+/// calls [`extends`], and jumps to the real `Extend`, or returns to a probe. `rax` holds the result, and `r11` is free.
 ///
-/// Unwound by its own directives, for a report shows the stack from here.
+/// It has its own unwind directives, for a report shows the stack from here.
 ///
 /// # Safety
 ///
@@ -82,20 +81,19 @@ unsafe extern "C" fn wrap_extend() {
     )
 }
 
-/// Has a handle that V8 is about to refuse reported, and rescued where it can be. True if this call is only to prove the hook.
+/// Reports a handle that V8 is about to refuse, and rescues it where that is possible. Returns true to a probe.
 ///
 /// # Safety
 ///
-/// As `Extend`'s: `isolate` is live, and this thread's.
+/// `isolate` is live and this thread uses it, as `Extend` requires; or a probe is in progress on this thread.
 unsafe extern "C" fn extends(isolate: *mut RawIsolate) -> bool {
-    if proof::is_probing() {
+    if probing::is_probing() {
         return true;
     }
-    // SAFETY: the caller's promise.
-    let engine = unsafe { LiveV8::from_raw(isolate) };
-    if engine.refuses_handles() {
-        // SAFETY: the caller's promise.
-        unsafe { seal::rescue(engine) };
+    // SAFETY: it is no probe, so `isolate` is live and this thread uses it, as this function requires.
+    let live = unsafe { LiveV8::from_raw(isolate) };
+    if live.refuses_handles() {
+        seal::rescue(live);
     }
     false
 }

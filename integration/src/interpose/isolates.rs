@@ -1,83 +1,72 @@
 //! Hooks of isolates: made, entered, left, disposed of.
+//!
+//! # Safety
+//!
+//! Each hook requires what the function in whose place it is called requires of its arguments, and that the linker wrapped that
+//! function.
 
-use super::{link, proof};
-use crate::engine::{LiveV8, V8};
+use super::real;
 use crate::ffi::RawIsolate;
-use crate::gc;
-use handleguard::{Place, hooks};
+use crate::isolate::LiveV8;
+use crate::{gc, seal};
+use handleguard::{ForkMutex, IsolateId, Place, hooks};
 use std::collections::BTreeSet;
 use std::ffi::c_void;
 use std::ptr;
-use std::sync::{Mutex, PoisonError};
 
 /// The isolates that were made through the hook and are not disposed of yet.
-static MADE: Mutex<BTreeSet<usize>> = Mutex::new(BTreeSet::new());
+static MADE: ForkMutex<BTreeSet<usize>> = ForkMutex::new();
 
-fn made<R>(f: impl FnOnce(&mut BTreeSet<usize>) -> R) -> R {
-    f(&mut MADE.lock().unwrap_or_else(PoisonError::into_inner))
-}
-
-/// Whether the record of the isolate ends with it by a hook, and its collections are told of already.
-pub(crate) fn has_isolate_hooks(isolate: V8) -> bool {
-    made(|made| made.contains(&isolate.as_raw().addr()))
+/// Whether the hooks saw the isolate made, so that they report its collections and end its record.
+pub(crate) fn has_isolate_hooks(isolate: IsolateId) -> bool {
+    MADE.with(|made| made.contains(&isolate.0))
 }
 
 /// # Safety
 ///
 /// As `v8__Isolate__New`'s.
-pub(super) unsafe extern "C" fn new(params: *const c_void) -> *mut RawIsolate {
-    if proof::is_probing() {
-        return ptr::null_mut();
-    }
-    // SAFETY: the caller's promise, and this is its hook.
-    let isolate = unsafe { link::real_isolate_new(params) };
+pub(super) unsafe fn new(params: *const c_void, _ip: usize) -> *mut RawIsolate {
+    // SAFETY: V8's function requires the same.
+    let isolate = unsafe { real::isolate_new(params) };
     if !isolate.is_null() && handleguard::is_on() {
-        // SAFETY: it was just made.
-        unsafe { gc::add_gc_callbacks_raw(isolate) };
-        made(|made| made.insert(isolate.addr()));
+        // SAFETY: V8 has just made it, so it is live, and no other thread has it.
+        gc::add_callbacks(unsafe { LiveV8::from_raw(isolate) });
+        MADE.with(|made| made.insert(isolate.addr()));
     }
     isolate
 }
 
 /// # Safety
 ///
-/// As `v8__Isolate__Enter`'s.
-pub(super) unsafe extern "C" fn enter(isolate: *mut RawIsolate, ip: usize) {
-    if proof::is_probing() {
-        return;
-    }
-    // SAFETY: the caller's promise, and this is its hook.
-    unsafe { link::real_isolate_enter(isolate) };
-    // SAFETY: the caller's promise: it is live.
-    let engine = unsafe { LiveV8::from_raw(isolate) };
-    hooks::serve(|| handleguard::enter(engine, Place::code(ip, ptr::from_ref(&ip).addr())));
+/// As `v8__Isolate__Enter`'s: `isolate` is live, and no other thread uses it.
+pub(super) unsafe fn enter(isolate: *mut RawIsolate, ip: usize) {
+    // SAFETY: V8's function requires the same.
+    unsafe { real::isolate_enter(isolate) };
+    // SAFETY: `isolate` is live and this thread has entered it, as this function requires.
+    let live = unsafe { LiveV8::from_raw(isolate) };
+    hooks::serve(|| handleguard::enter(live, Place::code(ip, ptr::from_ref(&ip).addr())));
 }
 
 /// # Safety
 ///
-/// As `v8__Isolate__Exit`'s.
-pub(super) unsafe extern "C" fn exit(isolate: *mut RawIsolate, ip: usize) {
-    if proof::is_probing() {
-        return;
-    }
-    // SAFETY: the caller's promise: it is live.
-    let engine = unsafe { LiveV8::from_raw(isolate) };
-    hooks::serve(|| handleguard::exit(engine, Place::code(ip, ptr::from_ref(&ip).addr())));
-    // SAFETY: the caller's promise, and this is its hook.
-    unsafe { link::real_isolate_exit(isolate) };
+/// As `v8__Isolate__Exit`'s: `isolate` is live, and this thread has entered it.
+pub(super) unsafe fn exit(isolate: *mut RawIsolate, ip: usize) {
+    // SAFETY: `isolate` is live and this thread has entered it, as this function requires.
+    let live = unsafe { LiveV8::from_raw(isolate) };
+    hooks::serve(|| handleguard::exit(live, Place::code(ip, ptr::from_ref(&ip).addr())));
+    // SAFETY: V8's function requires the same.
+    unsafe { real::isolate_exit(isolate) };
 }
 
 /// # Safety
 ///
-/// As `v8__Isolate__Dispose`'s.
-pub(super) unsafe extern "C" fn dispose(isolate: *mut RawIsolate) {
-    if proof::is_probing() {
-        return;
-    }
-    // SAFETY: it is live until the last line.
-    let engine = unsafe { LiveV8::from_raw(isolate) };
-    hooks::serve(|| handleguard::end_isolate(engine));
-    made(|made| made.remove(&isolate.addr()));
-    // SAFETY: the caller's promise, and this is its hook.
-    unsafe { link::real_isolate_dispose(isolate) };
+/// As `v8__Isolate__Dispose`'s: `isolate` is live, and no thread uses it.
+pub(super) unsafe fn dispose(isolate: *mut RawIsolate, _ip: usize) {
+    // SAFETY: `isolate` is live and no other thread uses it, as this function requires; `live` is not used after the last line.
+    let live = unsafe { LiveV8::from_raw(isolate) };
+    seal::lift_all(live);
+    hooks::serve(|| handleguard::end_isolate(live));
+    MADE.with(|made| made.remove(&isolate.addr()));
+    // SAFETY: V8's function requires the same.
+    unsafe { real::isolate_dispose(isolate) };
 }

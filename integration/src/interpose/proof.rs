@@ -1,42 +1,17 @@
 //! Proves at the start of the program which hooks took effect.
 //!
 //! No flag that a build script sets would do: the linker may have dropped an argument, or kept a direct call. So each
-//! function is called by its own name, as the v8 crate calls it, and its hook must be what runs. A hook that is called so
-//! returns at once, and V8 is not reached. So that a function without a hook is not called with arguments made up, its address
-//! is looked at before: where the linker has wrapped it, that is its twin's.
+//! function is called by its own symbol, as the v8 crate calls it, and its hook must run. The hook returns at once to such a
+//! [probe](probing), and V8 is not reached. A function without a hook must not be called with made-up arguments, so its address
+//! is compared first: where the linker wrapped the function, it is that of the twin.
 
 use super::extend::EXTEND;
-use super::link::{HOOKS, Hook, Use};
+use super::hook::{Hook, Use};
+use super::probing;
+use super::twins::HOOKS;
 use handleguard::hooks;
-use std::cell::Cell;
 use std::hint::black_box;
 use std::sync::OnceLock;
-
-thread_local! {
-    /// What is being proved on this thread.
-    static PROBE: Cell<Probe> = const { Cell::new(Probe::None) };
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Probe {
-    None,
-    /// A function is called to see whether its hook runs.
-    Called,
-    /// It did.
-    Hooked,
-}
-
-/// Asked by each hook first: if so, this call only proves that the hook runs, and its arguments mean nothing.
-#[inline]
-pub(super) fn is_probing() -> bool {
-    PROBE.get() != Probe::None && is_hooked()
-}
-
-#[cold]
-fn is_hooked() -> bool {
-    PROBE.set(Probe::Hooked);
-    true
-}
 
 /// Which hooks took effect, for the start-up line.
 pub(crate) fn capabilities() -> Result<String, String> {
@@ -63,7 +38,7 @@ pub(crate) fn capabilities() -> Result<String, String> {
     }
 }
 
-/// What is not seen without those hooks.
+/// What the checker does not see without those hooks.
 fn blind(missing: &[&Hook]) -> String {
     let uses = Use::ALL
         .into_iter()
@@ -71,12 +46,12 @@ fn blind(missing: &[&Hook]) -> String {
     uses.map(Use::blind).collect::<Vec<_>>().join("; ")
 }
 
-/// Whether V8 asks handleguard before it ends the process for a handle.
+/// Whether the hook in `Extend` runs before V8 ends the process for a handle that it refuses.
 pub(crate) fn sees_refused_handles() -> bool {
     !missing().iter().any(|hook| hook.serves == Use::Refused)
 }
 
-/// The hooks that did not take effect. Proved once.
+/// The hooks that did not take effect, as the first call finds.
 fn missing() -> &'static [&'static Hook] {
     static MISSING: OnceLock<Vec<&Hook>> = OnceLock::new();
     MISSING.get_or_init(|| hooks().filter(|hook| !runs(hook)).collect())
@@ -86,8 +61,8 @@ fn hooks() -> impl Iterator<Item = &'static Hook> {
     HOOKS.iter().chain([&EXTEND])
 }
 
-/// Run before `main`: where no hook took effect, nobody else would say so. Kept by the object file that the twins are in, for
-/// the linker is told of those.
+/// Runs before `main`: where no hook took effect, nothing else would report that. The linker keeps it with the twins, which are in
+/// the same object file and which `--wrap` names.
 #[used]
 #[unsafe(link_section = ".init_array")]
 static AT_LOAD: extern "C" fn() = {
@@ -108,13 +83,13 @@ fn runs(hook: &Hook) -> bool {
     if black_box(function) != black_box(hook.twin) {
         return false;
     }
-    PROBE.set(Probe::Called);
-    // SAFETY: what is called is the twin (looked at above), which takes more arguments by registers only, and jumps to a hook
-    // that returns before it looks at any, for a probe is under way on this thread.
-    unsafe {
-        let function: unsafe extern "C" fn(usize, usize, usize, usize, usize, usize) -> usize =
-            std::mem::transmute(function);
-        function(0, 0, 0, 0, 0, 0);
-    }
-    PROBE.replace(Probe::None) == Probe::Hooked
+    probing::reaches_a_hook(|| {
+        // SAFETY: the function is the twin (looked at above), which takes more arguments by registers only, and jumps to a hook
+        // that returns before it looks at any, for a probe is in progress on this thread.
+        unsafe {
+            let function: unsafe extern "C" fn(usize, usize, usize, usize, usize, usize) -> usize =
+                std::mem::transmute(function);
+            function(0, 0, 0, 0, 0, 0);
+        }
+    })
 }

@@ -1,83 +1,80 @@
-//! Hooks of scopes: the v8 crate's `HandleScope`, `EscapableHandleScope` and the scope in some `CallbackScope`s are all
-//! constructed by one function, so a plain escapable scope is told as a `HandleScope`.
+//! Hooks of scopes. One function constructs the v8 crate's `HandleScope`, `EscapableHandleScope`, and the scope in some
+//! `CallbackScope`s, so a plain escapable scope is recorded as a `HandleScope`.
+//!
+//! # Safety
+//!
+//! Each hook requires what the function in whose place it is called requires of its arguments, and that the linker wrapped that
+//! function.
 
-use super::{link, proof};
-use crate::engine::LiveV8;
+use super::real;
 use crate::ffi::RawIsolate;
+use crate::isolate::LiveV8;
 use handleguard::finding::ScopeKind;
 use handleguard::hooks;
 use std::ffi::c_void;
 
 /// # Safety
 ///
-/// As `v8__HandleScope__CONSTRUCT`'s: `isolate` is live, and `storage` has room for a `HandleScope`.
-pub(super) unsafe extern "C" fn handle_scope_opens(
+/// `isolate` is live and this thread uses it; `storage` has room for a `HandleScope`.
+#[inline(always)]
+pub(super) unsafe fn construct_handle_scope(
     storage: *mut c_void,
     isolate: *mut RawIsolate,
     ip: usize,
 ) {
-    if proof::is_probing() {
-        return;
-    }
-    // SAFETY: the caller's promise, and this is its hook.
-    unsafe { link::handle_scope_construct(storage, isolate) };
-    // SAFETY: the caller's promise.
-    let engine = unsafe { LiveV8::from_raw(isolate) };
-    hooks::scope_constructed(engine, ScopeKind::HandleScope, ip, storage.addr());
+    // SAFETY: V8's function requires the same.
+    unsafe { real::handle_scope_construct(storage, isolate) };
+    // SAFETY: `isolate` is live and this thread uses it, as this function requires.
+    let live = unsafe { LiveV8::from_raw(isolate) };
+    hooks::scope_constructed(live, ScopeKind::HandleScope, ip, storage.addr());
 }
 
 /// # Safety
 ///
-/// As `v8__HandleScope__DESTRUCT`'s: `storage` holds a `HandleScope`.
-pub(super) unsafe extern "C" fn closes_handle_scope(storage: *mut c_void) {
-    if proof::is_probing() {
-        return;
-    }
-    // SAFETY: the caller's promise.
-    let engine = unsafe { isolate_of(storage) };
-    hooks::scope_destructs(engine, ScopeKind::HandleScope, storage.addr());
-    // SAFETY: the caller's promise, and this is its hook.
-    unsafe { link::handle_scope_destruct(storage) };
+/// `storage` holds a `HandleScope` of a live isolate that this thread uses.
+#[inline(always)]
+pub(super) unsafe fn destruct_handle_scope(storage: *mut c_void, _ip: usize) {
+    // SAFETY: `storage` holds a scope, as this function requires.
+    let live = unsafe { isolate_of(storage) };
+    hooks::scope_destructs(live, ScopeKind::HandleScope, storage.addr());
+    // SAFETY: V8's function requires the same.
+    unsafe { real::handle_scope_destruct(storage) };
 }
 
 /// # Safety
 ///
-/// As `v8__TryCatch__CONSTRUCT`'s: `isolate` is live, and `storage` has room for a `TryCatch`.
-pub(super) unsafe extern "C" fn try_catch_opens(
+/// `isolate` is live and this thread uses it; `storage` has room for a `TryCatch`.
+#[inline(always)]
+pub(super) unsafe fn construct_try_catch(
     storage: *mut c_void,
     isolate: *mut RawIsolate,
     ip: usize,
 ) {
-    if proof::is_probing() {
-        return;
-    }
-    // SAFETY: the caller's promise, and this is its hook.
-    unsafe { link::try_catch_construct(storage, isolate) };
-    // SAFETY: the caller's promise.
-    let engine = unsafe { LiveV8::from_raw(isolate) };
-    hooks::scope_constructed(engine, ScopeKind::TryCatch, ip, storage.addr());
+    // SAFETY: V8's function requires the same.
+    unsafe { real::try_catch_construct(storage, isolate) };
+    // SAFETY: `isolate` is live and this thread uses it, as this function requires.
+    let live = unsafe { LiveV8::from_raw(isolate) };
+    hooks::scope_constructed(live, ScopeKind::TryCatch, ip, storage.addr());
 }
 
 /// # Safety
 ///
-/// As `v8__TryCatch__DESTRUCT`'s: `storage` holds a `TryCatch`.
-pub(super) unsafe extern "C" fn closes_try_catch(storage: *mut c_void) {
-    if proof::is_probing() {
-        return;
-    }
-    // SAFETY: the caller's promise.
-    let engine = unsafe { isolate_of(storage) };
-    hooks::scope_destructs(engine, ScopeKind::TryCatch, storage.addr());
-    // SAFETY: the caller's promise, and this is its hook.
-    unsafe { link::try_catch_destruct(storage) };
+/// `storage` holds a `TryCatch` of a live isolate that this thread uses.
+#[inline(always)]
+pub(super) unsafe fn destruct_try_catch(storage: *mut c_void, _ip: usize) {
+    // SAFETY: `storage` holds a scope, as this function requires.
+    let live = unsafe { isolate_of(storage) };
+    hooks::scope_destructs(live, ScopeKind::TryCatch, storage.addr());
+    // SAFETY: V8's function requires the same.
+    unsafe { real::try_catch_destruct(storage) };
 }
 
 /// The isolate of a scope. Both kinds begin with it: `i_isolate_` (`v8-local-handle.h`, `v8-exception.h`).
 ///
 /// # Safety
 ///
-/// `storage` holds a scope of a live isolate.
+/// `storage` holds a scope of an isolate that is live and may be used on this thread during `'a`.
 unsafe fn isolate_of<'a>(storage: *mut c_void) -> LiveV8<'a> {
-    // SAFETY: the caller's promise.
+    // SAFETY: `storage` holds a scope, whose first word is its isolate, and that is live, as this function requires.
     unsafe { LiveV8::from_raw(storage.cast::<*mut RawIsolate>().read()) }
 }

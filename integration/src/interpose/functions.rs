@@ -1,0 +1,41 @@
+/// Hands the list of V8's hooked functions to the macro `$then`: for each function its symbol, what the hook serves, the
+/// register of the first argument that the function does not take, its hook, and the function itself with its signature.
+///
+/// `handleguard-build` has the symbols once more, for the linker; a test there compares the two lists.
+macro_rules! hooked_functions {
+    ($then:ident) => {
+        $then! {
+            "v8__HandleScope__CONSTRUCT", Scopes, "rdx" => scopes::construct_handle_scope,
+                handle_scope_construct(storage: *mut c_void, isolate: *mut RawIsolate);
+            "v8__HandleScope__DESTRUCT", Scopes, "rsi" => scopes::destruct_handle_scope,
+                handle_scope_destruct(storage: *mut c_void);
+            "v8__TryCatch__CONSTRUCT", Scopes, "rdx" => scopes::construct_try_catch,
+                try_catch_construct(storage: *mut c_void, isolate: *mut RawIsolate);
+            "v8__TryCatch__DESTRUCT", Scopes, "rsi" => scopes::destruct_try_catch,
+                try_catch_destruct(storage: *mut c_void);
+            "v8__Function__Call", Calls, "r9" => calls::function_call,
+                function_call(function: Handle, context: Handle, recv: Handle, argc: c_int, argv: *const Handle) -> Handle;
+            "v8__Function__NewInstance", Calls, "r8" => calls::function_new_instance,
+                function_new_instance(function: Handle, context: Handle, argc: c_int, argv: *const Handle) -> Handle;
+            "v8__Script__Run", Calls, "rdx" => calls::script_run,
+                script_run(script: Handle, context: Handle) -> Handle;
+            "v8__Module__Evaluate", Calls, "rdx" => calls::module_evaluate,
+                module_evaluate(module: Handle, context: Handle) -> Handle;
+            "v8__Isolate__PerformMicrotaskCheckpoint", Calls, "rsi" => calls::isolate_checkpoint,
+                isolate_checkpoint(isolate: *mut RawIsolate);
+            "v8__MicrotaskQueue__PerformCheckpoint", Calls, "rdx" => calls::queue_checkpoint,
+                queue_checkpoint(isolate: *mut RawIsolate, queue: *const c_void);
+            "v8__Platform__PumpMessageLoop", Turns, "rcx" => calls::pump_message_loop,
+                pump_message_loop(platform: *mut c_void, isolate: *mut RawIsolate, wait: bool) -> bool;
+            "v8__Isolate__New", Isolates, "rsi" => isolates::new,
+                isolate_new(params: *const c_void) -> *mut RawIsolate;
+            "v8__Isolate__Enter", Isolates, "rsi" => isolates::enter,
+                isolate_enter(isolate: *mut RawIsolate);
+            "v8__Isolate__Exit", Isolates, "rsi" => isolates::exit,
+                isolate_exit(isolate: *mut RawIsolate);
+            "v8__Isolate__Dispose", Isolates, "rsi" => isolates::dispose,
+                isolate_dispose(isolate: *mut RawIsolate);
+        }
+    };
+}
+pub(super) use hooked_functions;

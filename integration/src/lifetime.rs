@@ -1,0 +1,59 @@
+//! When the record of an isolate begins and ends.
+
+use crate::interpose::isolates::has_isolate_hooks;
+use crate::isolate::{LiveV8, V8};
+use crate::{fatal_error, gc, seal};
+use handleguard::{Action, Engine};
+use std::cell::Cell;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// How many isolates with a [`Lifetime`] have ended. Where it has not changed, the same address is the same isolate.
+static ENDED: AtomicUsize = AtomicUsize::new(0);
+
+thread_local! {
+    /// The isolate that [`follow`] saw last on this thread, and [`ENDED`] of that moment: most calls ask no further.
+    static FOLLOWED: Cell<Option<(V8, usize)>> = const { Cell::new(None) };
+}
+
+/// Lies in a slot of the isolate. The v8 crate empties the slots while the isolate is still alive, on each of its ways to
+/// dispose of one (`isolate.rs`, `prepare_annex_for_dispose`), on whichever thread that is.
+struct Lifetime(V8);
+
+impl Drop for Lifetime {
+    fn drop(&mut self) {
+        ENDED.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: the v8 crate empties the slots of an isolate while it is live, on the thread that disposes of it.
+        let live = unsafe { LiveV8::from_raw(self.0.as_raw()) };
+        seal::lift_all(live);
+        handleguard::end_isolate(live);
+    }
+}
+
+/// Has the record of `isolate` end with it: `never-closed` judges the scopes that are open then, and an isolate that
+/// comes to lie at the same address has a new record.
+#[inline]
+pub(crate) fn follow(isolate: &mut v8::Isolate) -> LiveV8<'_> {
+    if handleguard::COMPILED_IN {
+        let now = Some((LiveV8::of(isolate).name(), ENDED.load(Ordering::Relaxed)));
+        if FOLLOWED.get() != now {
+            begin(isolate);
+            FOLLOWED.set(now);
+        }
+    }
+    LiveV8::of(isolate)
+}
+
+#[cold]
+fn begin(isolate: &mut v8::Isolate) {
+    if isolate.get_slot::<Lifetime>().is_none() {
+        let name = LiveV8::of(isolate).name();
+        isolate.set_slot(Lifetime(name));
+        let live = LiveV8::of(isolate);
+        if !has_isolate_hooks(name.isolate()) {
+            gc::add_callbacks(live);
+        }
+        if handleguard::action_of_sealed() != Action::Off {
+            fatal_error::report_before_v8_ends(live);
+        }
+    }
+}
