@@ -74,7 +74,7 @@ mod word {
     use crate::thread::tls_word;
     use std::ptr;
 
-    crate::__tls_word!(".globl", "handleguard_pending_log");
+    tls_word::__tls_word!(".globl", "handleguard_pending_log");
 
     #[inline(always)]
     pub(super) fn get() -> *const PendingLog {

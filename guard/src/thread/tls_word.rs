@@ -1,7 +1,7 @@
 //! A word for each thread, by a name of the linker's: in a program at a place that is known when it starts, and read in three
 //! instructions, where a thread-local of another crate takes a call.
 //!
-//! By a TLS descriptor ("Thread-ThreadState Storage Descriptors for IA32 and AMD64/EM64T", 2.2): the linker makes a constant of it
+//! By a TLS descriptor ("Thread-Local Storage Descriptors for IA32 and AMD64/EM64T", 2.2): the linker makes a constant of it
 //! where it links a program, and a shared library may still be loaded at any time, which the initial-exec model makes a matter
 //! of luck ("cannot allocate memory in static TLS block").
 #![expect(unsafe_code, reason = "reads a thread-local by its address")]
@@ -47,6 +47,8 @@ macro_rules! __tls_word {
         }
     };
 }
+
+pub(crate) use __tls_word;
 
 /// The word at `offset` of this thread.
 ///
