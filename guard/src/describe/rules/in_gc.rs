@@ -13,7 +13,7 @@ explained! {
 r#"`in-gc`: a callback, scope or turn began while the engine was collecting garbage, or while the isolate was being torn down.
 
 A collection can interrupt any code. What it runs (a GC callback, a weak callback, a finalizer) finds the heap in the middle of
-a change. A [finalizer] may create handles in a scope that it opens; no phase may call into JavaScript.
+a change. A finalizer may create handles in a scope that it opens; no phase may call into JavaScript.
 
 # Why it matters
 
@@ -55,8 +55,6 @@ fn run_tasks(engine: impl handleguard::Engine, later: &mut Vec<&'static str>) {
 # How to silence it
 
 Set `in-gc=off` or `in-gc=log` in `HANDLEGUARD`. The engine's own limits stay in force.
-
-[finalizer]: crate::finding::GcPhase::SecondPass
 "#
     #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
     #[non_exhaustive]

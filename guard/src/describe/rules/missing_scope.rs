@@ -42,12 +42,10 @@ fn on_close(engine: impl handleguard::Engine) {
 # How to silence it
 
 Set `missing-scope=off` or `missing-scope=count` in `HANDLEGUARD`, or `addon:<file>=count` for the calls of one add-on. With
-`missing-scope=off`, [`OuterGrowth`] still reports the handles that the callback leaves.
+`missing-scope=off`, `outer-growth` still reports the handles that the callback leaves.
 
 Native code that JavaScript calls needs no scope of its own, because the engine opens one around it. With `strict`, handleguard
 also reports a callback that only such a scope encloses: the same code would leak if the event loop called it directly.
-
-[`OuterGrowth`]: crate::finding::OuterGrowth
 "#
     #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
     #[non_exhaustive]

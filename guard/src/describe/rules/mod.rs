@@ -84,6 +84,16 @@ mod tests {
         }
     }
 
+    /// A terminal shows the text as it is, and a link into the documentation leads nowhere there.
+    #[test]
+    fn no_explanation_links_into_the_documentation() {
+        for rule in Rule::ALL {
+            assert!(!rule.explanation().contains("]: "), "{rule}");
+            assert!(!rule.explanation().contains("]("), "{rule}");
+            assert!(!rule.explanation().contains("crate::"), "{rule}");
+        }
+    }
+
     #[test]
     fn each_explanation_says_how_to_silence_the_rule() {
         for rule in Rule::ALL {

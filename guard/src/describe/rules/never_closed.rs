@@ -19,9 +19,8 @@ another scope before it is closed.
 
 # Why it matters
 
-A scope that stays open swallows the handles of every later callback: one error path that returns early turns a
-program without leaks into one that leaks everywhere. When a thread leaves an isolate, the scope's own close comes too late and writes
-to an isolate that is not entered.
+A scope that stays open swallows the handles of every later callback: after one error path that returns early, the whole program
+leaks. When a thread leaves an isolate with a scope open, the scope closes too late, in an isolate that is not entered.
 
 # Wrong
 

@@ -20,8 +20,8 @@ turn adds some.
 
 # Why it matters
 
-This is the leak itself, counted to one handle by the engine. It also shows where every callback has a scope and the
-leak is beside it: one handle created above the scope, or one escaped handle that nobody uses.
+This is the leak itself, counted by the engine to one handle. The rule finds it even where every callback has a scope: one
+handle that is created above the scope, or one escaped handle that nobody uses.
 
 # Wrong
 
@@ -47,8 +47,8 @@ fn on_read(engine: impl handleguard::Engine, create_handle: impl Fn()) {
 
 # How to silence it
 
-Set `outer-growth=off` or `outer-growth=count` in `HANDLEGUARD`. A turn that is meant to leave a handle behind, at start-up for
-example, can keep the value in the engine's kind of global handle instead.
+Set `outer-growth=off` or `outer-growth=count` in `HANDLEGUARD`. A turn that is meant to leave a value behind, at start-up for
+example, can keep it in a global (persistent) handle instead.
 "#
     #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
     #[non_exhaustive]

@@ -12,8 +12,8 @@ use std::fmt;
 explained! {
 r#"`scope-budget`: a scope that is still open holds more handles than the budget allows.
 
-There is a budget only where the user sets one, with `scope-budget=<number>` or [`Config::scope_budget`]. The scope is reported
-once, when it is found over the budget.
+There is a budget only where the user sets one, with `scope-budget=<number>` or `Config::scope_budget`. A scope is reported once,
+when it is found over the budget.
 
 # Why it matters
 
@@ -44,11 +44,8 @@ fn import(engine: impl handleguard::Engine, rows: &[u32], create_handle: impl Fn
 
 # How to silence it
 
-Raise the budget, or set `scope-budget=off` in `HANDLEGUARD`. The high-water marks in [`report`] show how many handles the scopes
+Raise the budget, or set `scope-budget=off` in `HANDLEGUARD`. The high-water marks in the report show how many handles the scopes
 of each opener held; a budget a little above them reports what is out of the ordinary.
-
-[`Config::scope_budget`]: crate::Config::scope_budget
-[`report`]: crate::report
 "#
     #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
     #[non_exhaustive]

@@ -20,7 +20,7 @@ handles until a scope is opened in it.
 # Why it matters
 
 The seal finds a leak at the creation of the first handle, on every path into the engine, even one that no guard marks: a handle
-that is created directly under a turn stays in the scope around the turn, as [`MissingScope`] explains.
+that is created directly under a turn stays in the scope around the turn, as `missing-scope` explains.
 
 # Wrong
 
@@ -47,8 +47,6 @@ Turns are sealed only where the rule has an action of its own, so remove `sealed
 omits the report for a handle with no scope at all; the engine still ends the process.
 
 With `sealed=log` and `sealed=count` a program continues where that is possible: the seal is lifted until the turn ends.
-
-[`MissingScope`]: crate::finding::MissingScope
 "#
     #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
     #[non_exhaustive]

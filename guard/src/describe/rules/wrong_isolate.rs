@@ -10,8 +10,7 @@ use crate::place::Place;
 use std::fmt;
 
 explained! {
-r#"`wrong-isolate`: a scope, callback or turn of one isolate began while another isolate was current on the thread, or an isolate was
-left while another was current.
+r#"`wrong-isolate`: a scope, callback or turn of one isolate began, or an isolate was left, while another isolate was current.
 
 Of the isolates that a thread has entered, the last one is current. Code that takes no isolate as an argument means the current
 one.

@@ -9,7 +9,7 @@ use crate::place::Place;
 use std::fmt;
 
 explained! {
-r#"`wrong-thread`: a scope, callback or turn began in an isolate on a thread that has not entered it, or such a thread left it.
+r#"`wrong-thread`: a scope, callback or turn of an isolate began, or the isolate was left, on a thread that has not entered it.
 
 An isolate belongs to one thread at a time: the thread that entered it last and has not left it.
 
