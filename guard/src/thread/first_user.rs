@@ -1,96 +1,207 @@
-//! Which thread used an isolate first: named in the report of a second one.
+//! The isolates in use: which thread used each one first, for the report of a second thread; and which have ended, so that no
+//! thread's record outlives its isolate.
 //!
-//! The table is read and changed where a thread makes its record of an isolate, and where a violation is described; a guard
-//! whose thread has a record takes no lock.
+//! The table is locked where a thread makes or ends its record of an isolate, where a record is looked up for the first time
+//! after some isolate has ended, and where a violation is described. A guard whose thread has a record takes no lock.
 
 use crate::engine::ids::IsolateId;
 use crate::engine::wording::FrameClassifier;
 use crate::fork::mutex::ForkMutex;
 use crate::place::Place;
 use crate::symbolize::names;
-use crate::sync::real::{AtomicBool, Ordering};
+use crate::sync::real::{AtomicU64, Ordering};
+use std::cell::Cell;
 use std::collections::HashMap;
-use std::sync::Arc;
 
-static OWNERS: ForkMutex<HashMap<IsolateId, Owner>> = ForkMutex::new();
+/// How many isolates are kept. A process has a few at a time; one that disposes of its isolates unseen reaches the limit. The
+/// isolates after that have no first user in reports, and their records do not outlive the end of any isolate.
+const MAX_ISOLATES: usize = 4096;
 
-/// How many isolates are kept. A process has a few at a time; one that disposes of its isolates unseen reaches the limit,
-/// and a report names no first user for the isolates after it.
-const MAX_OWNERS: usize = 4096;
+static ISOLATES: Isolates = Isolates::new();
 
-/// The thread that used an isolate first, and where.
-struct Owner {
-    thread: String,
-    place: Place,
-    lifetime: Lifetime,
+/// The table. The process has one; tests make their own.
+struct Isolates {
+    uses: ForkMutex<HashMap<IsolateId, FirstUse>>,
+    /// Numbers given to isolates. A number is used once, whatever becomes of the table in a fork.
+    numbers: AtomicU64,
+    /// How many isolates have ended. Changed while the table is locked.
+    ends: AtomicU64,
 }
 
-/// Whether one isolate has ended. Each record of the isolate, on whatever thread, holds a clone.
-#[derive(Clone)]
-pub(crate) struct Lifetime(Arc<AtomicBool>);
+/// The thread that used an isolate first, and where.
+struct FirstUse {
+    thread: String,
+    place: Place,
+    number: u64,
+}
 
-impl Lifetime {
-    fn new() -> Self {
-        Self(Arc::new(AtomicBool::new(false)))
+/// Identifies one isolate among all that lie at its address in turn. Each record of the isolate, on whatever thread, holds one.
+pub(crate) struct Lifetime {
+    isolate: IsolateId,
+    /// The isolate's number in the table; a number of its own if the table had no room.
+    number: u64,
+    /// How many isolates had ended when this one was last found in the table.
+    checked_at: Cell<u64>,
+}
+
+impl Isolates {
+    const fn new() -> Self {
+        Self {
+            uses: ForkMutex::new(),
+            numbers: AtomicU64::new(0),
+            ends: AtomicU64::new(0),
+        }
     }
 
+    fn note(&self, isolate: IsolateId, place: Place) -> Lifetime {
+        self.uses.with(|uses| {
+            let number = match uses.get(&isolate) {
+                Some(known) => known.number,
+                None => {
+                    let number = self.numbers.fetch_add(1, Ordering::Relaxed);
+                    if uses.len() < MAX_ISOLATES {
+                        let first = FirstUse {
+                            thread: thread_name(),
+                            place,
+                            number,
+                        };
+                        uses.insert(isolate, first);
+                    }
+                    number
+                }
+            };
+            Lifetime {
+                isolate,
+                number,
+                checked_at: Cell::new(self.ends.load(Ordering::Relaxed)),
+            }
+        })
+    }
+
+    fn end(&self, isolate: IsolateId) {
+        self.uses.with(|uses| {
+            uses.remove(&isolate);
+            // Release: whoever learns of a new isolate at this address finds the count raised. Also where the table does not
+            // have the isolate, for a record may still be of it.
+            self.ends.fetch_add(1, Ordering::Release);
+        });
+    }
+
+    #[inline]
+    fn has_ended(&self, lifetime: &Lifetime) -> bool {
+        let ends = self.ends.load(Ordering::Acquire);
+        lifetime.checked_at.get() != ends && self.is_gone(lifetime, ends)
+    }
+
+    /// Absence counts as the end: an isolate that had no room, or that a fork has lost with the table, cannot be found ended in
+    /// any other way.
+    #[cold]
+    fn is_gone(&self, lifetime: &Lifetime, ends: u64) -> bool {
+        let number = self
+            .uses
+            .with(|uses| uses.get(&lifetime.isolate).map(|first| first.number));
+        let is_gone = number != Some(lifetime.number);
+        if !is_gone {
+            lifetime.checked_at.set(ends);
+        }
+        is_gone
+    }
+}
+
+impl Lifetime {
     /// Whether the isolate has ended.
     #[inline]
     pub(crate) fn has_ended(&self) -> bool {
-        // Acquire, as a reader that finds the flag set may meet another isolate at the same address.
-        self.0.load(Ordering::Acquire)
+        ISOLATES.has_ended(self)
     }
 }
 
 /// Records that this thread uses `isolate`, at `place`, if it is the first. Returns the isolate's lifetime.
 pub(crate) fn note(isolate: IsolateId, place: Place) -> Lifetime {
-    OWNERS.with(|owners| {
-        if let Some(owner) = owners.get(&isolate) {
-            return owner.lifetime.clone();
-        }
-        let lifetime = Lifetime::new();
-        if owners.len() < MAX_OWNERS {
-            let owner = Owner {
-                thread: thread_name(),
-                place,
-                lifetime: lifetime.clone(),
-            };
-            owners.insert(isolate, owner);
-        }
-        lifetime
-    })
+    ISOLATES.note(isolate, place)
 }
 
 /// Ends the lifetime of `isolate`, and with it the isolate's records on all threads.
 pub(crate) fn end(isolate: IsolateId) {
-    if let Some(owner) = OWNERS.with(|owners| owners.remove(&isolate)) {
-        owner.lifetime.0.store(true, Ordering::Release);
-    }
+    ISOLATES.end(isolate);
 }
 
 /// Returns the isolate in use, if there is exactly one.
 pub(crate) fn only() -> Option<IsolateId> {
-    OWNERS.with(|owners| match owners.len() {
-        1 => owners.keys().next().copied(),
+    ISOLATES.uses.with(|uses| match uses.len() {
+        1 => uses.keys().next().copied(),
         _ => None,
     })
 }
 
 /// Returns the thread that used `isolate` first, and where, for a message.
 pub(crate) fn describe(isolate: IsolateId, classifier: &FrameClassifier) -> Option<String> {
-    let (thread, place) = OWNERS.with(|owners| {
-        let owner = owners.get(&isolate)?;
-        Some((owner.thread.clone(), owner.place))
+    let (thread, place) = ISOLATES.uses.with(|uses| {
+        let first = uses.get(&isolate)?;
+        Some((first.thread.clone(), first.place))
     })?;
     // Unlocked by now: naming a place may read the program's symbols.
     let place = names::named(place, classifier);
     Some(format!("thread {thread}, first at {place}"))
 }
 
-/// The name of this thread, for messages.
+/// Returns the name of this thread, for messages.
 pub(crate) fn thread_name() -> String {
     std::thread::current()
         .name()
         .unwrap_or("<unnamed>")
         .to_owned()
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    const ISOLATE: IsolateId = IsolateId(1);
+    const OTHER: IsolateId = IsolateId(2);
+
+    #[test]
+    fn an_isolate_ends_for_each_record_of_it_and_for_no_other() {
+        let isolates = Isolates::new();
+        let place = Place::here("first");
+        let records = [isolates.note(ISOLATE, place), isolates.note(ISOLATE, place)];
+        let other = isolates.note(OTHER, place);
+        isolates.end(ISOLATE);
+        assert!(records.iter().all(|record| isolates.has_ended(record)));
+        assert!(!isolates.has_ended(&other));
+    }
+
+    #[test]
+    fn a_new_isolate_at_the_address_of_an_old_one_is_another() {
+        let isolates = Isolates::new();
+        let place = Place::here("first");
+        let old = isolates.note(ISOLATE, place);
+        isolates.end(ISOLATE);
+        let new = isolates.note(ISOLATE, place);
+        assert!(isolates.has_ended(&old));
+        assert!(!isolates.has_ended(&new));
+    }
+
+    #[test]
+    fn an_isolate_that_the_table_has_no_room_for_does_not_outlive_another() {
+        let isolates = Isolates::new();
+        let place = Place::here("first");
+        for address in 0..MAX_ISOLATES {
+            isolates.note(IsolateId(0x1000 + address), place);
+        }
+        let record = isolates.note(ISOLATE, place);
+        assert!(!isolates.has_ended(&record));
+        isolates.end(ISOLATE);
+        assert!(isolates.has_ended(&record));
+    }
+
+    #[test]
+    fn an_isolate_that_a_fork_has_lost_ends_all_the_same() {
+        let isolates = Isolates::new();
+        let record = isolates.note(ISOLATE, Place::here("parent"));
+        isolates.uses.with(HashMap::clear);
+        isolates.note(ISOLATE, Place::here("child"));
+        isolates.end(ISOLATE);
+        assert!(isolates.has_ended(&record));
+    }
 }
