@@ -248,8 +248,7 @@ fn assert_none_hangs(children: usize, f: impl Fn()) {
     }
 }
 
-const SENTENCE: &str =
-    "outer-growth: turn `worker` at fork.rs:LL:CC left 9 handles in no HandleScope";
+const SENTENCE: &str = "outer-growth: turn `worker` at fork.rs:LL:CC left 9 handles in no HandleScope that handleguard sees";
 
 /// What came since the parent's last report, and all.
 fn periodic() -> String {
