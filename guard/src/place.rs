@@ -39,8 +39,6 @@ pub struct SourceLine {
     pub file: String,
     /// The line, counted from 1; 0 where it is unknown.
     pub line: u32,
-    /// The column, counted from 1; 0 where it is unknown.
-    pub column: u32,
 }
 
 /// An instruction, and the stack frame that it ran in.
@@ -148,13 +146,8 @@ impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Source(location) => location.fmt(f),
-            Self::Line(SourceLine { file, line, column }) => {
-                f.write_str(file)?;
-                for number in [line, column].into_iter().take_while(|&&number| number > 0) {
-                    write!(f, ":{number}")?;
-                }
-                Ok(())
-            }
+            Self::Line(SourceLine { file, line: 0 }) => f.write_str(file),
+            Self::Line(SourceLine { file, line }) => write!(f, "{file}:{line}"),
             Self::Code(CodeAddress { ip, .. }) => write!(f, "{ip:#x}"),
         }
     }
@@ -172,14 +165,13 @@ mod tests {
 
     #[test]
     fn a_location_shows_only_the_parts_that_are_known() {
-        let line = |line, column| {
+        let shown = |line| {
             let file = "close.c".to_owned();
-            let line = Box::leak(Box::new(SourceLine { file, line, column }));
+            let line = Box::leak(Box::new(SourceLine { file, line }));
             Location::Line(line).to_string()
         };
-        assert_eq!(line(7, 3), "close.c:7:3");
-        assert_eq!(line(7, 0), "close.c:7");
-        assert_eq!(line(0, 0), "close.c");
+        assert_eq!(shown(7), "close.c:7");
+        assert_eq!(shown(0), "close.c");
         assert_eq!(Place::code(0xabc, 1).to_string(), "0xabc");
     }
 }

@@ -64,7 +64,6 @@ fn intern(places: &mut Places, max: usize, name: &str, key: Key<'_>) -> Option<&
             let source: &'static SourceLine = Box::leak(Box::new(SourceLine {
                 file: file.to_owned(),
                 line,
-                column: 0,
             }));
             (Key::Line(&source.file, line), Location::Line(source))
         }
@@ -87,7 +86,6 @@ fn beyond() -> &'static Place {
             location: Location::Line(Box::leak(Box::new(SourceLine {
                 file: format!("<a place beyond the first {MAX_PLACES}>"),
                 line: 0,
-                column: 0,
             }))),
         })
     })
