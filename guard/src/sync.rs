@@ -1,4 +1,6 @@
-//! The only place that names synchronisation primitives, so that the models can swap them for loom's.
+//! The synchronisation primitives of the crate. No other file names them, so that the models can put loom's in their place.
+//!
+//! What is part of an instance comes from here, and is modelled. What lives in a `static` comes from [`real`].
 
 #[cfg(not(all(test, loom)))]
 pub(crate) use self::real::*;
@@ -9,14 +11,14 @@ pub(crate) use self::model::*;
 /// The primitives of std, and of a `static` in a model too: loom's cannot live in one.
 #[cfg_attr(
     all(test, loom),
-    allow(unused_imports, reason = "a few are of no `static`")
+    allow(unused_imports, reason = "no `static` needs some of them")
 )]
 pub(crate) mod real {
     pub(crate) use once_cell::race::OnceBox;
     pub(crate) use std::sync::atomic::{
         AtomicBool, AtomicPtr, AtomicU8, AtomicU64, AtomicUsize, Ordering,
     };
-    pub(crate) use std::sync::{Mutex, MutexGuard};
+    pub(crate) use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
     pub(crate) use std::thread::yield_now;
 }
 

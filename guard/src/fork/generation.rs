@@ -1,10 +1,10 @@
-//! How many forks lie between this process and the first one that ran the checker.
+//! Counts the forks between this process and the first one that used the checker.
 
 use crate::sync::real::{AtomicU64, Ordering};
 
 static GENERATION: AtomicU64 = AtomicU64::new(0);
 
-/// A number that differs between a process and each child that it forks.
+/// Returns a number that differs between a process and each child that it forks. 0 if there was no fork.
 ///
 /// A child made by a bare `clone` or `vfork` runs no handlers and keeps its parent's number.
 #[inline]
@@ -13,7 +13,7 @@ pub(crate) fn current() -> u64 {
     GENERATION.load(Ordering::Relaxed)
 }
 
-/// Has each child count itself from now on.
+/// Makes each child count itself from now on.
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 #[inline]
 fn watch() {
@@ -28,7 +28,8 @@ fn watch() {
     #[cold]
     #[expect(unsafe_code, reason = "std has no handlers of forks")]
     fn register() {
-        // SAFETY: `count_child` adds to an atomic, which is all that a child of several threads may safely do.
+        // SAFETY: a handler may only call what is async-signal-safe, for the parent may have other threads: `count_child` adds to
+        // an atomic, and calls nothing.
         unsafe { libc::pthread_atfork(None, None, Some(count_child)) };
         // After the registration, so that whoever sees it set knows that a fork will be counted. Two threads may both
         // register; a child then counts itself twice, and the number still differs.

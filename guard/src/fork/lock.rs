@@ -1,7 +1,8 @@
-//! A lock that finds out whether it was left behind by a fork.
+//! A lock that detects whether a fork has left it locked.
 
-use super::primitives::{AtomicU64, Mutex, MutexGuard, Ordering, yield_now};
-use std::sync::{PoisonError, TryLockError};
+use super::primitives::{
+    AtomicU64, Mutex, MutexGuard, Ordering, PoisonError, TryLockError, yield_now,
+};
 
 /// A mutex that can be lost: a child that is forked while another thread of its parent holds a lock inherits it locked,
 /// and no thread is left to unlock it.
@@ -9,31 +10,31 @@ use std::sync::{PoisonError, TryLockError};
 /// The first thread that takes the lock in a new process tries it while all others wait, so a lock that cannot be taken
 /// then was held at the fork.
 pub(crate) struct Lock<T> {
-    /// Where it stands: one of the states below.
+    /// [`LOST`], or the generation that tried it last, as [`usable`] or [`tried`].
     state: AtomicU64,
     data: Mutex<T>,
 }
 
-/// No thread can take it any more.
+/// A thread of a parent process held the lock at the fork, and nobody can unlock it.
 const LOST: u64 = u64::MAX;
 
-/// Tried in this generation, and found unlocked.
+/// The lock was tried in this generation and found unlocked.
 const fn usable(generation: u64) -> u64 {
     generation << 1
 }
 
-/// A thread of this generation is trying it.
+/// A thread of this generation is trying the lock.
 const fn tried(generation: u64) -> u64 {
     generation << 1 | 1
 }
 
 impl<T> Lock<T> {
-    /// `state` is 0: usable in the first generation.
+    /// Makes a lock of its parts, which a `static` and a model make differently. `state` is 0: usable in the first generation.
     pub(crate) const fn from_parts(state: AtomicU64, data: Mutex<T>) -> Self {
         Self { state, data }
     }
 
-    /// Locks it, in a process of that generation. Returns `None` if a thread of the parent process held it at the fork.
+    /// Takes the lock, in a process of that generation. Returns `None` if a thread of the parent process held it at the fork.
     pub(crate) fn lock(&self, generation: u64) -> Option<MutexGuard<'_, T>> {
         loop {
             // Acquire and release: whoever finds the lock usable has the trial behind it.
@@ -43,7 +44,7 @@ impl<T> Lock<T> {
                     return Some(self.data.lock().unwrap_or_else(PoisonError::into_inner));
                 }
                 state if state == tried(generation) => yield_now(),
-                // From before the fork; a trial of that time ended with its thread.
+                // From before the fork. A trial that was under way then has ended with its thread.
                 state => {
                     let claimed = self.state.compare_exchange(
                         state,

@@ -31,7 +31,7 @@ impl<T: Default> ForkMutex<T> {
         }
     }
 
-    /// Locks the mutex and runs `f` on the data. A thread that panicked in `f` leaves the data as it is then.
+    /// Locks the mutex and runs `f` on the data. A panic of `f` unlocks the mutex, and leaves the data as it is at that moment.
     pub fn with<R>(&self, f: impl FnOnce(&mut T) -> R) -> R {
         let generation = generation::current();
         let mut mutex = self;

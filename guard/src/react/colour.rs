@@ -1,8 +1,8 @@
 //! Colours of messages on stderr: on a terminal only, and not if `NO_COLOR` is set (<https://no-color.org>).
 
+use crate::sync::real::{AtomicBool, Ordering};
 use std::fmt::{self, Write};
 use std::io::IsTerminal;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Whether stderr takes colours. Set once, when the checker starts, so that a dying process does not read its environment.
 static ON: AtomicBool = AtomicBool::new(false);

@@ -31,7 +31,7 @@ pub(crate) struct Checker {
     fast: bool,
     sites: Sites,
     pub(crate) high_water: HighWater,
-    /// What tells the engine's frames from the user's; set once an engine was announced.
+    /// Distinguishes the engine's frames from the user's. Set once an engine has announced itself.
     classifier: OnceBox<&'static FrameClassifier>,
     clock: Clock,
     /// Stacks are walked by frame pointers.
@@ -223,7 +223,7 @@ impl Checker {
         }
     }
 
-    /// Sets what tells the engine's frames from the user's.
+    /// Sets how the engine's frames are distinguished from the user's.
     pub(crate) fn announce(&self, classifier: &'static FrameClassifier) {
         // The first engine of a process decides.
         let _ = self.classifier.set(Box::new(classifier));

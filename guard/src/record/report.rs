@@ -1,3 +1,5 @@
+//! What was recorded, as data and as text.
+
 use crate::describe::handles::Handles;
 use crate::describe::violation::Violation;
 use crate::record::high_water::OpenerStats;
@@ -6,13 +8,13 @@ use crate::symbolize::trace::Line;
 use std::fmt;
 use std::time::Duration;
 
-/// Sites shown by [`Report`]'s `Display`; the rest is counted.
+/// How many sites the `Display` of [`Report`] shows; it counts the rest.
 const SHOWN: usize = 10;
 
-/// All sites and counters at one moment, or over one interval. Most frequent site first.
+/// All sites and counters at one moment, or over one interval.
 ///
-/// [`Display`](fmt::Display) names the stacks and prints a table like that of a DTrace aggregation: each stack once,
-/// with its count below. Reads the binary's symbols for it, and gives their memory back.
+/// [`Display`](fmt::Display) prints a table like that of a DTrace aggregation: each stack once, with its count below. To name
+/// the stacks, it reads the program's symbols and frees them again.
 #[derive(Clone, Default, Debug)]
 pub struct Report {
     pub(crate) elapsed: Duration,
@@ -22,7 +24,7 @@ pub struct Report {
     pub(crate) cost: Cost,
 }
 
-/// What the checker took for itself.
+/// What the checker itself costs.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Cost {
     pub(crate) spent: Duration,
@@ -31,24 +33,24 @@ pub struct Cost {
 }
 
 impl Cost {
-    /// Time spent on violations, reactions apart: from the capture of the stack to the count of its site. Each new site is
-    /// measured, and one in 64 of the others.
+    /// Time spent on violations, from the capture of the stack to the count of its site; what the action takes is not included.
+    /// Each violation at a new site is measured, and one in 64 of the others stands for all of them.
     pub fn spent(&self) -> Duration {
         self.spent
     }
 
-    /// Sites in the table.
+    /// How many sites are in the table.
     pub fn kept(&self) -> usize {
         self.kept
     }
 
-    /// Sites that the table has room for; [`Config::sites`](crate::Config::sites).
+    /// How many sites the table has room for, as set by [`Config::sites`](crate::Config::sites).
     pub fn room(&self) -> usize {
         self.room
     }
 }
 
-/// One distinct cause: rule + callback + opener + stack.
+/// One distinct cause of violations: a rule, a callback, an opener and a stack.
 #[derive(Clone, Debug)]
 pub struct Site {
     pub(crate) slot: usize,
@@ -60,34 +62,34 @@ pub struct Site {
 }
 
 impl Site {
-    /// Its first occurrence.
+    /// The first occurrence.
     pub fn violation(&self) -> &Violation {
         &self.violation
     }
 
-    /// Occurrences.
+    /// How often it occurred.
     pub fn count(&self) -> u64 {
         self.count
     }
 
-    /// Handles left in the outer scope by all of them.
+    /// How many handles all occurrences left in an outer scope.
     pub fn handles(&self) -> u64 {
         self.handles
     }
 
-    /// When it was first seen, from the checker's start.
+    /// Time of the first occurrence, from the checker's start.
     pub fn first(&self) -> Duration {
         self.first
     }
 
-    /// When it was last seen, from the checker's start.
+    /// Time of the last occurrence, from the checker's start.
     pub fn last(&self) -> Duration {
         self.last
     }
 }
 
 impl Report {
-    /// How long was looked at.
+    /// How much time the report covers.
     pub fn elapsed(&self) -> Duration {
         self.elapsed
     }
@@ -97,33 +99,34 @@ impl Report {
         &self.sites
     }
 
-    /// Violations that found no place in the site table, and were only counted.
+    /// How many violations were only counted, because the site table was full.
     pub fn dropped(&self) -> u64 {
         self.dropped
     }
 
-    /// The places that opened scopes, the one whose scope held most handles at once first: high-water marks, for a choice of
-    /// `scope-budget`. Kept for scopes that held 64 or more, and for all where `redundant-scope` is on.
+    /// The places that opened scopes, with the most handles that a scope of theirs held at once: high-water marks, by which to
+    /// choose a `scope-budget`. The highest comes first. Only scopes that held 64 handles or more are included, or all scopes if
+    /// `redundant-scope` is on.
     pub fn scopes(&self) -> &[OpenerStats] {
         &self.scopes
     }
 
-    /// What the checker took for itself.
+    /// What the checker itself costs.
     pub fn cost(&self) -> Cost {
         self.cost
     }
 
-    /// All violations, dropped ones too.
+    /// How many violations there were, including dropped ones.
     pub fn violations(&self) -> u64 {
         self.sites.iter().map(|site| site.count).sum::<u64>() + self.dropped
     }
 
-    /// Whether nothing was found.
+    /// Whether there was no violation.
     pub fn is_clean(&self) -> bool {
         self.violations() == 0
     }
 
-    /// What came since `earlier`, a report of the same process.
+    /// Returns what is new in this report since `earlier`, a report of the same process.
     pub fn since(&self, earlier: &Self) -> Self {
         let mut sites: Vec<Site> = self
             .sites
@@ -151,6 +154,7 @@ impl Report {
     }
 }
 
+/// Sorts by count, the most frequent site first.
 pub(crate) fn sort(sites: &mut [Site]) {
     sites.sort_by_key(|site| (std::cmp::Reverse(site.count), site.slot));
 }
@@ -184,7 +188,7 @@ impl fmt::Display for Report {
                 self.dropped
             )?;
         }
-        self.high_water(f)?;
+        self.fmt_high_water(f)?;
         if violations > 0 {
             writeln!(
                 f,
@@ -199,14 +203,18 @@ impl fmt::Display for Report {
 }
 
 impl Report {
-    fn high_water(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut marks = self.scopes.iter().filter(|scope| scope.most > 0).peekable();
+    fn fmt_high_water(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut marks = self
+            .scopes
+            .iter()
+            .filter(|opener| opener.most > 0)
+            .peekable();
         if marks.peek().is_none() {
             return Ok(());
         }
         writeln!(f, "\n  most handles held at once by one scope of")?;
-        for scope in marks.take(SHOWN) {
-            writeln!(f, "  {:>9}  {} {}", scope.most, scope.kind, scope.place)?;
+        for opener in marks.take(SHOWN) {
+            writeln!(f, "  {:>9}  {} {}", opener.most, opener.kind, opener.place)?;
         }
         Ok(())
     }
@@ -226,7 +234,7 @@ impl fmt::Display for Site {
             Line::Folded(frames, engine) => {
                 writeln!(f, "              ({frames} frames of {engine})")
             }
-            Line::Truncated(cut) => writeln!(f, "              ({cut})"),
+            Line::Truncated(why) => writeln!(f, "              ({why})"),
         })?;
         writeln!(
             f,
@@ -240,7 +248,7 @@ impl fmt::Display for Site {
     }
 }
 
-/// Seconds with one decimal: `9.9 s`.
+/// Shows seconds with one decimal: `9.9 s`.
 struct Seconds(Duration);
 
 impl fmt::Display for Seconds {

@@ -10,6 +10,7 @@ mod primitives {
     pub(super) use loom::sync::atomic::{AtomicU64, Ordering};
     pub(super) use loom::sync::{Mutex, MutexGuard};
     pub(super) use loom::thread::yield_now;
+    pub(super) use std::sync::{PoisonError, TryLockError};
 }
 
 #[path = "../fork/lock.rs"]
