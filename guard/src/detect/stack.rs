@@ -37,6 +37,7 @@ mod gc;
 pub(crate) mod holdings;
 mod inferred_turns;
 mod leave;
+mod pump;
 pub(crate) mod replay;
 mod resync;
 mod seal;
@@ -157,8 +158,8 @@ pub struct ScopeStack {
     turns_begun: u64,
     callbacks_begun: u64,
     strict: bool,
-    /// Where the host was seen to wait, if it marks no turn.
-    wait: Option<inferred_turns::Wait>,
+    /// The last pump of the engine, if the host marks no turn.
+    pump: Option<pump::Pump>,
     /// The last scope was closed, with nothing else open.
     was_empty: bool,
     /// Collections under way, by the engine's own word.

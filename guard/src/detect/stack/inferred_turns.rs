@@ -10,25 +10,14 @@
 //! with nothing open leaves nothing behind. Nothing is said of any of these, and nothing of a callback by itself before its turn
 //! is over: a loop that has ended looks the same until then. Where the host marks its turns, its word is taken.
 
-use super::{EntryId, Kind, ScopeStack};
+use super::pump::Pump;
+use super::{Kind, ScopeStack};
 use crate::describe::ended::Ended;
 use crate::describe::finding::Finding;
 use crate::describe::rules::outer_growth::OuterGrowth;
 use crate::describe::turn::TurnRef;
 use crate::engine::counters::EngineCounts;
 use crate::place::Place;
-
-/// Where the host was last seen to wait.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Wait {
-    /// The scope.
-    scope: EntryId,
-    /// Callbacks begun so far.
-    callbacks: u64,
-    seen: EngineCounts,
-    /// Turns recognised in that scope.
-    turns: u64,
-}
 
 impl ScopeStack {
     /// The host has the engine do its own work, at `place`.
@@ -38,16 +27,16 @@ impl ScopeStack {
         if !is_scope || self.turns_begun > 0 || innermost.level != seen.level {
             return None;
         }
-        let before = self.wait.filter(|wait| wait.scope == innermost.id);
-        let ended = before.filter(|wait| wait.callbacks < self.callbacks_begun);
-        let turns = before.map_or(0, |wait| wait.turns) + u64::from(ended.is_some());
-        self.wait = Some(Wait {
+        let before = self.pump.filter(|pump| pump.scope == innermost.id);
+        let ended = before.filter(|pump| pump.callbacks_begun < self.callbacks_begun);
+        let turns = before.map_or(0, |pump| pump.turns) + u64::from(ended.is_some());
+        self.pump = Some(Pump {
             scope: innermost.id,
-            callbacks: self.callbacks_begun,
-            seen,
+            callbacks_begun: self.callbacks_begun,
+            counts: seen,
             turns,
         });
-        let grown = seen.handles?.checked_sub(ended?.seen.handles?)?;
+        let grown = seen.handles?.checked_sub(ended?.counts.handles?)?;
         (grown > 0).then(|| {
             Finding::OuterGrowth(OuterGrowth {
                 ended: Ended::Turn,
