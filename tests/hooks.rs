@@ -183,7 +183,7 @@ fn a_scope_constructed_in_the_memory_of_one_still_open_is_found() {
     // The same function, at two lines.
     let name = "`hooks::a_scope_constructed_in_the_memory_of_one_still_open_is_found::{{closure}}` at hooks.rs:LL";
     let sentence = format!(
-        "handleguard: never-closed: a scope is constructed {name} in the memory of HandleScope {name}, which is still open and can close no more\n"
+        "handleguard: never-closed: HandleScope {name} reuses the memory of HandleScope {name}, which was never closed\n"
     );
     assert!(text.starts_with(&sentence), "{text}");
     // One after the other is how a slot is used again.
