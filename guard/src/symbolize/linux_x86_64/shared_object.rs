@@ -1,4 +1,6 @@
 //! The loaded file that an address belongs to: the program, or a shared object.
+//!
+//! `dladdr` takes a lock of the dynamic linker, which glibc makes anew in a forked child (`fork`, `dl_load_lock`).
 #![expect(unsafe_code, reason = "asks the dynamic linker")]
 
 use std::ffi::CStr;
@@ -65,8 +67,8 @@ fn path(module: &libc::Dl_info) -> Option<PathBuf> {
 /// Returns 0 for a program that is linked to be loaded at fixed addresses, and else the address that the file is loaded at.
 fn bias(module: &libc::Dl_info) -> usize {
     let header = module.dli_fbase.cast::<libc::Elf64_Ehdr>();
-    // SAFETY: a loaded file begins with its ELF header, which linkers put into the first segment; the module is loaded, as
-    // for `path`. The field is aligned, for segments begin at a page.
+    // SAFETY: `dli_fbase` is the start of the first segment of a loaded module, as for `path`. Linkers begin that segment with
+    // the ELF header, and it is readable in any case. The field is aligned, for segments begin at a page.
     let kind = unsafe { ptr::read(&raw const (*header).e_type) };
     if kind == libc::ET_EXEC {
         0
