@@ -19,7 +19,7 @@ use std::process::{Command, ExitCode};
 const SETTINGS: [&str; 2] = ["log", "log,sealed=abort"];
 
 /// Each order by its name.
-const ORDERS: [(&str, fn()); 12] = [
+const ORDERS: [(&str, fn()); 13] = [
     ("isolate-before-turn", isolate_before_turn),
     ("isolate-before-nested-turns", isolate_before_nested_turns),
     ("isolate-before-scope", isolate_before_scope),
@@ -31,6 +31,7 @@ const ORDERS: [(&str, fn()); 12] = [
     ("thread-local-isolate-before-turn", thread_local_isolate),
     ("turn-before-thread-local-isolate", thread_local_turn),
     ("disposed-on-another-thread", disposed_on_another_thread),
+    ("disposed-by-an-ending-thread", disposed_by_an_ending_thread),
     ("turn-of-a-reused-address", turn_of_a_reused_address),
 ];
 
@@ -238,7 +239,7 @@ fn on_a_thread(f: impl FnOnce() + Send + 'static) {
     std::thread::spawn(f).join().expect("the thread");
 }
 
-/// The one order that takes `unsafe`: the isolate moves to a thread that disposes of it, and the guards stay.
+/// The isolate moves to a thread that disposes of it, which takes `unsafe`, and the guards stay.
 fn disposed_on_another_thread() {
     let mut isolate = isolate();
     let turn = turn_guard(&mut isolate, "first thread");
@@ -258,6 +259,30 @@ fn disposed_on_another_thread() {
     let mut isolate = self::isolate();
     turn!(isolate, "first thread");
     use_it(&mut isolate);
+}
+
+/// As [`disposed_on_another_thread`], when the locals of that thread are destroyed, after those of handleguard.
+fn disposed_by_an_ending_thread() {
+    thread_local! {
+        static ISOLATE: RefCell<Option<v8::OwnedIsolate>> = const { RefCell::new(None) };
+    }
+    let mut isolate = isolate();
+    let turn = turn_guard(&mut isolate, "first thread");
+    let scope = scope_guard(&mut isolate, ScopeKind::CallbackScope, "first thread");
+    use_it(&mut isolate);
+    // SAFETY: this thread entered it; the other enters it before it uses it.
+    unsafe { isolate.exit() };
+    let isolate = Moved(isolate);
+    on_a_thread(move || {
+        ISOLATE.with(|_| ());
+        let Moved(mut isolate) = { isolate };
+        // SAFETY: the first thread has left it, and `drop` leaves it.
+        unsafe { isolate.enter() };
+        use_it(&mut isolate);
+        ISOLATE.set(Some(isolate));
+    });
+    drop(scope);
+    drop(turn);
 }
 
 struct Moved(v8::OwnedIsolate);

@@ -62,18 +62,19 @@ pub fn exit<L: LiveIsolate>(isolate: L, place: Place) {
 ///
 /// By the action of `never-closed`, if this thread's record has open scopes.
 pub fn end_isolate<L: LiveIsolate>(isolate: L) {
-    /// Removes the records on every way out: a report may panic, and must find the record.
-    struct End<'a>(&'a ThreadState, IsolateId);
-    impl Drop for End<'_> {
+    /// Removes the records on every way out: a report may panic, and must find the record. This thread may be ending, and have
+    /// no record any more, while others do.
+    struct End(IsolateId);
+    impl Drop for End {
         fn drop(&mut self) {
-            self.0.end_isolate(self.1);
+            ThreadState::end_isolate(self.0);
         }
     }
 
     let engine = isolate.engine();
+    let _end = End(engine.isolate());
     let _ = leaving(|session| {
         let thread = session.thread;
-        let _end = End(thread, engine.isolate());
         let ended = thread.existing_record(engine.isolate(), |stack| {
             let below = stack.engine_is_below();
             let findings = stack.end_isolate(isolate.counts());

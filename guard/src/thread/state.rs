@@ -194,7 +194,13 @@ impl ThreadState {
 
     /// Ends the records of `isolate`: removes the one of this thread, and leaves those of other threads to be removed when
     /// they are next looked up.
-    pub(crate) fn end_isolate(&self, isolate: IsolateId) {
+    pub(crate) fn end_isolate(isolate: IsolateId) {
+        Self::with(|thread| thread.remove_record(isolate));
+        first_user::end(isolate);
+        log_pointer::all().disable_for(isolate);
+    }
+
+    fn remove_record(&self, isolate: IsolateId) {
         if let Ok(mut records) = self.records.try_borrow_mut() {
             records.flush();
             if let Some(at) = records.find(isolate) {
@@ -205,8 +211,6 @@ impl ThreadState {
         self.fast_isolate
             .set(fast.filter(|(fast, _)| *fast != isolate));
         self.entered.forget(isolate);
-        first_user::end(isolate);
-        log_pointer::all().disable_for(isolate);
     }
 
     /// The depth of the scope stack used last.
