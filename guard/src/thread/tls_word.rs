@@ -29,8 +29,9 @@ macro_rules! __tls_word {
         #[inline(always)]
         fn offset() -> usize {
             let offset;
-            // SAFETY: the sequence that the linker knows; what it calls changes `rax` and flags only. The vector registers too, in a
-            // library and with a C library older than glibc 2.40 (its bug 31372).
+            // SAFETY: the sequence that the linker knows. The function that it calls changes `rax` and flags only; in a library,
+            // with a C library older than glibc 2.40 (its bug 31372), it may change each vector and mask register too. Where the
+            // target has no AVX-512, the compiler ignores that its registers are listed.
             unsafe {
                 ::std::arch::asm!(
                     concat!("lea rax, [rip + ", $symbol, "@TLSDESC]"),
@@ -40,6 +41,12 @@ macro_rules! __tls_word {
                     out("xmm4") _, out("xmm5") _, out("xmm6") _, out("xmm7") _,
                     out("xmm8") _, out("xmm9") _, out("xmm10") _, out("xmm11") _,
                     out("xmm12") _, out("xmm13") _, out("xmm14") _, out("xmm15") _,
+                    out("zmm16") _, out("zmm17") _, out("zmm18") _, out("zmm19") _,
+                    out("zmm20") _, out("zmm21") _, out("zmm22") _, out("zmm23") _,
+                    out("zmm24") _, out("zmm25") _, out("zmm26") _, out("zmm27") _,
+                    out("zmm28") _, out("zmm29") _, out("zmm30") _, out("zmm31") _,
+                    out("k0") _, out("k1") _, out("k2") _, out("k3") _,
+                    out("k4") _, out("k5") _, out("k6") _, out("k7") _,
                     options(pure, nomem),
                 );
             }
