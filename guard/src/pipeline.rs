@@ -295,7 +295,7 @@ fn describe<E: Engine>(
         thread: first_user::thread_name(),
         isolate,
         callee: if answers.may_ask { callee() } else { None },
-        owner: match finding.rule() {
+        first_user: match finding.rule() {
             Rule::WrongThread => first_user::describe(isolate, E::WORDING.classifier),
             _ => None,
         },

@@ -24,7 +24,7 @@ pub struct Violation {
     pub(crate) isolate: IsolateId,
     pub(crate) callee: Option<String>,
     /// The thread that used the isolate first, where another thread did.
-    pub(crate) owner: Option<String>,
+    pub(crate) first_user: Option<String>,
     pub(crate) handles: u64,
     /// Handles alive in all open scopes at that moment.
     pub(crate) alive: Option<u64>,

@@ -44,7 +44,7 @@ pub(crate) fn violation(finding: Finding, note: Option<&'static str>) -> Violati
         thread: "worker-3".to_owned(),
         isolate: IsolateId(0xabc),
         callee: None,
-        owner: None,
+        first_user: None,
         handles: finding.handles(),
         alive: None,
         trace: Trace::new(&[], None, Fake::WORDING.classifier, Vec::new(), false),
