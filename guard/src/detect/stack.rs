@@ -174,6 +174,14 @@ impl ScopeStack {
         Self::default()
     }
 
+    /// An empty stack whose ids come after `last`.
+    pub(crate) fn starting_after(last: EntryId) -> Self {
+        Self {
+            pushed: last.0,
+            ..Self::default()
+        }
+    }
+
     /// Handle scopes open since the innermost turn began; all that are open, where no turn is marked.
     pub fn depth(&self) -> u32 {
         self.depth

@@ -167,7 +167,7 @@ impl<E: Engine> Drop for CallbackGuard<E> {
 #[inline(never)]
 fn end_slow<E: Engine>(engine: E, id: EntryId) {
     let _ = leaving(|session| {
-        let ended = session.thread.recorded(engine, |live, stack| {
+        let ended = session.thread.recorded_entry(engine, id, |live, stack| {
             let counts = EngineCounts {
                 level: live.level(),
                 handles: if stack.callback_is_exposed() {

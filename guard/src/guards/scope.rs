@@ -173,7 +173,7 @@ fn close_slow<E: Engine>(engine: E, id: EntryId) {
     usdt::scope_close(engine.isolate());
     let _ = leaving(|session| {
         verdicts::budget(session, engine, 0);
-        let found = session.thread.recorded(engine, |live, stack| {
+        let found = session.thread.recorded_entry(engine, id, |live, stack| {
             verdicts::record_scope_stats(session.checker, live, stack, id);
             let finding = stack.close_scope(id)?;
             Some((finding, stack.engine_is_below()))

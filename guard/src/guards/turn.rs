@@ -92,7 +92,11 @@ impl<E: Engine> TurnGuard<E> {
         let id = std::mem::replace(&mut self.id, EntryId::NONE);
         if self.sealed {
             let engine = self.engine;
-            let _ = leaving(|session| session.thread.recorded(engine, |live, _| live.unseal(id)));
+            let _ = leaving(|session| {
+                session
+                    .thread
+                    .recorded_entry(engine, id, |live, _| live.unseal(id))
+            });
         }
         id
     }
@@ -108,7 +112,7 @@ impl<E: Engine> Drop for TurnGuard<E> {
             return;
         }
         let _ = leaving(|session| {
-            let ended = session.thread.recorded(engine, |live, stack| {
+            let ended = session.thread.recorded_entry(engine, id, |live, stack| {
                 if sealed {
                     live.unseal(id);
                 }

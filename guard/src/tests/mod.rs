@@ -4,6 +4,8 @@
 mod fast_path;
 #[cfg(not(loom))]
 mod host;
+#[cfg(all(feature = "testing", not(loom)))]
+mod moving;
 #[cfg(not(loom))]
 mod stack;
 #[cfg(not(loom))]
@@ -15,6 +17,8 @@ mod stack_properties;
 
 #[cfg(loom)]
 mod loom_fork;
+#[cfg(loom)]
+mod loom_pending_logs;
 #[cfg(loom)]
 mod loom_record;
 #[cfg(loom)]

@@ -74,6 +74,12 @@ impl PendingLogs {
         }
     }
 
+    /// The addresses of all logs.
+    #[cfg(all(test, loom))]
+    pub(crate) fn addresses(&self) -> Vec<usize> {
+        self.iter().map(|log| ptr::from_ref(log).addr()).collect()
+    }
+
     fn iter(&self) -> impl Iterator<Item = &'static PendingLog> {
         // Acquire: pairs with the release in `add`.
         let mut next = self.first.load(Ordering::Acquire);

@@ -7,7 +7,7 @@
 use crate::describe::scope::ScopeKind;
 use crate::detect::stack::ScopeStack;
 use crate::engine::counters::Counters;
-use crate::engine::ids::IsolateId;
+use crate::engine::ids::{EntryId, IsolateId};
 use crate::engine::interface::{Engine, LiveIsolate};
 use crate::place::Place;
 use crate::record::collected::Collected;
@@ -50,6 +50,9 @@ struct Records {
     all: Vec<Record>,
     /// Index of the one used last.
     current: usize,
+    /// The last id of all records that were removed. Later records continue after it, so that a guard that outlives its
+    /// isolate names nothing in a new isolate at the same address.
+    last_removed: EntryId,
 }
 
 /// What one thread knows of one isolate.
@@ -57,6 +60,8 @@ struct Record {
     isolate: IsolateId,
     /// Says whether the isolate has ended, on whatever thread.
     lifetime: Lifetime,
+    /// The last id issued before this record. A guard with this id or an earlier one belongs to an isolate that has ended.
+    since: EntryId,
     stack: ScopeStack,
 }
 
@@ -66,6 +71,7 @@ impl ThreadState {
             records: RefCell::new(Records {
                 all: Vec::new(),
                 current: 0,
+                last_removed: EntryId::NONE,
             }),
             reporting: Cell::new(false),
             collected: Collected::new(),
@@ -132,6 +138,25 @@ impl ThreadState {
             let live = unsafe { engine.live() };
             f(live, stack)
         })
+    }
+
+    /// As [`recorded`](Self::recorded), for a guard that holds `id`. The guard may have outlived its isolate, and another one
+    /// may have begun at the same address: its record did not issue `id`, and `f` does not run.
+    #[inline]
+    pub(crate) fn recorded_entry<E: Engine, R>(
+        &self,
+        engine: E,
+        id: EntryId,
+        f: impl for<'a> FnOnce(E::Live<'a>, &mut ScopeStack) -> R,
+    ) -> Option<R> {
+        let mut records = self.records.try_borrow_mut().ok()?;
+        records.flush();
+        let at = records.find(engine.isolate())?;
+        if id <= records.all[at].since {
+            return None;
+        }
+        drop(records);
+        self.recorded(engine, f)
     }
 
     /// Runs `f` on the live isolate that `engine` names, if the isolate has a record on this thread. The records are not
@@ -330,14 +355,16 @@ impl Records {
         self.all.push(Record {
             isolate,
             lifetime: first_user::note(isolate, place),
-            stack: ScopeStack::new(),
+            since: self.last_removed,
+            stack: ScopeStack::starting_after(self.last_removed),
         });
         self.all.len() - 1
     }
 
     #[cold]
     fn remove(&mut self, at: usize) {
-        self.all.remove(at);
+        let record = self.all.remove(at);
+        self.last_removed = self.last_removed.max(record.stack.now());
         self.current = 0;
     }
 
