@@ -294,6 +294,33 @@ fn close(guard: ScopeGuard<Fake>) {
 }
 
 #[test]
+fn panic_aborts_while_the_engine_is_on_the_stack_for_another_isolate() {
+    if is_child() {
+        let (outer, inner) = (Fake::new(0xabc), Fake::new(0xdef));
+        let _scope = handleguard::scope(outer, "outer");
+        let _callback = handleguard::callback(outer, "outer");
+        let unwound = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let _turn = handleguard::turn(inner, "inner");
+            on_close(inner);
+        }));
+        println!("unwound: {}", unwound.is_err());
+        return;
+    }
+    let ended = rerun(
+        "panic_aborts_while_the_engine_is_on_the_stack_for_another_isolate",
+        "panic",
+    );
+    ended.assert_aborted();
+    assert!(
+        ended.stderr.contains(
+            "          note: panic aborts because the engine's C++ frames are on the stack, and a panic must not unwind through them\n"
+        ),
+        "{}",
+        ended.all
+    );
+}
+
+#[test]
 fn violation_during_a_panic_is_printed_and_does_not_panic_again() {
     if is_child() {
         let fake = Fake::new(0xabc);

@@ -207,6 +207,24 @@ fn an_isolate_that_ends_on_another_thread_leaves_no_entry_behind() {
 }
 
 #[test]
+fn an_isolate_that_ends_on_another_thread_takes_the_fast_path_with_it() {
+    let isolate = Mobile::new();
+    for _ in 0..3 {
+        isolate.set_level(1);
+        drop(scope(isolate, None));
+        isolate.set_level(0);
+    }
+    thread::spawn(move || isolate.end()).join().unwrap();
+    isolate.begin_again();
+
+    // Logged by the fast path of the old isolate, this scope would be lost with the old record.
+    isolate.set_level(1);
+    let guard = scope(isolate, None);
+    assert_eq!(depth(), 1);
+    drop(guard);
+}
+
+#[test]
 fn a_guard_of_an_isolate_that_ended_on_another_thread_does_not_close_a_scope_of_a_later_one() {
     let isolate = Mobile::new();
     isolate.set_level(1);
