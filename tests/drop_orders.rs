@@ -35,6 +35,9 @@ const ORDERS: [(&str, fn()); 13] = [
     ("turn-of-a-reused-address", turn_of_a_reused_address),
 ];
 
+/// The one run in which valgrind must find an error: it proves that it sees the memory of a freed isolate.
+const CONTROL: &str = "reads-a-freed-isolate";
+
 fn main() -> ExitCode {
     // A test harness gets options, which mean nothing here.
     let argument = std::env::args().skip(1).find(|it| !it.starts_with('-'));
@@ -44,6 +47,11 @@ fn main() -> ExitCode {
             for (name, _) in ORDERS {
                 println!("{name}");
             }
+            ExitCode::SUCCESS
+        }
+        Some(CONTROL) => {
+            start_v8();
+            reads_a_freed_isolate();
             ExitCode::SUCCESS
         }
         Some(wanted) => match ORDERS.iter().find(|(name, _)| *name == wanted) {
@@ -301,4 +309,15 @@ fn turn_of_a_reused_address() {
     use_it(&mut second);
     drop(turn);
     use_it(&mut second);
+}
+
+/// What no guard may do. Run by valgrind only.
+fn reads_a_freed_isolate() {
+    let isolate = isolate();
+    let address = std::ptr::from_ref::<v8::Isolate>(&isolate).cast::<*const u64>();
+    // SAFETY: `v8::Isolate` is a transparent wrapper of the address of V8's object (`isolate.rs`).
+    let object = unsafe { *address };
+    drop(isolate);
+    // SAFETY: none, which is the point: V8 has freed the memory. A read changes nothing.
+    std::hint::black_box(unsafe { object.read_volatile() });
 }
