@@ -21,7 +21,7 @@ use crate::process::{announce, global};
 use crate::symbolize::names;
 use crate::thread::pending_log::Call;
 use crate::thread::state::ThreadState;
-use crate::thread::{fast_path, first_user};
+use crate::thread::{fast_path, isolates};
 
 /// How far above the stack pointer a scope lies, in bytes, that a running function holds. A scope farther away is in a box or
 /// on another stack; its opener is looked up at once, for later the opener may be gone.
@@ -221,7 +221,7 @@ pub fn callback_on_no_isolate<E: Engine>(ip: usize, engine: impl FnOnce(IsolateI
     if global::start().is_off() {
         return;
     }
-    if let Some(engine) = first_user::only().map(engine) {
+    if let Some(engine) = isolates::only().map(engine) {
         let _ = leaving(|session| {
             let thread = session.thread;
             if thread.is_reporting() || is_recorded(thread, engine.isolate(), None) {

@@ -25,7 +25,7 @@ use crate::record::checker::Checker;
 use crate::record::sites::Recorded;
 use crate::symbolize::names;
 use crate::symbolize::trace::Trace;
-use crate::thread::first_user;
+use crate::thread::isolates;
 use crate::thread::state::ThreadState;
 use crate::unwind::capture::{CapturedStack, Origin, UnwindMethod};
 
@@ -292,11 +292,11 @@ fn describe<E: Engine>(
         configured,
         policy,
         note,
-        thread: first_user::thread_name(),
+        thread: isolates::thread_name(),
         isolate,
         callee: if answers.may_ask { callee() } else { None },
         first_user: match finding.rule() {
-            Rule::WrongThread => first_user::describe(isolate, E::WORDING.classifier),
+            Rule::WrongThread => isolates::first_user_of(isolate, E::WORDING.classifier),
             _ => None,
         },
         handles: finding.handles(),

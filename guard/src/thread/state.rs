@@ -14,7 +14,7 @@ use crate::record::collected::Collected;
 use crate::sync::real::{AtomicUsize, Ordering};
 use crate::thread::entered_isolates::EnteredIsolates;
 use crate::thread::fast_path;
-use crate::thread::first_user::{self, Lifetime};
+use crate::thread::isolates::{self, Lifetime};
 use crate::thread::log_pointer::{self, LogSlot};
 use crate::thread::pending_log::PendingLog;
 use std::cell::{Cell, RefCell};
@@ -221,7 +221,7 @@ impl ThreadState {
     /// they are next looked up.
     pub(crate) fn end_isolate(isolate: IsolateId) {
         Self::with(|thread| thread.remove_record(isolate));
-        first_user::end(isolate);
+        isolates::end(isolate);
         log_pointer::all().disable_for(isolate);
     }
 
@@ -354,7 +354,7 @@ impl Records {
     fn add(&mut self, isolate: IsolateId, place: Place) -> usize {
         self.all.push(Record {
             isolate,
-            lifetime: first_user::note(isolate, place),
+            lifetime: isolates::note_use(isolate, place),
             since: self.last_removed,
             stack: ScopeStack::starting_after(self.last_removed),
         });

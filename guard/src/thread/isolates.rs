@@ -53,7 +53,7 @@ impl Isolates {
         }
     }
 
-    fn note(&self, isolate: IsolateId, place: Place) -> Lifetime {
+    fn note_use(&self, isolate: IsolateId, place: Place) -> Lifetime {
         self.uses.with(|uses| {
             let number = match uses.get(&isolate) {
                 Some(known) => known.number,
@@ -117,8 +117,8 @@ impl Lifetime {
 }
 
 /// Records that this thread uses `isolate`, at `place`, if it is the first. Returns the isolate's lifetime.
-pub(crate) fn note(isolate: IsolateId, place: Place) -> Lifetime {
-    ISOLATES.note(isolate, place)
+pub(crate) fn note_use(isolate: IsolateId, place: Place) -> Lifetime {
+    ISOLATES.note_use(isolate, place)
 }
 
 /// Ends the lifetime of `isolate`, and with it the isolate's records on all threads.
@@ -135,7 +135,7 @@ pub(crate) fn only() -> Option<IsolateId> {
 }
 
 /// Returns the thread that used `isolate` first, and where, for a message.
-pub(crate) fn describe(isolate: IsolateId, classifier: &FrameClassifier) -> Option<String> {
+pub(crate) fn first_user_of(isolate: IsolateId, classifier: &FrameClassifier) -> Option<String> {
     let (thread, place) = ISOLATES.uses.with(|uses| {
         let first = uses.get(&isolate)?;
         Some((first.thread.clone(), first.place))
@@ -164,8 +164,11 @@ mod tests {
     fn an_isolate_ends_for_each_record_of_it_and_for_no_other() {
         let isolates = Isolates::new();
         let place = Place::here("first");
-        let records = [isolates.note(ISOLATE, place), isolates.note(ISOLATE, place)];
-        let other = isolates.note(OTHER, place);
+        let records = [
+            isolates.note_use(ISOLATE, place),
+            isolates.note_use(ISOLATE, place),
+        ];
+        let other = isolates.note_use(OTHER, place);
         isolates.end(ISOLATE);
         assert!(records.iter().all(|record| isolates.has_ended(record)));
         assert!(!isolates.has_ended(&other));
@@ -175,9 +178,9 @@ mod tests {
     fn a_new_isolate_at_the_address_of_an_old_one_is_another() {
         let isolates = Isolates::new();
         let place = Place::here("first");
-        let old = isolates.note(ISOLATE, place);
+        let old = isolates.note_use(ISOLATE, place);
         isolates.end(ISOLATE);
-        let new = isolates.note(ISOLATE, place);
+        let new = isolates.note_use(ISOLATE, place);
         assert!(isolates.has_ended(&old));
         assert!(!isolates.has_ended(&new));
     }
@@ -187,9 +190,9 @@ mod tests {
         let isolates = Isolates::new();
         let place = Place::here("first");
         for address in 0..MAX_ISOLATES {
-            isolates.note(IsolateId(0x1000 + address), place);
+            isolates.note_use(IsolateId(0x1000 + address), place);
         }
-        let record = isolates.note(ISOLATE, place);
+        let record = isolates.note_use(ISOLATE, place);
         assert!(!isolates.has_ended(&record));
         isolates.end(ISOLATE);
         assert!(isolates.has_ended(&record));
@@ -198,9 +201,9 @@ mod tests {
     #[test]
     fn an_isolate_that_a_fork_has_lost_ends_all_the_same() {
         let isolates = Isolates::new();
-        let record = isolates.note(ISOLATE, Place::here("parent"));
+        let record = isolates.note_use(ISOLATE, Place::here("parent"));
         isolates.uses.with(HashMap::clear);
-        isolates.note(ISOLATE, Place::here("child"));
+        isolates.note_use(ISOLATE, Place::here("child"));
         isolates.end(ISOLATE);
         assert!(isolates.has_ended(&record));
     }
