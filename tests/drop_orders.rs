@@ -4,7 +4,7 @@
 //! names of the orders, and `drop_orders <order>` runs one, prints its name, and ends with status 0: valgrind and a sanitizer
 //! run those (`.ci/drop-orders`), for only they see a write to memory that is free.
 
-use handleguard_tests::start_v8;
+use handleguard_tests::{function, start_v8};
 use handleguard_v8::handleguard::finding::ScopeKind;
 use handleguard_v8::handleguard::{
     AddonFunction, AddonGuard, CallbackGuard, GcGuard, ScopeGuard, TurnGuard,
@@ -19,7 +19,7 @@ use std::process::{Command, ExitCode};
 const SETTINGS: [&str; 2] = ["log", "log,sealed=abort"];
 
 /// Each order by its name.
-const ORDERS: [(&str, fn()); 13] = [
+const ORDERS: [(&str, fn()); 14] = [
     ("isolate-before-turn", isolate_before_turn),
     ("isolate-before-nested-turns", isolate_before_nested_turns),
     ("isolate-before-scope", isolate_before_scope),
@@ -28,6 +28,7 @@ const ORDERS: [(&str, fn()); 13] = [
     ("isolate-before-addon", isolate_before_addon),
     ("isolate-before-boxed-guards", isolate_before_boxed_guards),
     ("snapshot-before-turn", snapshot_before_turn),
+    ("snapshot-of-plain-code", snapshot_of_plain_code),
     ("thread-local-isolate-before-turn", thread_local_isolate),
     ("turn-before-thread-local-isolate", thread_local_turn),
     ("disposed-on-another-thread", disposed_on_another_thread),
@@ -203,6 +204,34 @@ fn snapshot_before_turn() {
     let blob = isolate.create_blob(v8::FunctionCodeHandling::Clear);
     assert!(blob.is_some());
     drop(turn);
+}
+
+/// As [`snapshot_before_turn`], where only the hooks see the isolate. A call into another isolate looks for the isolate that its
+/// function belongs to among those that have a record.
+fn snapshot_of_plain_code() {
+    let mut isolate = v8::Isolate::snapshot_creator(None, None);
+    {
+        v8::scope!(let scope, &mut isolate);
+        let context = v8::Context::new(scope, Default::default());
+        scope.set_default_context(context);
+    }
+    let blob = isolate.create_blob(v8::FunctionCodeHandling::Clear);
+    assert!(blob.is_some());
+    // Of the same size as an isolate, so that the next one lies elsewhere.
+    let filler = (0..4).map(|_| vec![0u8; 1 << 16]).collect::<Vec<_>>();
+    let isolate = &mut self::isolate();
+    v8::scope!(let scope, isolate);
+    let context = v8::Context::new(scope, Default::default());
+    let scope = &mut v8::ContextScope::new(scope, context);
+    let function = function(scope, "() => 1");
+    v8::scope!(let scope, scope);
+    let undefined = v8::undefined(scope).into();
+    // So many that the handle of the function is not in the last block.
+    for _ in 0..4096 {
+        let _ = v8::Number::new(scope, 0.5);
+    }
+    function.call(scope, undefined, &[]);
+    drop(filler);
 }
 
 /// What was initialised first is dropped last, after the locals of handleguard.

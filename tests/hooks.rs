@@ -34,7 +34,7 @@ fn every_hook_is_proved_at_the_start() {
     }
     let output = child("every_hook_is_proved_at_the_start", "log");
     let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(stderr.contains("hooks (16 of 16 proved)"), "{stderr}");
+    assert!(stderr.contains("hooks (17 of 17 proved)"), "{stderr}");
 }
 
 #[test]
@@ -413,4 +413,80 @@ fn require_hooks_is_content_where_each_is_proved() {
         "log,require-hooks",
     );
     assert!(output.status.success());
+}
+
+/// An isolate on its way to another thread.
+struct Moved(v8::OwnedIsolate);
+
+// SAFETY: the thread that sends it has left the isolate.
+unsafe impl Send for Moved {}
+
+#[test]
+fn a_plain_isolate_that_another_thread_disposes_of_leaves_nothing_behind() {
+    start_v8();
+    let mut isolate = v8::Isolate::new(Default::default());
+    let at = address(&mut isolate);
+    opens_for_good(&mut isolate);
+    assert_eq!(handleguard::depth(), 1);
+    let violations = testing::run(|| {
+        // SAFETY: this thread entered it; the second one enters it before it uses it.
+        unsafe { isolate.exit() };
+    })
+    .violations;
+    assert_eq!(rules(&violations), [Rule::NeverClosed], "{violations:#?}");
+    let isolate = Moved(isolate);
+    let second = move || {
+        let Moved(mut isolate) = { isolate };
+        // SAFETY: the first thread has left it; `drop` leaves it.
+        unsafe { isolate.enter() };
+        testing::assert_clean(|| {
+            v8::scope!(let scope, &mut isolate);
+            let _ = scope;
+        });
+        testing::run(|| drop(isolate)).violations
+    };
+    let violations = std::thread::spawn(second).join().expect("a thread");
+    assert_eq!(rules(&violations), [Rule::NeverClosed], "{violations:#?}");
+    let mut others = Vec::new();
+    let mut reused = loop {
+        let mut isolate = v8::Isolate::new(Default::default());
+        if address(&mut isolate) == at {
+            break isolate;
+        }
+        others.push(isolate);
+        assert!(others.len() < 32, "the allocator reuses the memory");
+    };
+    testing::assert_clean(|| {
+        v8::scope!(let scope, &mut reused);
+        assert_eq!(
+            handleguard::depth(),
+            1,
+            "nothing of the isolate that lay here"
+        );
+        let _ = scope;
+    });
+    // Dropped in the order of creation, the v8 crate would refuse.
+    std::mem::forget(others);
+}
+
+#[test]
+fn calibration_is_not_recorded_as_scopes_of_the_program() {
+    const NAME: &str = "calibration_is_not_recorded_as_scopes_of_the_program";
+    if is_child() {
+        start_v8();
+        let mut first = v8::Isolate::new(Default::default());
+        let _second = v8::Isolate::new(Default::default());
+        // The first guard of the process, so V8's level is looked for; not of the isolate that is entered, so each scope would
+        // be a violation.
+        turn!(first, "not entered");
+        return;
+    }
+    let output = child(NAME, "log");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{stderr}");
+    assert_eq!(stderr.matches("\nhandleguard: ").count(), 1, "{stderr}");
+    assert!(
+        stderr.contains("\nhandleguard: wrong-isolate: turn `not entered` at "),
+        "{stderr}"
+    );
 }

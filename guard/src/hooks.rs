@@ -13,6 +13,7 @@ use crate::engine::counters::EngineCounts;
 use crate::engine::ids::IsolateId;
 use crate::engine::interface::{Engine, LiveIsolate};
 use crate::guards::callback::{CallbackGuard, callback_at};
+use crate::guards::isolate::end_isolate;
 use crate::guards::session::{entering, leaving};
 use crate::guards::verdicts;
 use crate::pipeline::{Session, add_late, violated};
@@ -253,6 +254,15 @@ pub fn serve(f: impl FnOnce()) {
             thread.in_hook(f);
         }
     });
+}
+
+/// Ends the records of `isolate` as [`end_isolate`] does, for a hook: the action `panic` aborts in it. Always ends them: also
+/// while a report is in progress, and while the locals of this thread are being destroyed.
+pub fn isolate_ends<L: LiveIsolate>(isolate: L) {
+    let end = || end_isolate(isolate);
+    if ThreadState::with(|thread| thread.in_hook(end)).is_none() {
+        end();
+    }
 }
 
 /// Records that the host is about to let the engine do its own pending work, by a function that returns to `ip`. A host that

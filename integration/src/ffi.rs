@@ -87,6 +87,10 @@ unsafe extern "C" {
         kinds: v8::GCType,
     );
 
+    /// The isolate of a snapshot creator, which owns it (the v8 crate's `binding.cc`).
+    #[cfg(all(feature = "interpose", target_os = "linux", target_arch = "x86_64"))]
+    pub(crate) fn v8__SnapshotCreator__GetIsolate(creator: *const c_void) -> *mut RawIsolate;
+
     /// The root slot of `undefined`; makes no handle.
     pub(crate) fn v8__Undefined(isolate: *mut RawIsolate) -> *const c_void;
 

@@ -71,7 +71,7 @@
 //! The program must have one v8 crate: where cargo takes a newer one for this crate than a dependency has,
 //! `cargo update -p v8@<newer> --precise <older>` unites them.
 //!
-//! At the start each hook is proved by a call of the function that it is in; the first line says `hooks (16 of 16 proved)`, or
+//! At the start each hook is proved by a call of the function that it is in; the first line says `hooks (17 of 17 proved)`, or
 //! names those that are missing and what is not seen without them. `HANDLEGUARD=require-hooks` ends the program then, with
 //! status 2. Tried with these linkers (`.ci/interpose`):
 //!

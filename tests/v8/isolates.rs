@@ -1,8 +1,11 @@
 //! State belongs to the isolate, not only to the thread.
 
 use handleguard_tests::{function, start_v8};
+use handleguard_v8::handleguard::finding::ScopeKind;
 use handleguard_v8::handleguard::{Rule, depth};
-use handleguard_v8::{GuardedFunction, GuardedIsolate, scope, testing, turn};
+use handleguard_v8::{
+    GuardedFunction, GuardedIsolate, scope, scope_guard, testing, turn, turn_guard,
+};
 
 /// Enters an isolate, and leaves it in the right order.
 struct Entered(*mut v8::Isolate);
@@ -159,6 +162,64 @@ fn an_isolate_at_the_address_of_a_dead_one_starts_afresh() {
         assert_eq!(depth(), 1);
         let _ = inner;
     }
+}
+
+/// An isolate on its way to another thread.
+struct Moved(v8::OwnedIsolate);
+
+// SAFETY: the thread that sends it has left the isolate.
+unsafe impl Send for Moved {}
+
+#[test]
+fn an_isolate_that_another_thread_disposes_of_leaves_nothing_behind() {
+    start_v8();
+    testing::assert_clean(|| {
+        let mut isolate = v8::Isolate::new(Default::default());
+        let address = address(&isolate);
+        // Open in the record of this thread when the isolate goes: on the slow path, and on the fast one.
+        let turn = turn_guard(&mut isolate, "first thread");
+        let outer = scope_guard(&mut isolate, ScopeKind::CallbackScope, "outer");
+        let inner = scope_guard(&mut isolate, ScopeKind::CallbackScope, "inner");
+        // SAFETY: this thread entered it; the second one enters it before it uses it.
+        unsafe { isolate.exit() };
+        let isolate = Moved(isolate);
+        let second = move || {
+            let Moved(mut isolate) = { isolate };
+            // SAFETY: the first thread has left it; `drop` leaves it.
+            unsafe { isolate.enter() };
+            scope!(let scope, &mut isolate);
+            assert_eq!(depth(), 1, "of this thread");
+            let _ = scope;
+        };
+        std::thread::spawn(second).join().expect("no violation");
+
+        let mut others = Vec::new();
+        let mut reused = loop {
+            let isolate = v8::Isolate::new(Default::default());
+            if self::address(&isolate) == address {
+                break isolate;
+            }
+            others.push(isolate);
+            assert!(others.len() < 32, "the allocator reuses the memory");
+        };
+        scope!(let scope, &mut reused);
+        assert_eq!(depth(), 1, "nothing of the isolate that lay here");
+        turn!(scope, "third");
+        assert_eq!(depth(), 0);
+        // The guards of the isolate that is gone touch neither record nor isolate.
+        drop((inner, outer, turn));
+        scope!(let inner, scope);
+        assert_eq!(depth(), 1);
+        let _ = inner;
+        // In the reverse order of creation.
+        std::mem::forget(others);
+    });
+}
+
+/// Where an isolate lies.
+fn address(isolate: &v8::Isolate) -> usize {
+    // SAFETY: a transparent wrapper of the address (the v8 crate's `isolate.rs`).
+    unsafe { std::mem::transmute(isolate.as_raw_isolate_ptr()) }
 }
 
 #[test]

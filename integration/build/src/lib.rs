@@ -31,7 +31,7 @@
 
 /// What is wrapped: the functions by which the v8 crate opens and closes scopes, enters JavaScript, lets V8 work, makes,
 /// enters and leaves isolates; and the one of V8 itself that gets more room for handles.
-pub const WRAPPED: [&str; 16] = [
+pub const WRAPPED: [&str; 17] = [
     "v8__HandleScope__CONSTRUCT",
     "v8__HandleScope__DESTRUCT",
     "v8__TryCatch__CONSTRUCT",
@@ -47,6 +47,7 @@ pub const WRAPPED: [&str; 16] = [
     "v8__Isolate__Enter",
     "v8__Isolate__Exit",
     "v8__Isolate__Dispose",
+    "v8__SnapshotCreator__DESTRUCT",
     // `v8::internal::HandleScope::Extend(v8::internal::Isolate*)`
     "_ZN2v88internal11HandleScope6ExtendEPNS0_7IsolateE",
 ];

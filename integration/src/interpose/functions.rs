@@ -35,6 +35,8 @@ macro_rules! hooked_functions {
                 isolate_exit(isolate: *mut RawIsolate);
             "v8__Isolate__Dispose", Isolates, "rsi" => isolates::dispose,
                 isolate_dispose(isolate: *mut RawIsolate);
+            "v8__SnapshotCreator__DESTRUCT", Isolates, "rsi" => isolates::destruct_snapshot_creator,
+                snapshot_creator_destruct(creator: *mut c_void);
         }
     };
 }

@@ -6,7 +6,7 @@
 //! function.
 
 use super::real;
-use crate::ffi::RawIsolate;
+use crate::ffi::{self, RawIsolate};
 use crate::isolate::LiveV8;
 use crate::{gc, seal};
 use handleguard::{ForkMutex, IsolateId, Place, hooks};
@@ -62,11 +62,29 @@ pub(super) unsafe fn exit(isolate: *mut RawIsolate, ip: usize) {
 ///
 /// As `v8__Isolate__Dispose`'s: `isolate` is live, and no thread uses it.
 pub(super) unsafe fn dispose(isolate: *mut RawIsolate, _ip: usize) {
-    // SAFETY: `isolate` is live and no other thread uses it, as this function requires; `live` is not used after the last line.
-    let live = unsafe { LiveV8::from_raw(isolate) };
-    seal::lift_all(live);
-    hooks::serve(|| handleguard::end_isolate(live));
-    MADE.with(|made| made.remove(&isolate.addr()));
+    // SAFETY: `isolate` is live and no thread uses it, as this function requires.
+    end(unsafe { LiveV8::from_raw(isolate) });
     // SAFETY: V8's function requires the same.
     unsafe { real::isolate_dispose(isolate) };
+}
+
+/// A snapshot creator makes and disposes of its isolate in C++.
+///
+/// # Safety
+///
+/// As `v8__SnapshotCreator__DESTRUCT`'s: `creator` owns a live isolate, which this thread has entered.
+pub(super) unsafe fn destruct_snapshot_creator(creator: *mut c_void, _ip: usize) {
+    // SAFETY: `creator` is one, as this function requires.
+    let isolate = unsafe { ffi::v8__SnapshotCreator__GetIsolate(creator) };
+    // SAFETY: `isolate` is live and this thread has entered it, as this function requires.
+    end(unsafe { LiveV8::from_raw(isolate) });
+    // SAFETY: V8's function requires the same.
+    unsafe { real::snapshot_creator_destruct(creator) };
+}
+
+/// Ends what the checker keeps of an isolate, before V8 disposes of it.
+fn end(isolate: LiveV8<'_>) {
+    seal::lift_all(isolate);
+    hooks::isolate_ends(isolate);
+    MADE.with(|made| made.remove(&isolate.as_raw().addr()));
 }
