@@ -25,10 +25,10 @@ finalizer ends the process. Both depend on when the collection happens, so tests
 ```
 use handleguard::finding::GcPhase;
 
-fn on_gone(engine: impl handleguard::Engine) {
+fn on_gone(isolate: impl handleguard::LiveIsolate) {
     let place = handleguard::Place::here("on_gone");
-    let _phase = handleguard::gc(engine, GcPhase::SecondPass, place);
-    let _callback = handleguard::callback(engine, "on_gone"); // calls into JavaScript
+    let _phase = handleguard::gc(isolate, GcPhase::SecondPass, place);
+    let _callback = handleguard::callback(isolate, "on_gone"); // calls into JavaScript
 }
 ```
 
@@ -37,17 +37,17 @@ fn on_gone(engine: impl handleguard::Engine) {
 ```
 use handleguard::finding::GcPhase;
 
-fn on_gone(engine: impl handleguard::Engine, later: &mut Vec<&'static str>) {
+fn on_gone(isolate: impl handleguard::LiveIsolate, later: &mut Vec<&'static str>) {
     let place = handleguard::Place::here("on_gone");
-    let _phase = handleguard::gc(engine, GcPhase::SecondPass, place);
+    let _phase = handleguard::gc(isolate, GcPhase::SecondPass, place);
     later.push("on_gone");
 }
 
-fn run_tasks(engine: impl handleguard::Engine, later: &mut Vec<&'static str>) {
+fn run_tasks(isolate: impl handleguard::LiveIsolate, later: &mut Vec<&'static str>) {
     for name in later.drain(..) {
-        let _turn = handleguard::turn(engine, name);
-        let _scope = handleguard::scope(engine, name);
-        let _callback = handleguard::callback(engine, name);
+        let _turn = handleguard::turn(isolate, name);
+        let _scope = handleguard::scope(isolate, name);
+        let _callback = handleguard::callback(isolate, name);
     }
 }
 ```

@@ -25,17 +25,17 @@ weeks to find.
 # Wrong
 
 ```
-fn on_close(engine: impl handleguard::Engine) {
-    let _callback = handleguard::callback(engine, "on_close"); // the call into JavaScript
+fn on_close(isolate: impl handleguard::LiveIsolate) {
+    let _callback = handleguard::callback(isolate, "on_close"); // the call into JavaScript
 }
 ```
 
 # Right
 
 ```
-fn on_close(engine: impl handleguard::Engine) {
-    let _scope = handleguard::scope(engine, "on_close"); // with the engine's own scope beside it
-    let _callback = handleguard::callback(engine, "on_close");
+fn on_close(isolate: impl handleguard::LiveIsolate) {
+    let _scope = handleguard::scope(isolate, "on_close"); // with the engine's own scope beside it
+    let _callback = handleguard::callback(isolate, "on_close");
 }
 ```
 

@@ -25,8 +25,8 @@ leaks. When a thread leaves an isolate with a scope open, the scope closes too l
 # Wrong
 
 ```
-fn read(engine: impl handleguard::Engine) -> Result<(), String> {
-    let scope = std::mem::ManuallyDrop::new(handleguard::scope(engine, "read"));
+fn read(isolate: impl handleguard::LiveIsolate) -> Result<(), String> {
+    let scope = std::mem::ManuallyDrop::new(handleguard::scope(isolate, "read"));
     let data = std::fs::read("config").map_err(|error| error.to_string())?; // leaves the scope open
     drop(std::mem::ManuallyDrop::into_inner(scope));
     drop(data);
@@ -37,8 +37,8 @@ fn read(engine: impl handleguard::Engine) -> Result<(), String> {
 # Right
 
 ```
-fn read(engine: impl handleguard::Engine) -> Result<(), String> {
-    let _scope = handleguard::scope(engine, "read");
+fn read(isolate: impl handleguard::LiveIsolate) -> Result<(), String> {
+    let _scope = handleguard::scope(isolate, "read");
     let data = std::fs::read("config").map_err(|error| error.to_string())?; // the scope closes here too
     drop(data);
     Ok(())

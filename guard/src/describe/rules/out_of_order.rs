@@ -22,9 +22,9 @@ closes later, it restores a stale position in the engine's stack of handles. A p
 # Wrong
 
 ```
-fn wrong(engine: impl handleguard::Engine) {
-    let outer = handleguard::scope(engine, "outer");
-    let inner = handleguard::scope(engine, "inner");
+fn wrong(isolate: impl handleguard::LiveIsolate) {
+    let outer = handleguard::scope(isolate, "outer");
+    let inner = handleguard::scope(isolate, "inner");
     drop(outer);
     drop(inner);
 }
@@ -33,9 +33,9 @@ fn wrong(engine: impl handleguard::Engine) {
 # Right
 
 ```
-fn right(engine: impl handleguard::Engine) {
-    let _outer = handleguard::scope(engine, "outer");
-    let _inner = handleguard::scope(engine, "inner");
+fn right(isolate: impl handleguard::LiveIsolate) {
+    let _outer = handleguard::scope(isolate, "outer");
+    let _inner = handleguard::scope(isolate, "inner");
     // locals are dropped in reverse order
 }
 ```

@@ -26,22 +26,22 @@ handle that is created above the scope, or one escaped handle that nobody uses.
 # Wrong
 
 ```
-fn on_read(engine: impl handleguard::Engine, create_handle: impl Fn()) {
-    let _turn = handleguard::turn(engine, "on_read");
+fn on_read(isolate: impl handleguard::LiveIsolate, create_handle: impl Fn()) {
+    let _turn = handleguard::turn(isolate, "on_read");
     create_handle(); // stays in the scope around the turn
-    let _scope = handleguard::scope(engine, "on_read");
-    let _callback = handleguard::callback(engine, "on_read");
+    let _scope = handleguard::scope(isolate, "on_read");
+    let _callback = handleguard::callback(isolate, "on_read");
 }
 ```
 
 # Right
 
 ```
-fn on_read(engine: impl handleguard::Engine, create_handle: impl Fn()) {
-    let _turn = handleguard::turn(engine, "on_read");
-    let _scope = handleguard::scope(engine, "on_read");
+fn on_read(isolate: impl handleguard::LiveIsolate, create_handle: impl Fn()) {
+    let _turn = handleguard::turn(isolate, "on_read");
+    let _scope = handleguard::scope(isolate, "on_read");
     create_handle();
-    let _callback = handleguard::callback(engine, "on_read");
+    let _callback = handleguard::callback(isolate, "on_read");
 }
 ```
 

@@ -20,8 +20,8 @@ A scope costs a few nanoseconds. On a hot path (a getter, a fast call) that is w
 # Wrong
 
 ```
-fn get(engine: impl handleguard::Engine, value: u32) -> u32 {
-    let _scope = handleguard::scope(engine, "get"); // creates no handle
+fn get(isolate: impl handleguard::LiveIsolate, value: u32) -> u32 {
+    let _scope = handleguard::scope(isolate, "get"); // creates no handle
     value
 }
 ```
@@ -29,7 +29,7 @@ fn get(engine: impl handleguard::Engine, value: u32) -> u32 {
 # Right
 
 ```
-fn get(_: impl handleguard::Engine, value: u32) -> u32 {
+fn get(_: impl handleguard::LiveIsolate, value: u32) -> u32 {
     value
 }
 ```

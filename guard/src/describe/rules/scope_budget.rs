@@ -23,8 +23,8 @@ after another, an import of a million rows. The scope grows until the process en
 # Wrong
 
 ```
-fn import(engine: impl handleguard::Engine, rows: &[u32], create_handle: impl Fn(u32)) {
-    let _scope = handleguard::scope(engine, "import"); // holds the handles of all rows
+fn import(isolate: impl handleguard::LiveIsolate, rows: &[u32], create_handle: impl Fn(u32)) {
+    let _scope = handleguard::scope(isolate, "import"); // holds the handles of all rows
     for &row in rows {
         create_handle(row);
     }
@@ -34,9 +34,9 @@ fn import(engine: impl handleguard::Engine, rows: &[u32], create_handle: impl Fn
 # Right
 
 ```
-fn import(engine: impl handleguard::Engine, rows: &[u32], create_handle: impl Fn(u32)) {
+fn import(isolate: impl handleguard::LiveIsolate, rows: &[u32], create_handle: impl Fn(u32)) {
     for &row in rows {
-        let _scope = handleguard::scope(engine, "import a row");
+        let _scope = handleguard::scope(isolate, "import a row");
         create_handle(row);
     }
 }

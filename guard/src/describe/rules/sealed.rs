@@ -25,8 +25,8 @@ that is created directly under a turn stays in the scope around the turn, as `mi
 # Wrong
 
 ```
-fn event_loop(engine: impl handleguard::Engine, create_handle: impl Fn()) {
-    let _turn = handleguard::turn(engine, "event loop");
+fn event_loop(isolate: impl handleguard::LiveIsolate, create_handle: impl Fn()) {
+    let _turn = handleguard::turn(isolate, "event loop");
     create_handle(); // no scope since the turn began
 }
 ```
@@ -34,9 +34,9 @@ fn event_loop(engine: impl handleguard::Engine, create_handle: impl Fn()) {
 # Right
 
 ```
-fn event_loop(engine: impl handleguard::Engine, create_handle: impl Fn()) {
-    let _turn = handleguard::turn(engine, "event loop");
-    let _scope = handleguard::scope(engine, "event loop");
+fn event_loop(isolate: impl handleguard::LiveIsolate, create_handle: impl Fn()) {
+    let _turn = handleguard::turn(isolate, "event loop");
+    let _scope = handleguard::scope(isolate, "event loop");
     create_handle();
 }
 ```

@@ -23,7 +23,7 @@ the object, or corrupts the other isolate, and crashes later.
 # Wrong
 
 ```
-fn ask_both(first: impl handleguard::Engine, second: impl handleguard::Engine) {
+fn ask_both(first: impl handleguard::LiveIsolate, second: impl handleguard::LiveIsolate) {
     let _scope = handleguard::scope(first, "ask");
     let _callback = handleguard::callback(second, "ask"); // `first` is current
 }
@@ -32,7 +32,7 @@ fn ask_both(first: impl handleguard::Engine, second: impl handleguard::Engine) {
 # Right
 
 ```
-fn ask_both(first: impl handleguard::Engine, second: impl handleguard::Engine) {
+fn ask_both(first: impl handleguard::LiveIsolate, second: impl handleguard::LiveIsolate) {
     {
         let _scope = handleguard::scope(first, "ask");
         let _callback = handleguard::callback(first, "ask");

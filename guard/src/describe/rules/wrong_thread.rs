@@ -21,9 +21,9 @@ handles, and the crash comes later, in the garbage collector.
 # Wrong
 
 ```
-fn reply_from_a_worker(engine: impl handleguard::Engine + Send + 'static) {
+fn reply_from_a_worker(isolate: impl handleguard::LiveIsolate + Send + 'static) {
     std::thread::spawn(move || {
-        let _turn = handleguard::turn(engine, "reply"); // the isolate is still entered on the first thread
+        let _turn = handleguard::turn(isolate, "reply"); // the isolate is still entered on the first thread
     });
 }
 ```
@@ -31,11 +31,11 @@ fn reply_from_a_worker(engine: impl handleguard::Engine + Send + 'static) {
 # Right
 
 ```
-fn reply_from_a_worker(engine: impl handleguard::Engine + Send + 'static) {
+fn reply_from_a_worker(isolate: impl handleguard::LiveIsolate + Send + 'static) {
     let (to_the_loop, replies) = std::sync::mpsc::channel();
     let worker = std::thread::spawn(move || to_the_loop.send(42));
     for _reply in replies {
-        let _turn = handleguard::turn(engine, "reply"); // on the thread of the isolate
+        let _turn = handleguard::turn(isolate, "reply"); // on the thread of the isolate
     }
     let _ = worker.join();
 }
