@@ -1,5 +1,5 @@
-//! Links the hooks of `handleguard-v8` (its feature `interpose`) into a program: every handle scope that any crate of it
-//! opens is then seen, and every call into JavaScript, with no change to the source.
+//! Links the hooks of `handleguard-v8` (its feature `interpose`) into a program. handleguard then sees every handle scope that any
+//! crate of the program opens, and every call into JavaScript, with no change to the source.
 //!
 //! ```toml
 //! [dependencies]
@@ -19,18 +19,17 @@
 //! use handleguard_v8 as _;
 //! ```
 //!
-//! It must be the program's own build script: cargo drops the link arguments of a dependency's without a word
-//! (cargo#9554). Where there is none, `handleguard-build` as a command prints the same as `rustflags` for
-//! `.cargo/config.toml`. Either way the checker proves each hook at the start of the program, and names those that did not
-//! take effect.
+//! Call it in the program's own build script: cargo silently drops the link arguments of a dependency's build script
+//! (cargo#9554). For a program without a build script, the command `handleguard-build` prints the same arguments as `rustflags` for
+//! `.cargo/config.toml`. Either way the checker proves each hook when the program starts, and names those that do not work.
 //!
 //! # How
 //!
-//! By the linker's `--wrap=symbol`: whoever calls the symbol calls `__wrap_symbol` instead, which is in `handleguard-v8`, and
-//! calls `__real_symbol`. rust-lld, lld, GNU ld and mold have it; the linkers of macOS and Windows have not.
+//! The linker's option `--wrap=symbol` redirects each call of the symbol to `__wrap_symbol`, which `handleguard-v8` defines and
+//! which calls `__real_symbol`. rust-lld, lld, GNU ld and mold have the option; the linkers of macOS and Windows do not.
 
-/// What is wrapped: the functions by which the v8 crate opens and closes scopes, enters JavaScript, lets V8 work, makes,
-/// enters and leaves isolates; and the one of V8 itself that gets more room for handles.
+/// The wrapped symbols: the functions of the v8 crate that open and close scopes, call into JavaScript, let V8 run its tasks, and
+/// create, enter, exit and dispose of isolates; and the function of V8 itself that extends the handle blocks.
 pub const WRAPPED: [&str; 17] = [
     "v8__HandleScope__CONSTRUCT",
     "v8__HandleScope__DESTRUCT",
@@ -52,11 +51,11 @@ pub const WRAPPED: [&str; 17] = [
     "_ZN2v88internal11HandleScope6ExtendEPNS0_7IsolateE",
 ];
 
-/// Prints what cargo hands to the linker, for the binaries, examples, tests and benches of the package whose build script
-/// calls this.
+/// Prints the arguments that cargo passes to the linker, for the binaries, examples, tests and benches of the package whose build
+/// script calls this.
 ///
-/// Does nothing but for x86-64 Linux, where the hooks are: a program built for another system starts without them, and says
-/// so.
+/// Does nothing for targets other than x86-64 Linux, which have no hooks: the start-up line of a program built for them says that
+/// it runs without hooks.
 pub fn link_hooks() {
     if let Some(arguments) = arguments(&std::env::var("TARGET").unwrap_or_default()) {
         for argument in arguments {
@@ -66,7 +65,7 @@ pub fn link_hooks() {
     println!("cargo:rerun-if-changed=build.rs");
 }
 
-/// The same for `.cargo/config.toml`.
+/// Returns the same arguments as `rustflags` for `.cargo/config.toml`.
 pub fn config_toml() -> String {
     let flags: Vec<String> = WRAPPED
         .iter()
@@ -78,7 +77,7 @@ pub fn config_toml() -> String {
     )
 }
 
-/// What the linker is to be told for `target`, if there are hooks for it.
+/// The arguments of the linker for `target`; `None` if there are no hooks for it.
 fn arguments(target: &str) -> Option<impl Iterator<Item = String>> {
     (target.starts_with("x86_64-") && target.contains("-linux-"))
         .then(|| WRAPPED.iter().map(|symbol| argument(symbol)))

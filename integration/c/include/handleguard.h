@@ -6,10 +6,10 @@
  *   ... call into JavaScript ...
  *   handleguard_callback_end(callback);
  *
- * Every function takes null. Nothing is to be freed. No exception leaves; the action `panic` aborts here. All of it may be
- * called on any thread; what begins on a thread ends there.
+ * Every function accepts null. The caller frees nothing. No function throws; the action `panic` aborts. Every function may be
+ * called on any thread, and an entry must end on the thread on which it began.
  *
- * Written by cbindgen from the Rust side, as the test `header` checks: do not edit. */
+ * cbindgen generates this file from the Rust source, and the test `header` compares the two: do not edit it. */
 
 
 #ifndef HANDLEGUARD_H
@@ -18,20 +18,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/** A place of that name, here: the initialiser of a static `handleguard_place`. */
+/** Initialises a static `handleguard_place` with a name and the current line. */
 #define HANDLEGUARD_PLACE(name) { (name), __FILE__, __LINE__, NULL }
 
-/** A place with the name of the function around it. */
+/** Initialises a static `handleguard_place` with the name of the enclosing function and the current line. */
 #define HANDLEGUARD_HERE HANDLEGUARD_PLACE(__func__)
 
 
 /**
- * The version of this header. A library of another version may not fit: compare it with `handleguard_abi_version()`.
+ * The version of this header. A library of another version may be incompatible: compare this with `handleguard_abi_version()`.
  */
 #define HANDLEGUARD_ABI_VERSION 1
 
 /**
- * How a function ended. `handleguard_last_error` has the words.
+ * The result of a function. `handleguard_last_error` returns the message.
  */
 enum handleguard_status
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
@@ -39,11 +39,11 @@ enum handleguard_status
 #endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
  {
   /**
-   * As asked.
+   * Success.
    */
   HANDLEGUARD_STATUS_OK = 0,
   /**
-   * An argument is null that must not be, or out of range.
+   * An argument is out of range, or null where that is not accepted.
    */
   HANDLEGUARD_STATUS_ARGUMENT = 1,
   /**
@@ -51,11 +51,11 @@ enum handleguard_status
    */
   HANDLEGUARD_STATUS_UNREGISTERED = 2,
   /**
-   * What is to end is not open on this thread: it has ended, or what it was begun in has, or another thread began it.
+   * The entry is not open on this thread: it has already ended, an entry around it has ended, or it began on another thread.
    */
   HANDLEGUARD_STATUS_NOT_OPEN = 3,
   /**
-   * A directive was not understood.
+   * A directive is invalid.
    */
   HANDLEGUARD_STATUS_DIRECTIVE = 4,
   /**
@@ -63,7 +63,7 @@ enum handleguard_status
    */
   HANDLEGUARD_STATUS_STARTED = 5,
   /**
-   * A bug in handleguard; nothing was done.
+   * A bug in handleguard. The call had no effect.
    */
   HANDLEGUARD_STATUS_INTERNAL = 6,
 };
@@ -76,7 +76,7 @@ typedef int32_t handleguard_status;
 #endif // __cplusplus
 
 /**
- * The kind of a scope, by V8's words.
+ * The kind of a scope, named as in V8.
  */
 enum handleguard_scope_kind
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
@@ -92,11 +92,11 @@ enum handleguard_scope_kind
    */
   HANDLEGUARD_SCOPE_KIND_ESCAPABLE = 1,
   /**
-   * Stands in for the scope that the engine opened round a callback.
+   * Stands for the scope that the engine opened around a callback.
    */
   HANDLEGUARD_SCOPE_KIND_CALLBACK = 2,
   /**
-   * `v8::TryCatch`; holds no handles.
+   * `v8::TryCatch`, which holds no handles.
    */
   HANDLEGUARD_SCOPE_KIND_TRY_CATCH = 3,
 };
@@ -109,39 +109,39 @@ typedef int32_t handleguard_scope_kind;
 #endif // __cplusplus
 
 /**
- * How an isolate is read. Each function may be null: then what it would tell is unknown, and the verdict is left to what the
- * host has told. None of them may throw, or call handleguard.
+ * Functions that read an isolate. Each may be null: handleguard then relies on the entries that the host records. None of them may
+ * throw, or call handleguard.
  */
 typedef struct {
   /**
-   * `sizeof(handleguard_reader)`: later versions may add to its end.
+   * `sizeof(handleguard_reader)`: later versions may add fields at the end.
    */
   size_t size;
   /**
-   * Handle scopes open in the isolate, as the engine counts them; negative where it cannot tell.
+   * Returns how many handle scopes are open in the isolate, as the engine counts them; negative if that is unknown.
    */
   int64_t (*level)(void *isolate);
   /**
-   * Handles alive in all scopes of the isolate together, as `v8::HandleScope::NumberOfHandles`; negative where it cannot
-   * tell. Without it, `outer-growth` and `scope-budget` see nothing.
+   * Returns how many handles are alive in all scopes of the isolate together, as `v8::HandleScope::NumberOfHandles` does;
+   * negative if that is unknown. Without it, `outer-growth` and `scope-budget` report nothing.
    */
   int64_t (*handles)(void *isolate);
   /**
-   * The isolate that this thread has entered, as `v8::Isolate::TryGetCurrent`; null where it has entered none. Without it,
-   * `wrong-thread` and `wrong-isolate` see nothing.
+   * Returns the isolate that this thread has entered, as `v8::Isolate::TryGetCurrent` does; null if it has entered none. Without
+   * it, `wrong-thread` and `wrong-isolate` report nothing.
    */
   void *(*current)(void);
 } handleguard_reader;
 
 /**
- * A place in the host's source, by which reports name what begins there. Keep one in static storage for each, made by
- * `HANDLEGUARD_HERE` or `HANDLEGUARD_PLACE("name")`.
+ * A place in the host's source, which reports use to name an entry that begins there. Keep one in static storage for each place,
+ * made by `HANDLEGUARD_HERE` or `HANDLEGUARD_PLACE("name")`.
  *
- * Up to 4096 distinct places are named; what is beyond shares one name.
+ * Up to 4096 distinct places are named; all further places share one name.
  */
 typedef struct {
   /**
-   * Its name in reports: the function's, or any other. May be null.
+   * Its name in reports: that of the function, or any other. May be null.
    */
   const char *name;
   /**
@@ -153,49 +153,49 @@ typedef struct {
    */
   uint32_t line;
   /**
-   * handleguard's own; begins as null, and is not to be changed.
+   * Private to handleguard. Initialise it to null, and do not change it.
    */
   void *interned;
 } handleguard_place;
 
 /**
- * A turn that has begun. Nothing is to be freed; one that is all zero ends nothing.
+ * A turn that has begun. It owns nothing; ending one that is all zero does nothing.
  */
 typedef struct {
   /**
-   * handleguard's own.
+   * Private to handleguard.
    */
   void *isolate;
   /**
-   * handleguard's own.
+   * Private to handleguard.
    */
   uint64_t number;
 } handleguard_turn;
 
 /**
- * A scope that is open. Nothing is to be freed; one that is all zero closes nothing.
+ * A scope that is open. It owns nothing; ending one that is all zero does nothing.
  */
 typedef struct {
   /**
-   * handleguard's own.
+   * Private to handleguard.
    */
   void *isolate;
   /**
-   * handleguard's own.
+   * Private to handleguard.
    */
   uint64_t number;
 } handleguard_scope;
 
 /**
- * A callback that is under way. Nothing is to be freed; one that is all zero ends nothing.
+ * A callback that is running. It owns nothing; ending one that is all zero does nothing.
  */
 typedef struct {
   /**
-   * handleguard's own.
+   * Private to handleguard.
    */
   void *isolate;
   /**
-   * handleguard's own.
+   * Private to handleguard.
    */
   uint64_t number;
 } handleguard_callback;
@@ -205,68 +205,68 @@ extern "C" {
 #endif // __cplusplus
 
 /**
- * The version that the library was built with.
+ * Returns the version that the library was built with.
  */
 uint32_t handleguard_abi_version(void);
 
 /**
- * Starts the checker with `directives`, as in the environment variable `HANDLEGUARD`: `"log,missing-scope=abort,tick=60s"`;
- * null for the defaults. The variable wins over them. Without this, the first guard starts it with the defaults and the
- * variable.
+ * Starts the checker with `directives`, or with the defaults if it is null. The syntax is that of the environment variable
+ * `HANDLEGUARD`, as in `"log,missing-scope=abort,tick=60s"`, and the variable overrides them. If the host does not call this, the
+ * first guard starts the checker with the defaults and the variable.
  *
  * # Safety
  *
- * `directives` is null, or ends with 0.
+ * `directives` is null, or a string that ends with 0.
  */
 handleguard_status handleguard_init(const char *directives);
 
 /**
- * What went wrong on this thread last; empty if nothing did. Valid until the next function of the interface fails on this
- * thread, or the thread ends. Never null.
+ * Returns the message of the last failure on this thread; an empty string if there was none. Valid until the next function of the
+ * interface fails on this thread, or the thread ends. Never null.
  */
 const char *handleguard_last_error(void);
 
 /**
- * Makes an isolate known by its address, with the functions that read it; with none, where `reader` is null. Again for the
- * same isolate, it changes these.
+ * Registers an isolate by its address, with the functions that read it, or without any if `reader` is null. Registering an isolate
+ * again replaces its functions.
  *
  * # Safety
  *
- * `reader` is null or points at as many bytes as its `size` says. Its functions may be called with `isolate` until
- * `handleguard_isolate_end`, on threads that begin or end something of that isolate.
+ * `reader` is null or points to as many bytes as its `size` says. Its functions may be called with `isolate` until
+ * `handleguard_isolate_end`, on every thread that begins or ends an entry of that isolate.
  */
 handleguard_status handleguard_isolate_register(void *isolate,
                                                 const handleguard_reader *reader);
 
 /**
- * Ends the record of an isolate: what is still open in it is judged by `never-closed`. Call it just before the isolate is
- * disposed, on its thread.
+ * Ends the record of an isolate, and checks `never-closed` for each entry that is still open in it. Call this right before the
+ * isolate is disposed, on its thread.
  */
 handleguard_status handleguard_isolate_end(void *isolate);
 
 /**
- * Marks that a turn of the host's loop begins: one pass of the event loop, one request, one task. Scopes opened before it do
- * not count as enclosing what runs in it. Turns nest.
+ * Begins a turn of the host's loop: one pass of the event loop, one request, one task. A scope opened before the turn does not
+ * protect a callback that runs in it. Turns nest.
  *
  * # Safety
  *
- * `place` is null, or as `HANDLEGUARD_PLACE` makes it and valid for ever; `turn` is null or may be written.
+ * `place` is null, or as `HANDLEGUARD_PLACE` makes it and in static storage; `turn` is null or may be written.
  */
 handleguard_status handleguard_turn_begin(void *isolate,
                                           handleguard_place *place,
                                           handleguard_turn *turn);
 
 /**
- * The turn ends. Judges `outer-growth` and `never-closed`.
+ * Ends a turn. Checks `outer-growth` and `never-closed`.
  */
 handleguard_status handleguard_turn_end(handleguard_turn turn);
 
 /**
- * Records that a scope was just opened: call it right after. `kind` is a `handleguard_scope_kind`.
+ * Records a scope. Call this right after the scope was opened. `kind` is a `handleguard_scope_kind`.
  *
  * # Safety
  *
- * `place` is null, or as `HANDLEGUARD_PLACE` makes it and valid for ever; `scope` is null or may be written.
+ * `place` is null, or as `HANDLEGUARD_PLACE` makes it and in static storage; `scope` is null or may be written.
  */
 handleguard_status handleguard_scope_begin(void *isolate,
                                            int32_t kind,
@@ -274,42 +274,42 @@ handleguard_status handleguard_scope_begin(void *isolate,
                                            handleguard_scope *scope);
 
 /**
- * The scope closes: call it right before. Judges `out-of-order`.
+ * Ends the record of a scope. Call this right before the scope closes. Checks `out-of-order`.
  */
 handleguard_status handleguard_scope_end(handleguard_scope scope);
 
 /**
- * Records that the host calls into JavaScript now. Judges `missing-scope` at once.
+ * Records that the host is about to call into JavaScript. Checks `missing-scope` at once.
  *
  * # Safety
  *
- * `place` is null, or as `HANDLEGUARD_PLACE` makes it and valid for ever; `callback` is null or may be written.
+ * `place` is null, or as `HANDLEGUARD_PLACE` makes it and in static storage; `callback` is null or may be written.
  */
 handleguard_status handleguard_callback_begin(void *isolate,
                                               handleguard_place *place,
                                               handleguard_callback *callback);
 
 /**
- * The call has returned. Judges `outer-growth`.
+ * Records that the call has returned. Checks `outer-growth`.
  */
 handleguard_status handleguard_callback_end(handleguard_callback callback);
 
 /**
- * Writes the report, all sites and counters as they stand now, as text into `buffer`, as much as fits in `size` bytes with
- * the 0 at its end. Returns how many bytes the whole would need, with that 0; 0 if there is none because of an error.
+ * Writes the report, with all sites and counters so far, as text into `buffer`: as much as fits in `size` bytes with the 0 at its
+ * end. Returns how many bytes the whole report needs, with that 0, or 0 after an error.
  *
- * Another thread may add to it in the meantime: `handleguard_report_to` needs no second call.
+ * The report may grow between two calls, as other threads add to it. `handleguard_report_to` needs only one call.
  *
  * # Safety
  *
- * `buffer` is null, or `size` bytes from it may be written.
+ * `buffer` is null, or `size` bytes of it may be written.
  */
 size_t handleguard_report(char *buffer,
                           size_t size);
 
 /**
- * Gives the report as text to `write`, once, with `data` and its length without the 0 at its end. It is `write`'s until
- * that returns.
+ * Calls `write` once with `data`, the report as text, and the length of the text without the 0 at its end. The text is valid until
+ * `write` returns.
  *
  * # Safety
  *

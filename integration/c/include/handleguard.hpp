@@ -1,4 +1,4 @@
-/* handleguard for C++17: guards on top of handleguard.h. They move, do not copy, throw nothing, and need no exceptions.
+/* handleguard for C++17: guards on top of handleguard.h. They can be moved and not copied, and neither throw nor need exceptions.
  *
  *   handleguard::register_isolate(isolate);
  *   for (;;) {
@@ -13,7 +13,7 @@
  *     ... call into JavaScript ...
  *   }
  *
- * Where V8's headers (v8.h) are included before this one, isolates are read by V8's own functions. */
+ * If V8's header (v8.h) is included before this one, isolates are read by V8's own functions. */
 
 #ifndef HANDLEGUARD_HPP
 #define HANDLEGUARD_HPP
@@ -27,7 +27,7 @@ namespace handleguard {
 
 namespace detail {
 
-/** What a token names is open as long as this lives. */
+/** Keeps the entry that a token names open for as long as it lives. */
 template <typename Token, handleguard_status (*End)(Token)>
 class Guard {
  public:
@@ -50,14 +50,14 @@ class Guard {
 
   ~Guard() { end(); }
 
-  /** Ends it before its time; after that, nothing is left to end. */
+  /** Ends the entry early. The destructor then does nothing. */
   handleguard_status end() noexcept {
     const Token token = token_;
     token_ = Token{};
     return End(token);
   }
 
-  /** How its beginning went. `handleguard_last_error` has the words. */
+  /** The result of its beginning. `handleguard_last_error` returns the message. */
   handleguard_status status() const noexcept { return status_; }
 
  protected:
@@ -77,7 +77,7 @@ class Turn : public detail::Guard<handleguard_turn, handleguard_turn_end> {
   }
 };
 
-/** The record of a scope. Make it right after V8's, so that it ends right before. */
+/** The record of a scope. Declare it right after V8's scope, so that it ends right before it. */
 class Scope : public detail::Guard<handleguard_scope, handleguard_scope_end> {
  public:
   Scope(void* isolate, handleguard_place* place,
@@ -94,12 +94,12 @@ class Callback : public detail::Guard<handleguard_callback, handleguard_callback
   }
 };
 
-/** Whether the library fits this header. */
+/** Whether the library is compatible with this header. */
 inline bool abi_matches() noexcept {
   return handleguard_abi_version() == HANDLEGUARD_ABI_VERSION;
 }
 
-/* The include guards of what is used of v8.h. */
+/* The include guards of the parts of v8.h that are used here. */
 #if defined(INCLUDE_V8_ISOLATE_H_) && defined(INCLUDE_V8_LOCAL_HANDLE_H_) && \
     defined(INCLUDE_V8_PRIMITIVE_H_)
 
@@ -111,7 +111,7 @@ inline int64_t number_of_handles(void* isolate) noexcept {
 
 inline void* current_isolate() noexcept { return v8::Isolate::TryGetCurrent(); }
 
-/** Where V8 keeps its count of open scopes, in bytes from the isolate; 0 as long as that is not known. */
+/** The offset of V8's count of open scopes in the isolate, in bytes; 0 until it is known. */
 inline std::atomic<size_t> level_offset{0};
 
 inline int32_t level_at(const void* isolate, size_t offset) noexcept {
@@ -122,7 +122,7 @@ inline int64_t level(void* isolate) noexcept {
   return level_at(isolate, level_offset.load(std::memory_order_relaxed));
 }
 
-/** Whether the number there follows so many more scopes up and down, one by one. */
+/** Whether the number at `offset` goes up and down by one with each of `scopes` nested scopes. */
 inline bool counts(v8::Isolate* isolate, size_t offset, int scopes) noexcept {
   const int32_t before = level_at(isolate, offset);
   if (scopes == 0) return before > 0;
@@ -134,14 +134,14 @@ inline bool counts(v8::Isolate* isolate, size_t offset, int scopes) noexcept {
   return inside && level_at(isolate, offset) == before;
 }
 
-/** Finds that number, which V8 shows to nobody: a HandleScope saves V8's `next` and `limit` of the moment before as its second
- *  and third word (v8-local-handle.h), and `level` lies behind that pair in the isolate (`HandleScopeData`). What does not
- *  count scopes is passed over. It stood at byte 584 in V8 15.0 and 58272 in V8 11.3; an isolate is larger than what is looked
- *  through here, for its tables of builtins and roots alone are tens of KiB. */
+/** Finds V8's count of open scopes, which V8 does not expose: a HandleScope saves V8's previous `next` and `limit` as its second
+ *  and third word (v8-local-handle.h), and `level` follows that pair in the isolate (`HandleScopeData`). A number that does not
+ *  count scopes is skipped. The offset was 584 in V8 15.0 and 58272 in V8 11.3. An isolate is larger than the window searched
+ *  here: its tables of builtins and roots alone take tens of KiB. */
 inline bool find_level(v8::Isolate* isolate) noexcept {
   constexpr size_t window = 64 * 1024;
   const v8::HandleScope outer(isolate);
-  /* A handle, or both words are null. */
+  /* Without a handle, both words are null. */
   (void)v8::Local<v8::Value>::New(isolate, v8::Undefined(isolate));
   const v8::HandleScope scope(isolate);
   uintptr_t saved[3];
@@ -161,8 +161,8 @@ inline bool find_level(v8::Isolate* isolate) noexcept {
 
 }  // namespace detail
 
-/** Makes `isolate` known, which must be entered on this thread: read by V8's own functions, and its count of open scopes where
- *  this V8 keeps it. If that is not found, the start-up line says so, and scopes of code that uses no guard are not seen. */
+/** Registers `isolate`, which this thread must have entered, to be read by V8's own functions. V8's count of open scopes is read
+ *  from the isolate itself. If it is not found, the start-up line says so, and scopes opened without a guard are not seen. */
 inline handleguard_status register_isolate(v8::Isolate* isolate) noexcept {
   const handleguard_reader reader = {sizeof(handleguard_reader),
                                      detail::find_level(isolate) ? detail::level : nullptr,
@@ -182,7 +182,7 @@ inline handleguard_status register_isolate(v8::Isolate* isolate) noexcept {
   const ::handleguard::type HANDLEGUARD_UNIQUE_(handleguard_guard_, __LINE__)(               \
       isolate, &HANDLEGUARD_UNIQUE_(handleguard_place_, __LINE__))
 
-/** A turn, callback or scope from here to the end of the block. A scope has the name of the function around it. */
+/** A turn, callback or scope from here to the end of the block. A scope has the name of the enclosing function. */
 #define HANDLEGUARD_TURN(isolate, name) HANDLEGUARD_GUARD_(Turn, isolate, name)
 #define HANDLEGUARD_CALLBACK(isolate, name) HANDLEGUARD_GUARD_(Callback, isolate, name)
 #define HANDLEGUARD_SCOPE(isolate) HANDLEGUARD_GUARD_(Scope, isolate, __func__)

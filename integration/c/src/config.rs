@@ -2,28 +2,28 @@ use crate::status::{Failure, Status, guarded};
 use handleguard::{Config, InitError};
 use std::ffi::{CStr, c_char};
 
-/// The version of this header. A library of another version may not fit: compare it with `handleguard_abi_version()`.
+/// The version of this header. A library of another version may be incompatible: compare this with `handleguard_abi_version()`.
 pub const HANDLEGUARD_ABI_VERSION: u32 = 1;
 
-/// The version that the library was built with.
+/// Returns the version that the library was built with.
 #[unsafe(no_mangle)]
 pub extern "C" fn handleguard_abi_version() -> u32 {
     HANDLEGUARD_ABI_VERSION
 }
 
-/// Starts the checker with `directives`, as in the environment variable `HANDLEGUARD`: `"log,missing-scope=abort,tick=60s"`;
-/// null for the defaults. The variable wins over them. Without this, the first guard starts it with the defaults and the
-/// variable.
+/// Starts the checker with `directives`, or with the defaults if it is null. The syntax is that of the environment variable
+/// `HANDLEGUARD`, as in `"log,missing-scope=abort,tick=60s"`, and the variable overrides them. If the host does not call this, the
+/// first guard starts the checker with the defaults and the variable.
 ///
 /// # Safety
 ///
-/// `directives` is null, or ends with 0.
+/// `directives` is null, or a string that ends with 0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn handleguard_init(directives: *const c_char) -> Status {
     guarded("handleguard_init", || {
         let mut config = Config::new();
         if !directives.is_null() {
-            // SAFETY: not null, and the caller's promise.
+            // SAFETY: not null, so a string that ends with 0: required by this fn.
             let directives = unsafe { CStr::from_ptr(directives) };
             let directives = directives.to_str().map_err(|_| {
                 Failure::new(

@@ -1,4 +1,4 @@
-//! What the host tells of: turns, scopes and callbacks, each by a beginning and an end.
+//! The turns, scopes and callbacks that the host records, each by a beginning and an end.
 
 use crate::isolate::{Isolate, registered};
 use crate::place::{self, Place};
@@ -8,37 +8,37 @@ use handleguard::{CallbackGuard, ScopeGuard, TurnGuard};
 use std::ffi::c_void;
 use std::ptr;
 
-/// A turn that has begun. Nothing is to be freed; one that is all zero ends nothing.
+/// A turn that has begun. It owns nothing; ending one that is all zero does nothing.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct Turn {
-    /// handleguard's own.
+    /// Private to handleguard.
     pub isolate: *mut c_void,
-    /// handleguard's own.
+    /// Private to handleguard.
     pub number: u64,
 }
 
-/// A scope that is open. Nothing is to be freed; one that is all zero closes nothing.
+/// A scope that is open. It owns nothing; ending one that is all zero does nothing.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct Scope {
-    /// handleguard's own.
+    /// Private to handleguard.
     pub isolate: *mut c_void,
-    /// handleguard's own.
+    /// Private to handleguard.
     pub number: u64,
 }
 
-/// A callback that is under way. Nothing is to be freed; one that is all zero ends nothing.
+/// A callback that is running. It owns nothing; ending one that is all zero does nothing.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct Callback {
-    /// handleguard's own.
+    /// Private to handleguard.
     pub isolate: *mut c_void,
-    /// handleguard's own.
+    /// Private to handleguard.
     pub number: u64,
 }
 
-/// The kind of a scope, by V8's words.
+/// The kind of a scope, named as in V8.
 #[repr(i32)]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ScopeKind {
@@ -46,18 +46,18 @@ pub enum ScopeKind {
     Handle = 0,
     /// `v8::EscapableHandleScope`.
     Escapable = 1,
-    /// Stands in for the scope that the engine opened round a callback.
+    /// Stands for the scope that the engine opened around a callback.
     Callback = 2,
-    /// `v8::TryCatch`; holds no handles.
+    /// `v8::TryCatch`, which holds no handles.
     TryCatch = 3,
 }
 
-/// Marks that a turn of the host's loop begins: one pass of the event loop, one request, one task. Scopes opened before it do
-/// not count as enclosing what runs in it. Turns nest.
+/// Begins a turn of the host's loop: one pass of the event loop, one request, one task. A scope opened before the turn does not
+/// protect a callback that runs in it. Turns nest.
 ///
 /// # Safety
 ///
-/// `place` is null, or as `HANDLEGUARD_PLACE` makes it and valid for ever; `turn` is null or may be written.
+/// `place` is null, or as `HANDLEGUARD_PLACE` makes it and in static storage; `turn` is null or may be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn handleguard_turn_begin(
     isolate: *mut c_void,
@@ -68,7 +68,7 @@ pub unsafe extern "C" fn handleguard_turn_begin(
         isolate: ptr::null_mut(),
         number: 0,
     };
-    // SAFETY: the caller's promise.
+    // SAFETY: `place` and the token are null or valid: required by this fn.
     unsafe {
         begin(
             "handleguard_turn_begin",
@@ -84,7 +84,7 @@ pub unsafe extern "C" fn handleguard_turn_begin(
     }
 }
 
-/// The turn ends. Judges `outer-growth` and `never-closed`.
+/// Ends a turn. Checks `outer-growth` and `never-closed`.
 #[unsafe(no_mangle)]
 pub extern "C" fn handleguard_turn_end(turn: Turn) -> Status {
     end(
@@ -97,15 +97,15 @@ pub extern "C" fn handleguard_turn_end(turn: Turn) -> Status {
     )
 }
 
-/// Records that a scope was just opened: call it right after. `kind` is a `handleguard_scope_kind`.
+/// Records a scope. Call this right after the scope was opened. `kind` is a `handleguard_scope_kind`.
 ///
 /// # Safety
 ///
-/// `place` is null, or as `HANDLEGUARD_PLACE` makes it and valid for ever; `scope` is null or may be written.
+/// `place` is null, or as `HANDLEGUARD_PLACE` makes it and in static storage; `scope` is null or may be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn handleguard_scope_begin(
     isolate: *mut c_void,
-    // Not the enum: a number that is none of its values must not be one in Rust.
+    // Not the enum: any other number than its values would be undefined behaviour in Rust.
     kind: i32,
     place: *mut Place,
     scope: *mut Scope,
@@ -115,7 +115,7 @@ pub unsafe extern "C" fn handleguard_scope_begin(
         isolate: ptr::null_mut(),
         number: 0,
     };
-    // SAFETY: the caller's promise.
+    // SAFETY: `place` and the token are null or valid: required by this fn.
     unsafe {
         begin(
             "handleguard_scope_begin",
@@ -145,7 +145,7 @@ pub unsafe extern "C" fn handleguard_scope_begin(
     }
 }
 
-/// The scope closes: call it right before. Judges `out-of-order`.
+/// Ends the record of a scope. Call this right before the scope closes. Checks `out-of-order`.
 #[unsafe(no_mangle)]
 pub extern "C" fn handleguard_scope_end(scope: Scope) -> Status {
     end(
@@ -158,11 +158,11 @@ pub extern "C" fn handleguard_scope_end(scope: Scope) -> Status {
     )
 }
 
-/// Records that the host calls into JavaScript now. Judges `missing-scope` at once.
+/// Records that the host is about to call into JavaScript. Checks `missing-scope` at once.
 ///
 /// # Safety
 ///
-/// `place` is null, or as `HANDLEGUARD_PLACE` makes it and valid for ever; `callback` is null or may be written.
+/// `place` is null, or as `HANDLEGUARD_PLACE` makes it and in static storage; `callback` is null or may be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn handleguard_callback_begin(
     isolate: *mut c_void,
@@ -173,7 +173,7 @@ pub unsafe extern "C" fn handleguard_callback_begin(
         isolate: ptr::null_mut(),
         number: 0,
     };
-    // SAFETY: the caller's promise.
+    // SAFETY: `place` and the token are null or valid: required by this fn.
     unsafe {
         begin(
             "handleguard_callback_begin",
@@ -189,7 +189,7 @@ pub unsafe extern "C" fn handleguard_callback_begin(
     }
 }
 
-/// The call has returned. Judges `outer-growth`.
+/// Records that the call has returned. Checks `outer-growth`.
 #[unsafe(no_mangle)]
 pub extern "C" fn handleguard_callback_end(callback: Callback) -> Status {
     end(
@@ -208,7 +208,7 @@ fn number(id: Option<EntryId>) -> u64 {
 
 /// # Safety
 ///
-/// `place` is null, or as [`place::interned`] asks; `out` is null or may be written.
+/// `place` is null, or as [`place::interned`] requires; `out` is null or may be written.
 unsafe fn begin<T>(
     function: &str,
     isolate: *mut c_void,
@@ -218,20 +218,21 @@ unsafe fn begin<T>(
     body: impl FnOnce(Isolate, handleguard::Place) -> Result<T, Failure>,
 ) -> Status {
     guarded(function, || {
-        // What could not be ended is not begun.
+        // The caller could not end an entry that it has no token of.
         if out.is_null() {
             return Err(Failure::null(name));
         }
-        // SAFETY: not null, and the caller's promise. First, so that an end after an error ends nothing.
+        // Written first, so that ending the token after an error does nothing.
+        // SAFETY: not null, so it may be written: required by this fn.
         unsafe { out.write(empty) };
         let engine = registered(isolate)?;
         if place.is_null() {
             return Err(Failure::null("place"));
         }
-        // SAFETY: not null, and the caller's promise.
+        // SAFETY: not null, so valid as `interned` requires: required by this fn.
         let place = unsafe { place::interned(place) };
         let token = body(engine, *place)?;
-        // SAFETY: as above.
+        // SAFETY: not null, so it may be written: required by this fn.
         unsafe { out.write(token) };
         Ok(())
     })
@@ -257,8 +258,8 @@ fn end(
         Err(Failure::new(
             Status::NotOpen,
             format_args!(
-                "#{number} of isolate {isolate:p} is not open on this thread: it has ended, or what it was begun in has, or \
-                 another thread began it"
+                "#{number} of isolate {isolate:p} is not open on this thread: it has already ended, an entry around it has ended, \
+                 or it began on another thread"
             ),
         ))
     })

@@ -1,4 +1,4 @@
-//! The isolates that the host has registered, and how each is read.
+//! The isolates that the host has registered, and the functions that read them.
 
 use crate::status::{Failure, Status, guarded};
 use handleguard::{
@@ -11,30 +11,30 @@ use std::mem::offset_of;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-/// Isolates registered at a time.
+/// How many isolates may be registered at a time.
 const MAX_ISOLATES: usize = 4096;
 
-/// Reads one number of an isolate; negative where it cannot. Must not throw, and not call handleguard.
+/// Reads one number of an isolate; negative if it is unknown. Must neither throw nor call handleguard.
 pub(crate) type Count = unsafe extern "C" fn(isolate: *mut c_void) -> i64;
 
-/// How an isolate is read. Each function may be null: then what it would tell is unknown, and the verdict is left to what the
-/// host has told. None of them may throw, or call handleguard.
+/// Functions that read an isolate. Each may be null: handleguard then relies on the entries that the host records. None of them may
+/// throw, or call handleguard.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct Reader {
-    /// `sizeof(handleguard_reader)`: later versions may add to its end.
+    /// `sizeof(handleguard_reader)`: later versions may add fields at the end.
     pub size: usize,
-    /// Handle scopes open in the isolate, as the engine counts them; negative where it cannot tell.
+    /// Returns how many handle scopes are open in the isolate, as the engine counts them; negative if that is unknown.
     pub level: Option<unsafe extern "C" fn(isolate: *mut c_void) -> i64>,
-    /// Handles alive in all scopes of the isolate together, as `v8::HandleScope::NumberOfHandles`; negative where it cannot
-    /// tell. Without it, `outer-growth` and `scope-budget` see nothing.
+    /// Returns how many handles are alive in all scopes of the isolate together, as `v8::HandleScope::NumberOfHandles` does;
+    /// negative if that is unknown. Without it, `outer-growth` and `scope-budget` report nothing.
     pub handles: Option<unsafe extern "C" fn(isolate: *mut c_void) -> i64>,
-    /// The isolate that this thread has entered, as `v8::Isolate::TryGetCurrent`; null where it has entered none. Without it,
-    /// `wrong-thread` and `wrong-isolate` see nothing.
+    /// Returns the isolate that this thread has entered, as `v8::Isolate::TryGetCurrent` does; null if it has entered none. Without
+    /// it, `wrong-thread` and `wrong-isolate` report nothing.
     pub current: Option<unsafe extern "C" fn() -> *mut c_void>,
 }
 
-/// An isolate that is registered.
+/// A registered isolate.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Isolate {
     address: usize,
@@ -45,18 +45,18 @@ pub(crate) struct Isolate {
 
 static ISOLATES: Mutex<Option<HashMap<usize, Isolate>>> = Mutex::new(None);
 
-/// Changes of `ISOLATES`, so that what a thread remembers can be known to be old.
+/// Counts the changes of `ISOLATES`, so that a thread notices when its `LAST` is out of date.
 static CHANGES: AtomicU64 = AtomicU64::new(0);
 
 thread_local! {
-    /// The isolate that this thread used last, and the number of changes at which it was looked up.
+    /// The isolate that this thread used last, and the value of `CHANGES` at its look-up.
     static LAST: Cell<Option<(u64, Isolate)>> = const { Cell::new(None) };
 }
 
-/// The isolate at that address.
+/// Looks up the isolate at `address`.
 #[inline]
 pub(crate) fn registered(address: *mut c_void) -> Result<Isolate, Failure> {
-    // Acquire: a change that another thread has told this one of is seen.
+    // Acquire: pairs with the Release of each change, so a change made by another thread before this call is not missed.
     let changes = CHANGES.load(Ordering::Acquire);
     match LAST.try_with(Cell::get) {
         Ok(Some((then, isolate))) if then == changes && isolate.address == address.addr() => {
@@ -84,26 +84,26 @@ fn look_up(address: *mut c_void, changes: u64) -> Result<Isolate, Failure> {
     Ok(isolate)
 }
 
-/// Said once by itself too: who begins a turn seldom looks at what that returns, and would be left blind.
+/// Also prints the failure once: few hosts look at the status of a turn, and none of their scopes would be checked.
 fn unregistered(address: *mut c_void) -> Failure {
-    static SAID: AtomicBool = AtomicBool::new(false);
+    static PRINTED: AtomicBool = AtomicBool::new(false);
     let failure = format!(
-        "isolate {address:p} is not registered, so nothing of it is seen; call handleguard_isolate_register first"
+        "isolate {address:p} is not registered, so its scopes are not checked; call handleguard_isolate_register first"
     );
-    if !SAID.swap(true, Ordering::Relaxed) {
+    if !PRINTED.swap(true, Ordering::Relaxed) {
         use std::io::Write as _;
         let _ = writeln!(std::io::stderr(), "handleguard: {failure}");
     }
     Failure::new(Status::Unregistered, failure)
 }
 
-/// Makes an isolate known by its address, with the functions that read it; with none, where `reader` is null. Again for the
-/// same isolate, it changes these.
+/// Registers an isolate by its address, with the functions that read it, or without any if `reader` is null. Registering an isolate
+/// again replaces its functions.
 ///
 /// # Safety
 ///
-/// `reader` is null or points at as many bytes as its `size` says. Its functions may be called with `isolate` until
-/// `handleguard_isolate_end`, on threads that begin or end something of that isolate.
+/// `reader` is null or points to as many bytes as its `size` says. Its functions may be called with `isolate` until
+/// `handleguard_isolate_end`, on every thread that begins or ends an entry of that isolate.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn handleguard_isolate_register(
     isolate: *mut c_void,
@@ -116,7 +116,7 @@ pub unsafe extern "C" fn handleguard_isolate_register(
         let new = if reader.is_null() {
             Isolate::unread(isolate)
         } else {
-            // SAFETY: not null, and the caller's promise.
+            // SAFETY: not null, so it points to as many bytes as its `size` says: required by this fn.
             unsafe { Isolate::read_by(isolate, reader)? }
         };
         let mut isolates = ISOLATES.lock().unwrap_or_else(PoisonError::into_inner);
@@ -135,8 +135,8 @@ pub unsafe extern "C" fn handleguard_isolate_register(
     })
 }
 
-/// Ends the record of an isolate: what is still open in it is judged by `never-closed`. Call it just before the isolate is
-/// disposed, on its thread.
+/// Ends the record of an isolate, and checks `never-closed` for each entry that is still open in it. Call this right before the
+/// isolate is disposed, on its thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn handleguard_isolate_end(isolate: *mut c_void) -> Status {
     guarded("handleguard_isolate_end", || {
@@ -163,9 +163,9 @@ impl Isolate {
 
     /// # Safety
     ///
-    /// `reader` points at as many bytes as its `size` says.
+    /// `reader` points to as many bytes as its `size` says.
     unsafe fn read_by(isolate: *mut c_void, reader: *const Reader) -> Result<Self, Failure> {
-        // SAFETY: the caller's promise: a reader of any version begins with its size.
+        // SAFETY: a reader of any version begins with its size, and points to that many bytes: required by this fn.
         let size = unsafe { (*reader).size };
         if size < size_of::<usize>() {
             return Err(Failure::new(
@@ -208,7 +208,8 @@ impl Isolate {
     }
 
     fn count(self, count: Option<Count>) -> Option<i64> {
-        // SAFETY: a function for this isolate, which is still registered: `handleguard_isolate_register` asks for it.
+        // SAFETY: the function may be called with this isolate as long as that is registered: required by
+        // `handleguard_isolate_register`. `registered` found it in the table.
         let count = unsafe { count?(self.address()) };
         (count >= 0).then_some(count)
     }
@@ -219,6 +220,7 @@ impl Engine for Isolate {
         open_scope: "v8::HandleScope scope(isolate);",
         mark_turn: "HANDLEGUARD_TURN(isolate, \"event loop\");",
         enter_isolate: "v8::Isolate::Scope isolate_scope(isolate);",
+        // `handleguard-v8` has the same symbols. This crate cannot use them: it would link V8, and the core names no engine.
         classifier: &FrameClassifier {
             name: "V8",
             file: Some(file!()),
@@ -251,7 +253,7 @@ impl Engine for Isolate {
         let Some(current) = self.current else {
             return Entered::Unknown;
         };
-        // SAFETY: as above; it takes no argument.
+        // SAFETY: it may be called as long as the isolate is registered: required by `handleguard_isolate_register`.
         let current = unsafe { current() };
         if current.is_null() {
             Entered::None
@@ -284,7 +286,7 @@ impl LiveIsolate for Isolate {
         Capabilities {
             level: by_host(self.level.is_some()),
             handles: by_host(self.handles.is_some()),
-            hooks: Err("only what the host tells of by handleguard.h is seen".to_owned()),
+            hooks: Err("only scopes and calls recorded through handleguard.h are seen".to_owned()),
         }
     }
 }

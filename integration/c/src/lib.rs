@@ -1,6 +1,8 @@
-//! [handleguard] for C and C++: the library behind `handleguard.h` and `handleguard.hpp`, for embedders of V8 that are not
-//! written in Rust. It knows no V8 of its own: the host registers each isolate by its address, with functions that read it;
-//! `handleguard.hpp` has these where V8's headers are included.
+//! [handleguard] for C and C++: depends on the core alone, and contains no V8.
+//!
+//! This is the library behind `handleguard.h` and `handleguard.hpp`, for embedders of V8 that are not written in Rust. The host
+//! registers each isolate by its address, with functions that read it; `handleguard.hpp` defines these where V8's headers are
+//! included.
 //!
 //! ```c
 //! #include <handleguard.h>
@@ -14,14 +16,14 @@
 //! }
 //! ```
 //!
-//! The crate's script `install <prefix>` builds `libhandleguard_c.a` and `libhandleguard_c.so` and puts them there, with the
+//! The crate's script `install <prefix>` builds `libhandleguard_c.a` and `libhandleguard_c.so` and installs them there, with the
 //! headers and a file for pkg-config. The static library needs `-lgcc_s -lutil -lrt -lpthread -lm -ldl -lc`.
 //!
 //! # The boundary
 //!
-//! Each function takes null, and answers wrong arguments by a [`Status`] and a message. Nothing is to be freed by the
-//! caller. No panic leaves: the action `panic` aborts here, as C and C++ frames cannot be unwound by it. `handleguard.h` is
-//! written by cbindgen from this source, and a test compares the two.
+//! Each function accepts null, and returns a [`Status`] for wrong arguments, with a message in `handleguard_last_error`. The caller
+//! frees nothing. No panic crosses the boundary: the action `panic` aborts here, because a panic must not unwind through frames of C
+//! and C++. cbindgen generates `handleguard.h` from this source, and a test compares the two.
 
 mod config;
 mod guards;

@@ -2,37 +2,39 @@ use std::ffi::{CStr, c_char, c_void};
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-/// A place in the host's source, by which reports name what begins there. Keep one in static storage for each, made by
-/// `HANDLEGUARD_HERE` or `HANDLEGUARD_PLACE("name")`.
+/// A place in the host's source, which reports use to name an entry that begins there. Keep one in static storage for each place,
+/// made by `HANDLEGUARD_HERE` or `HANDLEGUARD_PLACE("name")`.
 ///
-/// Up to 4096 distinct places are named; what is beyond shares one name.
+/// Up to 4096 distinct places are named; all further places share one name.
 #[repr(C)]
 #[derive(Debug)]
 pub struct Place {
-    /// Its name in reports: the function's, or any other. May be null.
+    /// Its name in reports: that of the function, or any other. May be null.
     pub name: *const c_char,
     /// The source file. May be null.
     pub file: *const c_char,
     /// The line, counted from 1; 0 where it is unknown.
     pub line: u32,
-    /// handleguard's own; begins as null, and is not to be changed.
+    /// Private to handleguard. Initialise it to null, and do not change it.
     pub interned: *mut c_void,
 }
 
-/// What `place` is, kept once.
+/// Returns the interned copy of `place`, which is made by the first call.
 ///
 /// # Safety
 ///
-/// `place` is valid for reads and writes for the call, its strings end with 0, and nobody but this function writes it.
+/// `place` is valid for reads and writes during the call, its strings end with 0, and only this function writes it.
 pub(crate) unsafe fn interned(place: *mut Place) -> &'static handleguard::Place {
-    // SAFETY: the caller's promise; the field is aligned as a pointer is, and all access to it is here, and atomic.
+    // SAFETY: `place` is valid for reads and writes: required by this fn. The field has the alignment of a pointer, and every access
+    // to it is here, and atomic.
     let kept = unsafe { AtomicPtr::from_ptr((&raw mut (*place).interned).cast()) };
     let known: *mut handleguard::Place = kept.load(Ordering::Acquire);
-    // SAFETY: null, or what was stored below, which lives for ever: the header asks for null at first.
+    // SAFETY: the pointer is null, as the field's documentation requires at first, or was stored below, and then points to a place
+    // that is never freed.
     if let Some(known) = unsafe { known.as_ref() } {
         return known;
     }
-    // SAFETY: the caller's promise.
+    // SAFETY: `place` is valid for reads, and its strings end with 0: required by this fn.
     let (name, file, line) = unsafe {
         (
             text((*place).name, "<unnamed>"),
@@ -52,7 +54,7 @@ unsafe fn text(text: *const c_char, otherwise: &str) -> String {
     if text.is_null() {
         return otherwise.to_owned();
     }
-    // SAFETY: the caller's promise.
+    // SAFETY: not null, so it ends with 0: required by this fn.
     let text = unsafe { CStr::from_ptr(text) };
     text.to_string_lossy().into_owned()
 }

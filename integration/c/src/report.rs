@@ -1,14 +1,14 @@
 use crate::status::{Failure, Status, guarded};
 use std::ffi::{c_char, c_void};
 
-/// Writes the report, all sites and counters as they stand now, as text into `buffer`, as much as fits in `size` bytes with
-/// the 0 at its end. Returns how many bytes the whole would need, with that 0; 0 if there is none because of an error.
+/// Writes the report, with all sites and counters so far, as text into `buffer`: as much as fits in `size` bytes with the 0 at its
+/// end. Returns how many bytes the whole report needs, with that 0, or 0 after an error.
 ///
-/// Another thread may add to it in the meantime: `handleguard_report_to` needs no second call.
+/// The report may grow between two calls, as other threads add to it. `handleguard_report_to` needs only one call.
 ///
 /// # Safety
 ///
-/// `buffer` is null, or `size` bytes from it may be written.
+/// `buffer` is null, or `size` bytes of it may be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn handleguard_report(buffer: *mut c_char, size: usize) -> usize {
     let mut needed = 0;
@@ -19,7 +19,7 @@ pub unsafe extern "C" fn handleguard_report(buffer: *mut c_char, size: usize) ->
             return Ok(());
         }
         let fits = text.floor_char_boundary(size - 1);
-        // SAFETY: not null, and `fits + 1` is at most `size`, of which the caller promises that they may be written.
+        // SAFETY: `buffer` is not null, so `size` bytes of it may be written: required by this fn. `fits + 1` is at most `size`.
         unsafe {
             buffer.copy_from_nonoverlapping(text.as_ptr().cast(), fits);
             buffer.add(fits).write(0);
@@ -29,8 +29,8 @@ pub unsafe extern "C" fn handleguard_report(buffer: *mut c_char, size: usize) ->
     needed
 }
 
-/// Gives the report as text to `write`, once, with `data` and its length without the 0 at its end. It is `write`'s until
-/// that returns.
+/// Calls `write` once with `data`, the report as text, and the length of the text without the 0 at its end. The text is valid until
+/// `write` returns.
 ///
 /// # Safety
 ///
@@ -45,7 +45,7 @@ pub unsafe extern "C" fn handleguard_report_to(
             return Err(Failure::null("write"));
         };
         let text = handleguard::report().to_string() + "\0";
-        // SAFETY: the caller's promise; the text ends with 0.
+        // SAFETY: `write` may be called with `data`: required by this fn. The text ends with 0.
         unsafe { write(data, text.as_ptr().cast(), text.len() - 1) };
         Ok(())
     })

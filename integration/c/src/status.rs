@@ -1,31 +1,31 @@
-//! How a function of the interface ends: a code, and a message for the thread that asks.
+//! The result of each function of the interface: a code, and a message that the thread keeps.
 
 use std::cell::RefCell;
 use std::ffi::{CString, c_char};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// How a function ended. `handleguard_last_error` has the words.
+/// The result of a function. `handleguard_last_error` returns the message.
 #[repr(i32)]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Status {
-    /// As asked.
+    /// Success.
     Ok = 0,
-    /// An argument is null that must not be, or out of range.
+    /// An argument is out of range, or null where that is not accepted.
     Argument = 1,
     /// The isolate is not registered.
     Unregistered = 2,
-    /// What is to end is not open on this thread: it has ended, or what it was begun in has, or another thread began it.
+    /// The entry is not open on this thread: it has already ended, an entry around it has ended, or it began on another thread.
     NotOpen = 3,
-    /// A directive was not understood.
+    /// A directive is invalid.
     Directive = 4,
     /// The checker is already running.
     Started = 5,
-    /// A bug in handleguard; nothing was done.
+    /// A bug in handleguard. The call had no effect.
     Internal = 6,
 }
 
-/// A status that is not `Ok`, in words.
+/// A status other than `Ok`, with its message.
 pub(crate) struct Failure {
     status: Status,
     message: String,
@@ -48,7 +48,7 @@ thread_local! {
     static LAST: RefCell<CString> = RefCell::default();
 }
 
-/// Runs the body of `function`. No panic leaves it.
+/// Runs the body of `function`, and turns a panic into [`Status::Internal`].
 pub(crate) fn guarded(function: &str, body: impl FnOnce() -> Result<(), Failure>) -> Status {
     let failure = match catch_unwind(AssertUnwindSafe(body)) {
         Ok(Ok(())) => return Status::Ok,
@@ -59,7 +59,7 @@ pub(crate) fn guarded(function: &str, body: impl FnOnce() -> Result<(), Failure>
         ),
     };
     let message = format!("{function}: {}", failure.message).replace('\0', "\\0");
-    // Once the thread's locals are gone, there is the code.
+    // While the thread's locals are destroyed, only the code remains.
     let _ = LAST.try_with(|last| {
         if let (Ok(mut last), Ok(message)) = (last.try_borrow_mut(), CString::new(message)) {
             *last = message;
@@ -68,8 +68,8 @@ pub(crate) fn guarded(function: &str, body: impl FnOnce() -> Result<(), Failure>
     failure.status
 }
 
-/// What went wrong on this thread last; empty if nothing did. Valid until the next function of the interface fails on this
-/// thread, or the thread ends. Never null.
+/// Returns the message of the last failure on this thread; an empty string if there was none. Valid until the next function of the
+/// interface fails on this thread, or the thread ends. Never null.
 #[unsafe(no_mangle)]
 pub extern "C" fn handleguard_last_error() -> *const c_char {
     LAST.try_with(|last| last.try_borrow().map_or(c"".as_ptr(), |last| last.as_ptr()))

@@ -1,4 +1,4 @@
-//! `handleguard.h` is what cbindgen makes of the Rust side, to the letter.
+//! `handleguard.h` is exactly what cbindgen generates from the Rust source.
 
 use std::fs;
 use std::path::Path;
@@ -7,7 +7,7 @@ use std::path::Path;
 const SOURCES: [&str; 6] = ["config", "status", "isolate", "place", "guards", "report"];
 
 #[test]
-fn the_header_is_the_rust_side() {
+fn the_header_is_generated_from_the_rust_source() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let config = cbindgen::Config::from_file(root.join("cbindgen.toml")).unwrap();
     let builder = SOURCES
@@ -27,7 +27,7 @@ fn the_header_is_the_rust_side() {
     }
     assert!(
         fs::read_to_string(&header).unwrap_or_default() == generated,
-        "the header differs from the Rust side; write it anew by\n    HANDLEGUARD_WRITE_HEADER=1 cargo test -p handleguard-c \
+        "the header differs from the Rust source; generate it by\n    HANDLEGUARD_WRITE_HEADER=1 cargo test -p handleguard-c \
          --test header\nIt would be:\n{generated}"
     );
 }

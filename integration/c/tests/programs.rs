@@ -1,5 +1,5 @@
-//! Programs in C and C++ that are built with the headers, linked with the static library and run, and whose whole output is
-//! compared. By `cc` and `c++`, or what `CC` and `CXX` name.
+//! Builds programs in C and C++ with the headers, links them with the library, runs them, and compares their whole output. The
+//! compilers are `cc` and `c++`, or those that `CC` and `CXX` name.
 
 use handleguard_c::{
     Callback, HANDLEGUARD_ABI_VERSION, Place, Reader, Scope, ScopeKind, Status, Turn,
@@ -15,7 +15,7 @@ const STATIC: &str = "libhandleguard_c.a";
 
 const WARNINGS: [&str; 4] = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"];
 
-/// Of the static library; `cargo rustc -p handleguard-c -- --print native-static-libs` prints them.
+/// What the static library needs; `cargo rustc -p handleguard-c -- --print native-static-libs` prints it.
 const LIBRARIES: [&str; 7] = [
     "-lgcc_s",
     "-lutil",
@@ -116,7 +116,7 @@ fn assert_text(text: &[u8], name: &str) {
 }
 
 #[test]
-fn a_host_in_c_is_told_of_its_bug() {
+fn the_bug_of_a_host_in_c_is_reported() {
     let output = run(c(), None, "");
     assert_eq!(output.status.code(), Some(0));
     assert_text(&output.stderr, "bug.c.stderr");
@@ -124,7 +124,7 @@ fn a_host_in_c_is_told_of_its_bug() {
 }
 
 #[test]
-fn the_shared_library_tells_the_same() {
+fn the_shared_library_reports_the_same() {
     let program = build("CC", "cc", "host.c", &["-std=c11"], "libhandleguard_c.so");
     let output = run(&program, None, "");
     assert_eq!(output.status.code(), Some(0));
@@ -144,13 +144,13 @@ fn a_mended_host_in_c_is_silent() {
 }
 
 #[test]
-fn whatever_is_wrong_is_answered_by_a_code_and_a_message() {
+fn every_misuse_returns_a_code_and_a_message() {
     let output = run(c(), Some("misuse"), "log");
     assert_eq!(output.status.code(), Some(0));
     assert_eq!(addresses(&output.stdout), MISUSE);
     assert_eq!(
         addresses(&output.stderr),
-        "handleguard: isolate <address> is not registered, so nothing of it is seen; call handleguard_isolate_register first\n"
+        "handleguard: isolate <address> is not registered, so its scopes are not checked; call handleguard_isolate_register first\n"
     );
 }
 
@@ -162,18 +162,18 @@ register: 1, handleguard_isolate_register: `reader->size` is 0; accepted: sizeof
 end: 1, handleguard_isolate_end: `isolate` is null
 turn: 1, handleguard_turn_begin: `turn` is null
 turn: 1, handleguard_turn_begin: `isolate` is null
-callback: 2, handleguard_callback_begin: isolate <address> is not registered, so nothing of it is seen; call \
+callback: 2, handleguard_callback_begin: isolate <address> is not registered, so its scopes are not checked; call \
 handleguard_isolate_register first
-callback: 2, handleguard_callback_begin: isolate <address> is not registered, so nothing of it is seen; call \
+callback: 2, handleguard_callback_begin: isolate <address> is not registered, so its scopes are not checked; call \
 handleguard_isolate_register first
 scope: 1, handleguard_scope_begin: `place` is null
 scope: 1, handleguard_scope_begin: `kind` is 7; accepted: a handleguard_scope_kind, 0 to 3
 report: 1, handleguard_report_to: `write` is null
-turn: 3, handleguard_turn_end: #99 of isolate <address> is not open on this thread: it has ended, or what it was begun \
-in has, or another thread began it
+turn: 3, handleguard_turn_end: #99 of isolate <address> is not open on this thread: it has already ended, an entry \
+around it has ended, or it began on another thread
 ";
 
-/// No panic leaves the library: `panic` aborts, and says why.
+/// No panic crosses the boundary: `panic` aborts, and the report says why.
 #[test]
 fn panic_aborts_where_c_is_on_the_stack() {
     let output = run(c(), None, "panic");
@@ -182,7 +182,7 @@ fn panic_aborts_where_c_is_on_the_stack() {
 }
 
 #[test]
-fn a_host_in_cpp_is_told_of_its_bugs() {
+fn the_bugs_of_a_host_in_cpp_are_reported() {
     let output = run(cpp(), None, "");
     assert_eq!(output.status.code(), Some(0));
     assert_text(&output.stderr, "bug.cc.stderr");

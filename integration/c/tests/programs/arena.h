@@ -1,5 +1,5 @@
-/* What V8's handle blocks are, in small: a mock, for this library links no V8. Handles are counted, and a scope takes away
- * what came since it opened. */
+/* A mock of V8's handle blocks, because the library links no V8. Handles are counted, and closing a scope removes those made
+ * since it opened. */
 #ifndef ARENA_H
 #define ARENA_H
 
@@ -18,7 +18,7 @@ static int64_t arena_level(void *isolate) { return ((struct arena *)isolate)->le
 static int64_t arena_handles(void *isolate) { return ((struct arena *)isolate)->handles; }
 static void *arena_current(void) { return arena_entered; }
 
-/* Opens a scope; what to give to `arena_close`. */
+/* Opens a scope. Returns the argument for `arena_close`. */
 static int64_t arena_open(struct arena *arena) {
   arena->level++;
   return arena->handles;

@@ -16,7 +16,7 @@ _Static_assert(sizeof(handleguard_callback) == CALLBACK_SIZE, "handleguard_callb
 
 static struct arena arena;
 
-/* The bug: whatever it makes lands in the scope of `main`. */
+/* The bug: its handles stay in the scope of `main`. */
 static void on_close(void) {
   static handleguard_place here = HANDLEGUARD_HERE;
   handleguard_callback callback;
@@ -25,7 +25,7 @@ static void on_close(void) {
   CHECK(handleguard_callback_end(callback) == HANDLEGUARD_STATUS_OK);
 }
 
-/* The same, mended. */
+/* A callback that opens a scope. */
 static void on_timer(void) {
   static handleguard_place here = HANDLEGUARD_HERE;
   static handleguard_place call = HANDLEGUARD_PLACE("tick");
@@ -44,7 +44,7 @@ static void failed(const char *what, handleguard_status status) {
   printf("%s: %d, %s\n", what, (int)status, handleguard_last_error());
 }
 
-/* Whatever is wrong is answered, and changes nothing. */
+/* Every misuse returns an error, and has no other effect. */
 static void misuse(void) {
   static handleguard_place here = HANDLEGUARD_HERE;
   handleguard_reader reader = {0, NULL, NULL, NULL};
@@ -71,7 +71,7 @@ static void misuse(void) {
   failed("turn", handleguard_turn_end(turn));
 }
 
-/* What this thread has begun is not open on another one. */
+/* An entry of one thread is not open on another. */
 static void *other_thread(void *scope) {
   CHECK(handleguard_scope_end(*(handleguard_scope *)scope) == HANDLEGUARD_STATUS_NOT_OPEN);
   return NULL;

@@ -1,4 +1,4 @@
-// A host in C++, without exceptions: its guards move, and one scope is kept where it closes too late.
+// A host in C++, without exceptions: it moves guards, and keeps one scope in a field, where it closes too late.
 #include <handleguard.hpp>
 
 #include <type_traits>
@@ -47,13 +47,13 @@ extern "C" void on_close() {
   the_arena.handles += 2;
 }
 
-// A field that is given a new scope while it still holds one.
+// Assigns a new scope to a field that still holds one.
 extern "C" void keeps_a_scope() {
   HandleScope outer;
   handleguard::Scope field = opened_elsewhere();
   HandleScope inner;
   field = opened_elsewhere();
-  // The close of the first took the second with it, and nothing is left to end after that.
+  // Closing the first scope has closed the second too, and nothing is left to end after that.
   CHECK(field.end() == HANDLEGUARD_STATUS_NOT_OPEN);
   CHECK(field.end() == HANDLEGUARD_STATUS_OK);
 }

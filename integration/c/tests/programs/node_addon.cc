@@ -1,4 +1,4 @@
-// An add-on of Node, for V8 itself: `handleguard.hpp` reads it by V8's own functions. `.ci/headers` builds and runs it.
+// An add-on of Node, where `handleguard.hpp` reads V8 by its own functions. `.ci/headers` builds and runs it.
 #include <node.h>
 
 #include <handleguard.hpp>
@@ -24,7 +24,7 @@ void call(Isolate* isolate, Local<Value> callback) {
   }
 }
 
-// As an event loop would, with a handle for nobody in each turn.
+// Acts as an event loop whose callback opens no scope.
 void bad(const FunctionCallbackInfo<Value>& info) {
   for (int pass = 0; pass < 3; pass++) {
     HANDLEGUARD_TURN(info.GetIsolate(), "event loop");
@@ -41,7 +41,7 @@ void good(const FunctionCallbackInfo<Value>& info) {
   }
 }
 
-// A scope that nobody tells handleguard of: V8's own count does.
+// A scope without a guard: handleguard sees it by V8's own count.
 void unseen(const FunctionCallbackInfo<Value>& info) {
   HANDLEGUARD_TURN(info.GetIsolate(), "event loop");
   HandleScope scope(info.GetIsolate());
