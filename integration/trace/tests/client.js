@@ -1,5 +1,5 @@
-// HTTP traffic to a port of this machine for some seconds: `node client.js PORT SECONDS`. Half of the connections are kept.
-// Prints how many requests were answered; an error of any is the exit status.
+// Sends HTTP requests to a port of this machine for some seconds: `node client.js PORT SECONDS`. Half of the connections are kept.
+// Prints how many requests were answered. Exits with status 1 if a request fails.
 'use strict';
 const http = require('http');
 const [port, seconds] = process.argv.slice(2).map(Number);
