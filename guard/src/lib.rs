@@ -130,6 +130,15 @@
 //! gdb -ex 'break handleguard_on_violation' -ex run --args ./host
 //! ```
 //!
+//! # Forked children
+//!
+//! A forked child keeps its parent's configuration and counts. On x86-64 Linux, it never waits for a lock that another thread of
+//! its parent held at the fork, and starts a thread for its own periodic report at its first violation. The first such report
+//! includes what the parent recorded after the parent's last one.
+//!
+//! The action [`panic`](Action::Panic) is an exception: the panic hook of std takes a lock, which another thread may have held
+//! at the fork while it panicked itself.
+//!
 //! # Misuse
 //!
 //! A guard is a local of one block. Kept in a field, a `Box` or across an `.await`, it closes when that is dropped, and no
