@@ -128,7 +128,7 @@ fn destructs_slow<L: LiveIsolate>(isolate: L, kind: ScopeKind, storage: usize) {
     });
 }
 
-/// Records a call into JavaScript that a hooked function makes, as [`callback_at`](crate::callback_at) does. `isolate` is
+/// Records a call into JavaScript that a hooked function makes, as `callback_at` does. `isolate` is
 /// the current one, `ip` the address to which the function returns, `handle` the address of the callee's handle or 0. Reports
 /// `wrong-isolate` if another isolate of this thread, which `of` makes from its identity, holds that handle.
 ///

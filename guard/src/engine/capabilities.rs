@@ -1,4 +1,4 @@
-/// What the checker can see of an engine. Each part is either how it is seen, or why it is not.
+/// What the checker can read of an engine. Each part is either how it is read, or why it cannot be.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Capabilities {
     /// The engine's own count of open scopes.

@@ -1,18 +1,19 @@
-#![expect(unsafe_code, reason = "reads the engine's counters")]
+//! The counts that an engine keeps, and where it keeps them.
+#![expect(unsafe_code, reason = "reads the engine's counters by their addresses")]
 
 use std::ptr;
 
-/// The engine's own state at one moment. Either part may be unknown, and a verdict that needs it is then left to the
-/// scope stack, or not given.
+/// The engine's counts at one moment. Where a count is unknown, the verdict that needs it follows the scope stack, or is not
+/// given.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct EngineCounts {
-    /// Open handle scopes of the isolate, as the engine counts them (`HandleScopeData::level` in V8).
+    /// The engine's count of open handle scopes of the isolate (`HandleScopeData::level` in V8).
     pub level: Option<u32>,
-    /// Handles alive in all open scopes of the isolate together.
+    /// The number of handles alive in all open scopes of the isolate together.
     pub handles: Option<u64>,
 }
 
-/// Where an engine puts the next handle: it makes them one beside the other in blocks of memory.
+/// The place of the next handle. Engines keep handles side by side in blocks of memory.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Cursor {
     /// The address of the next handle.
@@ -22,7 +23,8 @@ pub struct Cursor {
 }
 
 impl Cursor {
-    /// Handles made since `earlier` and still alive. `None` if another block was taken in between, or the block was sealed.
+    /// Returns how many handles were made since `earlier` and are still alive. `None` if the engine began another block in
+    /// between, or a seal has cut the block.
     #[inline]
     pub fn since(self, earlier: Self) -> Option<u64> {
         let bytes = self.next.checked_sub(earlier.next)?;
@@ -30,7 +32,7 @@ impl Cursor {
     }
 }
 
-/// Where an engine counts what the record is compared with: its level, and its [`Cursor`].
+/// The addresses at which an engine keeps an isolate's level and [`Cursor`], so that the fast path can read them.
 #[derive(Clone, Copy, Debug)]
 pub struct Counters {
     cursor: *const usize,
@@ -38,41 +40,44 @@ pub struct Counters {
 }
 
 impl Counters {
+    /// Counters that are never read: the pending log holds them before it is first enabled.
     pub(crate) const NONE: Self = Self {
         cursor: ptr::null(),
         level: ptr::null(),
     };
 
-    /// Of these two places: at `cursor` are the two words of a [`Cursor`], `next` first.
+    /// Returns the counters at `cursor`, where the two words of a [`Cursor`] stand, `next` first, and at `level`.
     ///
     /// # Safety
     ///
-    /// Both are readable until the record of their isolate [ends](crate::end_isolate), and written by no other thread than that
-    /// which uses the isolate.
+    /// Both addresses are readable until the record of their isolate [ends](crate::end_isolate), and only the thread that uses
+    /// the isolate writes there.
     pub const unsafe fn new(cursor: *const usize, level: *const u32) -> Self {
         Self { cursor, level }
     }
 
+    /// The engine's level now.
     #[inline(always)]
     pub(crate) fn level(self) -> u32 {
-        // SAFETY: promised to `new`; those of `NONE` are asked by nobody, for nothing is armed with them. Volatile, for the
-        // engine changes it behind the compiler's back.
+        // SAFETY: readable while the isolate's record exists (required by `new`), and only a pending log that is enabled for
+        // that record reads them: `end_isolate` disables it first. Volatile, as the engine writes behind the compiler's back.
         unsafe { ptr::read_volatile(self.level) }
     }
 
-    /// Where the next handle goes.
+    /// The address of the next handle now.
     #[inline(always)]
     pub(crate) fn next(self) -> usize {
         // SAFETY: as in `level`.
         unsafe { ptr::read_volatile(self.cursor) }
     }
 
-    /// Word by word, as the engine writes them: what was written in pieces is slow to read whole.
+    /// The cursor now, read word by word: the engine has just written the words one by one, and one wide load would wait for
+    /// both stores.
     #[inline(always)]
     pub(crate) fn cursor(self) -> Cursor {
         Cursor {
             next: self.next(),
-            // SAFETY: as in `level`; two words were promised.
+            // SAFETY: as in `level`; `new` requires two words at `cursor`.
             limit: unsafe { ptr::read_volatile(self.cursor.add(1)) },
         }
     }

@@ -1,11 +1,12 @@
 use crate::engine::ids::IsolateId;
-/// The isolate that is entered on a thread, as the engine tells.
+
+/// The isolate that a thread has entered last, according to the engine.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Entered {
-    /// The engine does not tell, or knows no entering.
+    /// The engine does not say, or has no notion of entering.
     Unknown,
-    /// None.
+    /// The thread has entered no isolate.
     None,
-    /// That one.
+    /// The thread has entered this isolate.
     Isolate(IsolateId),
 }

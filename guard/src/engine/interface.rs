@@ -38,8 +38,9 @@ pub trait Engine: Copy + 'static {
     ///
     /// # Safety
     ///
-    /// The isolate is not disposed of during `'a`. The checker calls this only for an isolate that has a record on this
-    /// thread, and [`end_isolate`](crate::end_isolate) removes the records of an isolate from all threads.
+    /// The isolate has a record on this thread: a [`LiveIsolate`] of it was passed to the checker, and
+    /// [`end_isolate`](crate::end_isolate), which removes its records from all threads, has not run since. The isolate is not
+    /// disposed of during `'a`.
     unsafe fn live<'a>(self) -> Self::Live<'a>;
 
     /// The isolate that this thread has entered last.

@@ -1,12 +1,12 @@
 /// One frame of the script that the engine runs.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ScriptFrame {
-    /// The function's name.
+    /// The name of the function.
     pub function: String,
-    /// The script's name.
+    /// The name of the script.
     pub script: String,
-    /// Where in the script, counted from 1.
+    /// The line in the script, counted from 1.
     pub line: u32,
-    /// Where in the line, counted from 1.
+    /// The column in the line, counted from 1.
     pub column: u32,
 }

@@ -1,4 +1,6 @@
-/// How messages speak of an engine: its word for a scope, and code that compiles in the user's program.
+//! The words and frames of an engine, for messages and stacks.
+
+/// The engine-specific parts of messages: statements that compile in the user's program.
 #[derive(PartialEq, Eq, Debug)]
 pub struct Wording {
     /// A statement that opens a scope to the end of the block.
@@ -7,30 +9,30 @@ pub struct Wording {
     pub mark_turn: &'static str,
     /// A statement that enters an isolate on the current thread.
     pub enter_isolate: &'static str,
-    /// How its frames are told from the user's.
+    /// The classifier of the frames in a stack.
     pub classifier: &'static FrameClassifier,
 }
 
-/// How the frames of an engine, and of what binds it, are told from the user's in a stack.
+/// Classifies the frames of a stack: the checker's own, the engine's, and the user's.
 #[derive(PartialEq, Eq, Debug)]
 pub struct FrameClassifier {
     /// The engine's name.
     pub name: &'static str,
-    /// `Some(file!())` of a file of the crate that implements [`Engine`]: functions in its folder are left out of stacks, as
-    /// the checker's own.
+    /// `Some(file!())` of a file of the crate that implements [`Engine`](crate::Engine). Stacks leave out the functions in
+    /// that file's folder, as they leave out the checker's own.
     pub file: Option<&'static str>,
-    /// How the paths of functions and types of that crate begin, as in `my_layer::`: such functions are left out of stacks too.
+    /// The first parts of the paths of functions and types of that crate, such as `my_layer::`. Stacks leave them out too.
     pub own_paths: &'static [&'static str],
-    /// How the folder of the crate that binds the engine begins, as in `v8-` for `v8-150.4.0`.
+    /// The first part of the folder name of the crate that binds the engine, such as `v8-` for `v8-150.4.0`.
     pub engine_crate: Option<&'static str>,
-    /// How the names of the engine's functions begin, those of the binding crate's apart.
+    /// The first parts of the names of the engine's functions, without those of the binding crate.
     pub engine_symbols: &'static [&'static str],
-    /// How the names of those functions begin in which one function of the script runs.
+    /// The first parts of the names of the engine's functions that each run one function of the script.
     pub script_symbols: &'static [&'static str],
 }
 
 impl FrameClassifier {
-    /// An engine without frames of its own.
+    /// The classifier of an engine without frames of its own.
     pub const NONE: &'static Self = &Self {
         name: "the engine",
         file: None,

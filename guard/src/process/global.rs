@@ -1,4 +1,4 @@
-//! The checker of this process: its start, and what it is asked.
+//! The checker of this process: the one instance that guards and hooks use. Nothing below the guards imports this file.
 
 use crate::config::action::Action;
 use crate::config::directives::error::ConfigError;
@@ -7,19 +7,21 @@ use crate::config::directives::parse;
 use crate::config::rule::Rule;
 use crate::config::settings::{Config, VARIABLE};
 use crate::process::start::Start;
+use crate::process::tick;
 use crate::react::colour;
 use crate::react::stderr;
 use crate::record::checker::Checker;
 use crate::record::report::Report;
+
 #[cfg(not(all(test, loom)))]
 static START: Start = Start::new();
 
-/// All sites and counters of the process as they stand now.
+/// Returns all sites and counters of the process as they stand now.
 pub fn report() -> Report {
     checker().map(Checker::report).unwrap_or_default()
 }
 
-/// What came since the last tick, be it this call's or the background thread's, and all.
+/// Returns two reports: what was added since the last tick, which was either this function or the background thread, and all.
 pub fn tick() -> (Report, Report) {
     checker().map(Checker::tick).unwrap_or_default()
 }
@@ -28,7 +30,7 @@ pub fn tick() -> (Report, Report) {
 ///
 /// # Errors
 ///
-/// As there.
+/// As [`Config::try_init`].
 pub fn try_init(config: Config) -> Result<(), InitError> {
     let (config, help) = from_environment(&config).map_err(InitError::Config)?;
     start()
@@ -38,18 +40,19 @@ pub fn try_init(config: Config) -> Result<(), InitError> {
     Ok(())
 }
 
-/// The action of the rule `sealed`, as configured.
+/// Returns the configured action of the rule `sealed`.
 pub fn action_of_sealed() -> Action {
     checker().map_or(Action::Off, |checker| {
         checker.config.action_of(Rule::Sealed)
     })
 }
 
-/// Whether any rule is on. Starts the checker, if it did not run yet.
+/// Returns whether any rule is on. Starts the checker if it has not started yet.
 pub fn is_on() -> bool {
     checker().is_some_and(|checker| checker.config.is_on())
 }
 
+/// Applies the variable to `config`. Returns also whether the variable asks for help.
 pub(crate) fn from_environment(config: &Config) -> Result<(Config, bool), ConfigError> {
     match std::env::var_os(VARIABLE) {
         None => Ok((config.clone(), false)),
@@ -60,7 +63,7 @@ pub(crate) fn from_environment(config: &Config) -> Result<(Config, bool), Config
     }
 }
 
-/// The checker of the process, started with the variable over the defaults if it did not run yet.
+/// Returns the checker of the process. Starts it, with the defaults and the variable, if it has not started yet.
 #[inline]
 pub(crate) fn checker() -> Option<&'static Checker> {
     if let Some(checker) = start().get() {
@@ -77,7 +80,7 @@ fn start_by_default() {
         Ok((config, help)) => (config, help, None),
         Err(error) => (defaults, false, Some(error)),
     };
-    // Another thread may have been first; then it says what there is to say.
+    // If another thread was first, that thread prints the error and the start-up line.
     if start()
         .try_start(Box::new(Checker::new(config.clone())))
         .is_ok()
@@ -96,7 +99,7 @@ fn started(config: &Config, help: bool) {
     if help {
         stderr::print(Help(config));
     }
-    crate::process::tick::start(config, start());
+    tick::start(config, start());
 }
 
 #[cfg(not(all(test, loom)))]

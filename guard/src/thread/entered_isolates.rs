@@ -3,48 +3,48 @@
 use crate::engine::ids::{EntryId, IsolateId};
 use std::cell::{Cell, RefCell};
 
-/// One isolate entered on this thread.
+/// One isolate that this thread has entered.
 pub(crate) struct EnteredIsolate {
     pub(crate) isolate: IsolateId,
-    /// The moment, in the record of the isolate.
+    /// The last id that the isolate's scope stack had issued then.
     pub(crate) since: EntryId,
-    /// The engine's level at that moment.
+    /// The engine's level then.
     pub(crate) level: Option<u32>,
 }
 
-/// The isolates that were entered on a thread by [`enter`] and not left yet, in order.
+/// The isolates that a thread has entered by [`enter`](crate::enter) and not left yet, in order.
 pub(crate) struct EnteredIsolates {
-    open: RefCell<Vec<EnteredIsolate>>,
-    /// One was left out of order, and told of. The engine takes back what was current before, so the next ones are out of order
-    /// too: its consequence, until another is entered.
+    entered: RefCell<Vec<EnteredIsolate>>,
+    /// The thread has left one out of order, which was reported. The engine then restores the isolate that was current before
+    /// that one was entered, so the next exits are out of order as well; they are not reported until an isolate is entered.
     pub(crate) in_disorder: Cell<bool>,
 }
 
 impl EnteredIsolates {
     pub(crate) const fn new() -> Self {
         Self {
-            open: RefCell::new(Vec::new()),
+            entered: RefCell::new(Vec::new()),
             in_disorder: Cell::new(false),
         }
     }
 
-    pub(crate) fn push(&self, entry: EnteredIsolate) {
-        if let Ok(mut entries) = self.open.try_borrow_mut() {
-            entries.push(entry);
+    pub(crate) fn push(&self, isolate: EnteredIsolate) {
+        if let Ok(mut entered) = self.entered.try_borrow_mut() {
+            entered.push(isolate);
         }
     }
 
-    /// The last entry of `isolate`.
+    /// Removes and returns the last entering of `isolate`.
     pub(crate) fn take(&self, isolate: IsolateId) -> Option<EnteredIsolate> {
-        let mut entries = self.open.try_borrow_mut().ok()?;
-        let at = entries.iter().rposition(|entry| entry.isolate == isolate)?;
-        Some(entries.remove(at))
+        let mut entered = self.entered.try_borrow_mut().ok()?;
+        let at = entered.iter().rposition(|it| it.isolate == isolate)?;
+        Some(entered.remove(at))
     }
 
     /// Forgets an isolate that has ended.
     pub(crate) fn forget(&self, isolate: IsolateId) {
-        if let Ok(mut entries) = self.open.try_borrow_mut() {
-            entries.retain(|entry| entry.isolate != isolate);
+        if let Ok(mut entered) = self.entered.try_borrow_mut() {
+            entered.retain(|it| it.isolate != isolate);
         }
     }
 }

@@ -132,9 +132,8 @@ impl ThreadState {
         f: impl for<'a> FnOnce(E::Live<'a>, &mut ScopeStack) -> R,
     ) -> Option<R> {
         self.existing_record(engine.isolate(), |stack| {
-            // SAFETY: the isolate has a record, and `find` has checked that the record has not ended. Whoever disposes of an
-            // isolate calls `end_isolate` first, which ends its records on all threads (duty of an engine layer, stated at
-            // `Engine`). `f` cannot keep the value: its lifetime is any.
+            // SAFETY: the isolate has a record on this thread, and `find` has checked that no thread has ended it. `f` asks for
+            // counts, which disposes of no isolate, and cannot keep the value, as it accepts any lifetime.
             let live = unsafe { engine.live() };
             f(live, stack)
         })

@@ -1,15 +1,14 @@
-//! A word for each thread, by a name of the linker's: in a program at a place that is known when it starts, and read in three
-//! instructions, where a thread-local of another crate takes a call.
+//! One thread-local word that the linker places, read in three instructions. A `thread_local!` of another crate takes a call.
 //!
-//! By a TLS descriptor ("Thread-Local Storage Descriptors for IA32 and AMD64/EM64T", 2.2): the linker makes a constant of it
-//! where it links a program, and a shared library may still be loaded at any time, which the initial-exec model makes a matter
-//! of luck ("cannot allocate memory in static TLS block").
+//! The word is found by a TLS descriptor ("Thread-Local Storage Descriptors for IA32 and AMD64/EM64T", 2.2). In a program the
+//! linker turns the descriptor into a constant; a shared library can still be loaded at any time, which the initial-exec model
+//! does not promise ("cannot allocate memory in static TLS block").
 #![expect(unsafe_code, reason = "reads a thread-local by its address")]
 
 use std::arch::asm;
 
-/// Declares the word `$symbol`, null at first, and `fn offset()`, which tells where it is for [`read`] and [`write`]. `$binding` is
-/// as the assembler has it, `.weak` or `.globl`.
+/// Declares the word `$symbol`, 0 at first, and `fn offset()`, which returns its offset for [`read`] and [`write`]. `$binding`
+/// is the assembler's directive, `.weak` or `.globl`.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __tls_word {
@@ -57,16 +56,17 @@ macro_rules! __tls_word {
 
 pub(crate) use __tls_word;
 
-/// The word at `offset` of this thread.
+/// Returns the word at `offset` of this thread.
 ///
 /// # Safety
 ///
-/// `offset` was told on this thread by the function that [`__tls_word`] declares.
+/// `offset` comes from a call, on this thread, of the function that [`__tls_word`] declares.
 #[doc(hidden)]
 #[inline(always)]
 pub unsafe fn read(offset: usize) -> usize {
     let word;
-    // SAFETY: reads one word, at the caller's promise. Not `pure`: it changes.
+    // SAFETY: reads the word of this thread that `__tls_word` has declared (required by this function). Not `pure`: the word
+    // changes.
     unsafe {
         asm!(
             "mov {word}, qword ptr fs:[{offset}]",
@@ -82,9 +82,9 @@ pub unsafe fn read(offset: usize) -> usize {
 ///
 /// # Safety
 ///
-/// As of [`read`].
+/// `offset` comes from a call, on this thread, of the function that [`__tls_word`] declares.
 pub(crate) unsafe fn write(offset: usize, word: usize) {
-    // SAFETY: writes one word, at the caller's promise.
+    // SAFETY: writes the word of this thread that `__tls_word` has declared (required by this function).
     unsafe {
         asm!(
             "mov qword ptr fs:[{offset}], {word}",
