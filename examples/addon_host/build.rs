@@ -1,4 +1,4 @@
-//! Builds the add-ons, which know nothing of handleguard, each as a user would: by one call of a compiler.
+//! Builds the add-ons, which know nothing of handleguard, as a user does: each by one call of a compiler.
 
 use std::env;
 use std::fs;
@@ -57,7 +57,7 @@ fn cpp(name: &str, out: &Path) {
         .arg(file(out, name)));
 }
 
-/// An add-on of another machine: the same file with another number in its ELF header (`e_machine`, bytes 18 and 19).
+/// Makes an add-on of another machine: the same file with another number in its ELF header (`e_machine`, bytes 18 and 19).
 fn other_machine(out: &Path) {
     const AARCH64: [u8; 2] = [183, 0];
     let mut bytes = fs::read(file(out, "good_cpp")).expect("it was just built");

@@ -1,4 +1,4 @@
-// The host's table of functions, as src/api.rs has it.
+// The host's table of functions, as in src/api.rs.
 #ifndef ADDON_H
 #define ADDON_H
 

@@ -1,7 +1,7 @@
 // Two bugs that real add-ons had.
 #include "addon.h"
 
-// Leaves by an early return, and the scope stays open: every later handle lands in it.
+// Returns early, and leaves its scope open: every later handle goes to it.
 ADDON_EXPORT void on_timer(const addon_api* api) {
   addon_scope scope;
   addon_value function, argument, result;

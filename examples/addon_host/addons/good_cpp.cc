@@ -1,4 +1,4 @@
-// A scope of its own round all that it does, in each handler.
+// Each handler opens a scope of its own around everything that it does.
 #include "addon.h"
 
 namespace {

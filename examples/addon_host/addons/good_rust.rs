@@ -1,4 +1,4 @@
-//! A scope of its own round all that it does, in each handler.
+//! Each handler opens a scope of its own around everything that it does.
 
 #[path = "../src/api.rs"]
 mod api;
@@ -12,7 +12,7 @@ struct Open<'a>(&'a Api, Scope);
 impl<'a> Open<'a> {
     fn new(api: &'a Api) -> Self {
         let mut scope = 0;
-        // SAFETY: the host's function, during the call.
+        // SAFETY: a function of the host's table, which is valid during the call.
         unsafe { (api.open_scope)(api.host, &raw mut scope) };
         Self(api, scope)
     }
@@ -20,14 +20,14 @@ impl<'a> Open<'a> {
 
 impl Drop for Open<'_> {
     fn drop(&mut self) {
-        // SAFETY: as above.
+        // SAFETY: a function of the host's table, which is valid during the call.
         unsafe { (self.0.close_scope)(self.0.host, self.1) };
     }
 }
 
 fn call(api: &Api, name: &CStr, text: &str) {
     let (mut function, mut argument, mut result) = (ptr::null(), ptr::null(), ptr::null());
-    // SAFETY: the host's functions, during the call; the strings outlive it.
+    // SAFETY: functions of the host's table, which is valid during the call; the strings outlive the call.
     unsafe {
         let Status::Ok = (api.function)(api.host, name.as_ptr(), &raw mut function) else {
             return;
@@ -39,7 +39,7 @@ fn call(api: &Api, name: &CStr, text: &str) {
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn on_timer(api: *const Api) {
-    // SAFETY: the host's table, valid for the call.
+    // SAFETY: `host` is the host's table, which is valid during the call.
     let api = unsafe { &*api };
     let _scope = Open::new(api);
     call(api, c"onTimer", "good_rust");
@@ -47,7 +47,7 @@ unsafe extern "C" fn on_timer(api: *const Api) {
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn on_close(api: *const Api) {
-    // SAFETY: as above.
+    // SAFETY: `host` is the host's table, which is valid during the call.
     let api = unsafe { &*api };
     let _outer = Open::new(api);
     let _inner = Open::new(api);

@@ -1,4 +1,4 @@
-//! Loads an add-on. What cannot be used is refused in one line that says why.
+//! Loads an add-on, or refuses it in one line that says why.
 
 use crate::api;
 use handleguard_v8::handleguard::AddonFunction;
@@ -16,7 +16,7 @@ pub struct Addon {
     pub handlers: Vec<Handler>,
 }
 
-/// An exported function, and how reports call it.
+/// An exported function, and its name in reports.
 pub struct Handler {
     pub entry: api::Handler,
     pub function: AddonFunction,
@@ -35,7 +35,7 @@ pub fn load(path: &Path) -> Result<Addon, String> {
         .map_err(|error| refused(error.to_string()))?;
     // SAFETY: runs the initialisers of the add-on, as any host of native add-ons must; it is made for this machine.
     let library = unsafe { Library::new(&path) }.map_err(|error| refused(error.to_string()))?;
-    // Below the working directory, as a user at the prompt would type it.
+    // Relative to the working directory, as a user types it at the prompt.
     let shown = env::current_dir()
         .ok()
         .and_then(|here| path.strip_prefix(here).ok())
@@ -43,7 +43,7 @@ pub fn load(path: &Path) -> Result<Addon, String> {
     let handlers = EVENTS
         .iter()
         .map(|event| {
-            // SAFETY: a function of that name has this type, by the agreement between host and add-ons.
+            // SAFETY: a function of that name has the type `Handler`: `api.rs` requires it of add-ons.
             let entry: Symbol<'_, api::Handler> = unsafe { library.get(event.as_bytes()) }
                 .map_err(|_| {
                     refused(format!(
@@ -57,12 +57,12 @@ pub fn load(path: &Path) -> Result<Addon, String> {
             })
         })
         .collect::<Result<_, String>>()?;
-    // Never unloaded: a report names its frames when it is printed, and V8 may still hold what it made.
+    // Never unloaded: a report names the add-on's frames when it is printed, and V8 may still hold its functions.
     std::mem::forget(library);
     Ok(Addon { file, handlers })
 }
 
-/// The dynamic linker's own message for another machine is that of a missing file.
+/// For an add-on of another machine, the dynamic linker's own message is that of a missing file.
 fn made_for_this_machine(path: &Path) -> Result<(), String> {
     const ACCEPTED: &str = "accepted: a shared object for this machine";
     let bytes = fs::read(path).map_err(|error| format!("cannot be read: {error}; {ACCEPTED}"))?;

@@ -1,5 +1,5 @@
-//! What the host hands an add-on: a table of functions over opaque values, as N-API is. `addons/addon.h` has it for C++; the
-//! add-ons in Rust compile this file.
+//! The interface that the host passes to an add-on: a table of functions over opaque values, as in N-API. `addons/addon.h` has it for
+//! C++; the add-ons in Rust compile this file.
 #![allow(dead_code, reason = "host and add-ons use different parts")]
 
 use std::ffi::{c_char, c_void};
@@ -7,13 +7,13 @@ use std::ffi::{c_char, c_void};
 /// The version of the table.
 pub const VERSION: u32 = 1;
 
-/// A JavaScript value. Lives as long as the scope that was open when it was made.
+/// A JavaScript value. It lives as long as the scope in which it was made.
 pub type Value = *const c_void;
 
 /// A scope that the add-on has opened; 0 is none.
 pub type Scope = u32;
 
-/// How a function ended.
+/// The result of a function.
 #[repr(i32)]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Status {
@@ -26,22 +26,22 @@ pub enum Status {
     ScopeMismatch = 3,
 }
 
-/// Valid during the call that it is handed to, on its thread.
+/// Valid during the call that receives it, on the thread of that call.
 #[repr(C)]
 pub struct Api {
     pub version: u32,
-    /// The first argument of each function.
+    /// The first argument of each function below.
     pub host: *mut c_void,
     pub open_scope: unsafe extern "C" fn(host: *mut c_void, scope: *mut Scope) -> Status,
     pub close_scope: unsafe extern "C" fn(host: *mut c_void, scope: Scope) -> Status,
-    /// A string of `length` bytes in UTF-8.
+    /// Makes a string of `length` bytes in UTF-8.
     pub string: unsafe extern "C" fn(
         host: *mut c_void,
         text: *const c_char,
         length: usize,
         value: *mut Value,
     ) -> Status,
-    /// The JavaScript function of that name, which ends with 0.
+    /// Looks up the JavaScript function of a name, which ends with 0.
     pub function:
         unsafe extern "C" fn(host: *mut c_void, name: *const c_char, value: *mut Value) -> Status,
     /// Calls a JavaScript function with one argument.
@@ -53,5 +53,5 @@ pub struct Api {
     ) -> Status,
 }
 
-/// What an add-on exports, once for each event that it handles.
+/// The type of the functions that an add-on exports, one for each event that it handles.
 pub type Handler = unsafe extern "C" fn(api: *const Api);

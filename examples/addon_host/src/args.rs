@@ -7,10 +7,10 @@ usage: addon_host [--calls <number>] [<add-on>...]
   <add-on>           a shared object; by default those that are built with this program: two good ones, two bad ones, and
                      three that cannot be used
 
-HANDLEGUARD=help lists what handleguard can be told; HANDLEGUARD=addon:<file>=<action> is about one add-on.
+HANDLEGUARD=help lists the directives; HANDLEGUARD=addon:<file>=<action> is about one add-on.
 ";
 
-/// Those that `build.rs` makes, and one that it does not.
+/// The add-ons that `build.rs` builds, and one that it does not.
 const BUILT: [&str; 7] = [
     "libgood_rust.so",
     "libgood_cpp.so",
@@ -31,7 +31,7 @@ pub enum Parsed {
     Help,
 }
 
-/// Errors name the argument, what was wrong, and what is accepted.
+/// Parses the command line. An error names the argument, what is wrong with it, and what is accepted.
 pub fn parse() -> Result<Parsed, String> {
     use lexopt::prelude::*;
     let mut args = Args {

@@ -1,4 +1,4 @@
-//! A call into an add-on, with the guard round it, and the functions that the add-on may call meanwhile.
+//! A call into an add-on inside a guard, and the functions that the add-on may call meanwhile.
 
 use crate::addon::Handler;
 use crate::api::{Api, Scope, Status, VERSION, Value};
@@ -11,12 +11,12 @@ use std::pin::Pin;
 use std::{ptr, slice};
 use v8::{HandleScope, Local, PinScope};
 
-/// What the host knows during one call into an add-on.
+/// The state of the host during one call into an add-on.
 struct Host {
-    /// Of the caller of [`call`].
+    /// The scope of the caller of [`call`].
     scope: *mut PinScope<'static, 'static>,
     function: AddonFunction,
-    /// Innermost last.
+    /// The scopes that the add-on has opened, innermost last.
     opened: Vec<Opened>,
     numbers: Scope,
 }
@@ -24,16 +24,16 @@ struct Host {
 /// A scope that the add-on has opened.
 struct Opened {
     number: Scope,
-    // Before the scope, so that the record closes while V8's is still open.
+    // Declared before the scope, so that the record closes while V8's scope is still open.
     guard: Option<ScopeGuard<V8>>,
-    /// The `HandleScope`; what it is kept in has no name that can be said here.
+    /// The `HandleScope`, in a box of a type that cannot be named here.
     _scope: Pin<Box<dyn Any>>,
 }
 
-/// Has `handler` handle one event. The context of `scope` must have been asked for, for it keeps the first that it is given: that
-/// is not to be one that dies with a scope of an add-on.
+/// Calls `handler` for one event. The caller must have read the context of `scope` before: the scope keeps the first handle of it,
+/// which must not be one that dies with a scope of an add-on.
 pub fn call(scope: &mut PinScope<'_, '_>, handler: &Handler) {
-    // Before the guard, so that it is dropped after it: what the add-on has left open is told of, and then closed for it.
+    // Declared before the guard, so dropped after it: the guard reports the scopes that the add-on left open before they are closed.
     let mut host = Host {
         scope: ptr::from_mut(scope).cast(),
         function: handler.function,
@@ -50,7 +50,7 @@ pub fn call(scope: &mut PinScope<'_, '_>, handler: &Handler) {
         function,
         call: call_function,
     };
-    // SAFETY: the add-on's own code, which the host has to trust with its process. The table is valid for the call.
+    // SAFETY: this runs code of the add-on, which the host trusts with its process. The table is valid during the call.
     unsafe { (handler.entry)(&raw const api) };
 }
 
@@ -59,8 +59,8 @@ impl Host {
     ///
     /// `host` is what `call` put into the table, and `call` has not returned.
     unsafe fn of<'a>(host: *mut c_void) -> (&'a mut Self, &'a mut PinScope<'static, 'static>) {
-        // SAFETY: the caller's promise. The two are apart; `call` uses neither while the add-on runs, and no function of
-        // the table is called by JavaScript while another one of them runs.
+        // SAFETY: `call` has put the pointer into the table, and has not returned: required by this fn. The two borrows are of separate
+        // fields. `call` uses neither while the add-on runs, and JavaScript calls no function of the table while another one runs.
         unsafe {
             let host = &mut *host.cast::<Self>();
             let scope = &mut *host.scope;
@@ -83,14 +83,14 @@ impl Drop for Host {
 }
 
 unsafe extern "C" fn open_scope(host: *mut c_void, scope: *mut Scope) -> Status {
-    // SAFETY: by the agreement with the add-on.
+    // SAFETY: the add-on passes the table's `host`, during the call: `api.rs` requires it.
     let (host, v8) = unsafe { Host::of(host) };
     if scope.is_null() {
         return Status::Argument;
     }
     let mut storage = Box::pin(HandleScope::new(v8));
     storage.as_mut().init();
-    // SAFETY: as above.
+    // SAFETY: the add-on passes the table's `host`, during the call: `api.rs` requires it.
     let (_, v8) = unsafe { Host::of(ptr::from_mut(host).cast()) };
     host.numbers += 1;
     host.opened.push(Opened {
@@ -98,19 +98,20 @@ unsafe extern "C" fn open_scope(host: *mut c_void, scope: *mut Scope) -> Status 
         guard: Some(addon_scope_guard(v8, ScopeKind::HandleScope, host.function)),
         _scope: storage,
     });
-    // SAFETY: not null, and the add-on's own variable.
+    // SAFETY: not null, so it points to a variable of the add-on: `api.rs` requires it.
     unsafe { scope.write(host.numbers) };
     Status::Ok
 }
 
 unsafe extern "C" fn close_scope(host: *mut c_void, scope: Scope) -> Status {
-    // SAFETY: by the agreement with the add-on.
+    // SAFETY: the add-on passes the table's `host`, during the call: `api.rs` requires it.
     let (host, _) = unsafe { Host::of(host) };
     let Some(at) = host.opened.iter().position(|opened| opened.number == scope) else {
         return Status::ScopeMismatch;
     };
     let is_innermost = at + 1 == host.opened.len();
-    // Told of as it was asked for; V8's own scopes close in order nevertheless, or its handles would be in disorder.
+    // The record ends as the add-on asked, so its error is reported. V8's own scopes close in order nevertheless, or its handles would
+    // be corrupted.
     drop(host.opened[at].guard.take());
     host.close_down_to(at);
     if is_innermost {
@@ -129,10 +130,10 @@ unsafe extern "C" fn string(
     if text.is_null() || value.is_null() {
         return Status::Argument;
     }
-    // SAFETY: by the agreement with the add-on: `length` bytes from `text` may be read.
+    // SAFETY: `api.rs` requires of the add-on: `length` bytes from `text` may be read.
     let (scope, text) = unsafe { (Host::of(host).1, slice::from_raw_parts(text.cast(), length)) };
     match v8::String::new_from_utf8(scope, text, v8::NewStringType::Normal) {
-        // SAFETY: not null, and the add-on's own variable.
+        // SAFETY: not null, so it points to a variable of the add-on: `api.rs` requires it.
         Some(string) => unsafe { give(value, string.into()) },
         None => Status::Argument,
     }
@@ -142,7 +143,7 @@ unsafe extern "C" fn function(host: *mut c_void, name: *const c_char, value: *mu
     if name.is_null() || value.is_null() {
         return Status::Argument;
     }
-    // SAFETY: by the agreement with the add-on: the name ends with 0.
+    // SAFETY: `api.rs` requires of the add-on: the name ends with 0.
     let (scope, name) = unsafe { (Host::of(host).1, CStr::from_ptr(name)) };
     let found = v8::String::new_from_utf8(scope, name.to_bytes(), v8::NewStringType::Normal)
         .and_then(|name| {
@@ -151,7 +152,7 @@ unsafe extern "C" fn function(host: *mut c_void, name: *const c_char, value: *mu
         })
         .filter(|found| found.is_function());
     match found {
-        // SAFETY: not null, and the add-on's own variable.
+        // SAFETY: not null, so it points to a variable of the add-on: `api.rs` requires it.
         Some(function) => unsafe { give(value, function) },
         None => Status::Argument,
     }
@@ -163,7 +164,7 @@ unsafe extern "C" fn call_function(
     argument: Value,
     result: *mut Value,
 ) -> Status {
-    // SAFETY: by the agreement with the add-on: null, or values that are still alive.
+    // SAFETY: `api.rs` requires of the add-on: null, or values that are still alive.
     let (host, scope, function, argument) = unsafe {
         let (host, scope) = Host::of(host);
         (host, scope, local(function), local(argument))
@@ -183,7 +184,7 @@ unsafe extern "C" fn call_function(
         function.call(scope, undefined, &[argument])
     };
     match returned {
-        // SAFETY: not null, and the add-on's own variable.
+        // SAFETY: not null, so it points to a variable of the add-on: `api.rs` requires it.
         Some(returned) => unsafe { give(result, returned) },
         None => Status::Exception,
     }
@@ -193,15 +194,16 @@ unsafe extern "C" fn call_function(
 ///
 /// `out` may be written.
 unsafe fn give(out: *mut Value, value: Local<'_, v8::Value>) -> Status {
-    // SAFETY: the caller's promise.
+    // SAFETY: `out` may be written: required by this fn.
     unsafe { out.write(ptr::from_ref::<v8::Value>(&value).cast()) };
     Status::Ok
 }
 
 /// # Safety
 ///
-/// `value` is null, or what `give` gave, in a scope that is still open.
+/// `value` is null, or was returned by `give` in a scope that is still open.
 unsafe fn local<'s>(value: Value) -> Option<Local<'s, v8::Value>> {
-    // SAFETY: the caller's promise; a `Local` is the address of its handle, and never null (`handle.rs`, `struct Local`).
+    // SAFETY: `value` is a live handle if it is not null: required by this fn. A `Local` is the address of its handle, and never null
+    // (`handle.rs`, `struct Local`).
     (!value.is_null()).then(|| unsafe { std::mem::transmute::<Value, Local<'s, v8::Value>>(value) })
 }

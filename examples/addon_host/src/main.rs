@@ -1,6 +1,6 @@
-//! A host that loads binary add-ons: shared objects in Rust and C++ that call back into it through a table of functions, as
-//! those of Node do by N-API, and that know nothing of handleguard. The host has its guard round each call into one
-//! ([`host`]), so that what an add-on gets wrong is told of with its file and symbol, and need not end the host:
+//! A host that loads binary add-ons: shared objects in Rust and C++ that call back into it through a table of functions, as Node's
+//! add-ons do through N-API, and that know nothing of handleguard. The host puts a guard around each call into an add-on ([`host`]),
+//! so that a report names the file and symbol of the add-on at fault, and the host may go on:
 //!
 //! ```text
 //! HANDLEGUARD=abort,addon:libbad_cpp.so=log cargo run --bin addon_host
@@ -18,7 +18,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 use v8::PinScope;
 
-/// The handlers that the add-ons call.
+/// The JavaScript handlers that the add-ons call.
 const SCRIPT: &str = "\
 let events = 0;
 function onTimer(from) { events += 1; return from; }
@@ -34,7 +34,7 @@ fn main() -> ExitCode {
         }
         Err(line) => return fail(&line),
     };
-    // As in production: it logs, and the variable wins.
+    // As in production: violations are logged, and the variable overrides that.
     let config = Config::new().action(Action::Log).tick(Duration::ZERO);
     if let Err(error) = config.try_init() {
         return fail(&error.to_string());
@@ -42,7 +42,7 @@ fn main() -> ExitCode {
     v8::V8::initialize_platform(v8::new_default_platform(0, false).make_shared());
     v8::V8::initialize();
     let isolate = &mut v8::Isolate::new(Default::default());
-    // Open as long as the host lives: what an add-on leaves behind lands in it.
+    // Open as long as the host lives: it takes the handles that an add-on leaves behind.
     handleguard_v8::scope!(let scope, isolate);
     let context = v8::Context::new(scope, Default::default());
     let scope = &mut v8::ContextScope::new(scope, context);
@@ -57,12 +57,12 @@ fn run(scope: &mut PinScope<'_, '_>, args: &Args) -> Result<(), String> {
     v8::Script::compile(scope, source, None)
         .and_then(|script| script.run(scope))
         .ok_or("the script does not run")?;
-    // Asked for by the add-ons' calls, and kept by the scope: so here, and not in a turn or in a scope of theirs.
+    // The scope keeps the first handle of its context, which must be made here and not in a turn or a scope of an add-on.
     scope.get_current_context();
     for path in &args.addons {
         match addon::load(path) {
             Ok(addon) => use_it(scope, &addon, args.calls)?,
-            // One that cannot be used is no reason to leave the others.
+            // The host goes on with the other add-ons.
             Err(line) => eprintln!("addon_host: {line}"),
         }
     }
@@ -70,7 +70,7 @@ fn run(scope: &mut PinScope<'_, '_>, args: &Args) -> Result<(), String> {
     Ok(())
 }
 
-/// Has each of its handlers handle that many events.
+/// Calls each handler of the add-on for that many events.
 fn use_it(scope: &mut PinScope<'_, '_>, addon: &Addon, calls: u32) -> Result<(), String> {
     let handles = |scope: &PinScope<'_, '_>| handleguard_v8::handles(scope).unwrap_or_default();
     let before = (handleguard::report().violations(), handles(scope));
@@ -90,7 +90,7 @@ fn use_it(scope: &mut PinScope<'_, '_>, addon: &Addon, calls: u32) -> Result<(),
     Ok(())
 }
 
-/// Wrong input: one line.
+/// Prints an error of the input as one line.
 fn fail(line: &str) -> ExitCode {
     eprintln!("addon_host: {line}");
     ExitCode::from(2)

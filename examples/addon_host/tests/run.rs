@@ -1,4 +1,4 @@
-//! Runs the program as a user does, with add-ons that were built with it, and looks at what it prints and how it ends.
+//! Runs the program as a user does, with add-ons that were built with it, and checks its output and its exit status.
 #![cfg(any(debug_assertions, feature = "enabled"))]
 
 use handleguard_test_support::child::SIGABRT;
@@ -7,7 +7,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, Output};
 
-/// Runs it on those of the built add-ons, from the root of the workspace.
+/// Runs the program on `addons`, from the root of the workspace.
 fn run(directives: &str, calls: u32, addons: &[&str]) -> Output {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let output = Command::new(env!("CARGO_BIN_EXE_addon_host"))
@@ -139,7 +139,7 @@ fn the_misuse_of_one_add_on_does_not_end_the_host() {
     assert_eq!(normalised(&output.stderr), LOGGED);
     let stdout = normalised(&output.stdout);
     let mut sites: Vec<&str> = stdout.trim_end().split("\n\n").collect();
-    // Equally frequent ones are in no order.
+    // Equally frequent sites have no order.
     sites[1..].sort();
     assert_eq!(sites.join("\n\n"), REPORT);
 }
@@ -249,7 +249,7 @@ libbad_rust.so: 20 calls, 20 violations, 60 handles left
     );
 }
 
-/// In its own frames, no panic may unwind; at the end of the call, they are gone.
+/// A panic must not unwind through frames of the add-on; at the end of the call, these are gone.
 #[test]
 fn panic_aborts_inside_an_add_on_and_panics_after_it() {
     let inside = run("panic", 1, &["libbad_rust.so"]);

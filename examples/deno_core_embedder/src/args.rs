@@ -3,9 +3,9 @@ use lexopt::prelude::*;
 const ACCEPTED: &str = "accepted: --operations <number>, --leak";
 
 pub struct Args {
-    /// Calls of ops, of all sorts together.
+    /// How many ops to call, of all sorts together.
     pub operations: u64,
-    /// Calls the op that leaves its scope open.
+    /// Whether to call the op that leaves its scope open.
     pub leak: bool,
 }
 

@@ -1,4 +1,4 @@
-//! V8's own count of handles, to see from outside of handleguard whether any are left.
+//! V8's own count of handles, which shows independently of handleguard whether any are left.
 
 use deno_core::v8;
 use std::ffi::{c_int, c_void};

@@ -1,9 +1,9 @@
 //! The bug of SpacetimeDB #4746: a JavaScript worker that opens one handle scope for its whole life, and serves every request
-//! in it, so that no handle of any request goes before the worker does.
+//! in it, so that no handle of a request is released before the worker ends.
 
 use deno_core::{op2, v8};
 
-/// Serves `requests` requests, each by a call of `reducer`.
+/// Serves `requests` requests, each with a call of `reducer`.
 #[op2(nofast, reentrant)]
 pub fn op_worker_run<'s>(
     scope: &mut v8::PinScope<'s, '_>,

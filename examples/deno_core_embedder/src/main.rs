@@ -1,5 +1,5 @@
-//! A stock deno_core program: modules, timers, promises, and ops of each sort. It knows nothing of handleguard but the line in
-//! its build script, and the one below that has the crate linked.
+//! A stock deno_core program: modules, timers, promises, and ops of each sort. All that it has of handleguard is the line in its build
+//! script, and the line below that links the crate.
 
 mod args;
 mod handles;
@@ -10,7 +10,7 @@ use deno_core::error::AnyError;
 use deno_core::{
     JsRuntime, ModuleSpecifier, PollEventLoopOptions, RuntimeOptions, StaticModuleLoader,
 };
-// A crate that nothing names is not linked, and the hooks with it.
+// A crate that nothing names is not linked, and neither are its hooks.
 use handleguard_v8 as _;
 use std::process::ExitCode;
 use std::rc::Rc;

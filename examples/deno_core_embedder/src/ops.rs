@@ -15,7 +15,7 @@ fn count() {
     DONE.set(DONE.get() + 1);
 }
 
-/// Called by V8's compiled code itself, once it is hot: no scope is opened for it.
+/// Called directly by V8's compiled code once that is hot, without a scope.
 #[op2(fast)]
 fn op_sum(left: u32, right: u32) -> u32 {
     count();
@@ -29,7 +29,7 @@ fn op_greet(#[string] name: &str) -> String {
     format!("hello, {name}")
 }
 
-/// Done in a later turn of the event loop.
+/// Completes in a later turn of the event loop.
 #[op2]
 async fn op_later(value: u32) -> u32 {
     count();
@@ -37,7 +37,7 @@ async fn op_later(value: u32) -> u32 {
     value
 }
 
-/// Calls back into JavaScript, under the scope that V8 opened for this very function.
+/// Calls back into JavaScript, in the scope that V8 opened for this function.
 #[op2(nofast, reentrant)]
 fn op_apply<'s>(
     scope: &mut v8::PinScope<'s, '_>,

@@ -1,4 +1,4 @@
-//! The program as a user runs it.
+//! Runs the program as a user does.
 
 use std::process::{Command, Output};
 
@@ -38,7 +38,7 @@ mod with_the_build_line {
             stdout(&output),
             "100000 operations; 0 handles before, 0 after\n"
         );
-        // One line: that every hook is proved, and then nothing.
+        // One line, which says that every hook is proved, and then nothing.
         let text = stderr(&output);
         assert!(text.starts_with("handleguard: on: missing-scope=abort "));
         assert!(text.ends_with(", hooks (17 of 17 proved)\n"));

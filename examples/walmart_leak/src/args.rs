@@ -7,7 +7,7 @@ use std::time::Duration;
 
 pub const HELP: &str = "\
 A small Node: an HTTP server and its client in one event loop, with JavaScript handlers. Its close callback leaks
-handles as that of node 0.10.21 did, then not, as in 0.10.22; handleguard tells the two apart.
+handles as that of node 0.10.21 did, then not, as in 0.10.22; handleguard reports the first and not the second.
 
 Usage: walmart_leak [options]
 
@@ -38,7 +38,7 @@ pub enum Parsed {
     Help,
 }
 
-/// What the command line asks for; an error names the input, what is wrong with it, and what is accepted.
+/// Parses the command line. An error names the input, what is wrong with it, and what is accepted.
 pub fn parse() -> Result<Parsed, String> {
     let mut args = Args {
         phases: &[Phase::Bug, Phase::Fixed],

@@ -7,15 +7,15 @@ use crate::tally::Tally;
 use handleguard_v8::make_callback;
 use v8::PinScope;
 
-/// Node's `HandleWrap::OnClose` up to v0.10.21. It opens no HandleScope, so each handle made on the way into JavaScript
-/// and back stays in the one that is open outside: that of `main`, which lives as long as the process.
+/// Node's `HandleWrap::OnClose` up to v0.10.21. It opens no HandleScope, so each handle made on the way into JavaScript and back stays
+/// in the scope of `main`, which lives as long as the process.
 fn on_close(scope: &mut PinScope<'_, '_>, handlers: &Handlers<'_>) -> Result<(), Thrown> {
     handleguard_v8::tc_scope!(let scope, scope);
     let result = make_callback(scope, "on_close", handlers.this, handlers.on_close, &[]);
     script::outcome(scope, result).map(drop)
 }
 
-/// The same in v0.10.22.
+/// Node's `HandleWrap::OnClose` in v0.10.22.
 fn on_close_fixed(scope: &mut PinScope<'_, '_>, handlers: &Handlers<'_>) -> Result<(), Thrown> {
     handleguard_v8::scope!(let scope, scope); // The fix.
     handleguard_v8::tc_scope!(let scope, scope);
@@ -23,8 +23,8 @@ fn on_close_fixed(scope: &mut PinScope<'_, '_>, handlers: &Handlers<'_>) -> Resu
     script::outcome(scope, result).map(drop)
 }
 
-/// The last act of a turn, as `uv__run_closing_handles`: closes what the turn is done with. JavaScript is told of the
-/// server's ends; nobody listens to the client's.
+/// Closes the connections that the turn is done with, as `uv__run_closing_handles` does at the end of a turn. Calls the JavaScript
+/// handler for the server's ends; the client's ends have none.
 pub fn run_closing_handles(
     scope: &mut PinScope<'_, '_>,
     handlers: &Handlers<'_>,

@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr};
 use std::time::Duration;
 
-/// Bytes of one message. The sender of more is cut off.
+/// The most bytes of one message. The connection of a longer one is closed.
 const MAX_INPUT: usize = 16 << 20;
 
 /// One end of a TCP connection that carries one request and its response.
@@ -12,7 +12,7 @@ pub struct Connection {
     pub socket: TcpStream,
     pub end: End,
     input: Vec<u8>,
-    /// What is still to be sent.
+    /// Bytes still to be sent.
     output: Vec<u8>,
     answered: bool,
 }
@@ -23,11 +23,11 @@ pub enum End {
     Client,
 }
 
-/// What a connection has brought.
+/// What a connection has received.
 pub enum Arrived {
     Nothing,
     Request(Request),
-    /// What came is no HTTP.
+    /// The bytes received are not HTTP.
     Garbage,
     Response(Response),
     /// The client has closed.
@@ -42,9 +42,9 @@ impl Connection {
 
     /// The client's end of a new connection, which asks the server at `address` for `path`.
     ///
-    /// Without lingering: the client closes first, and that end of a connection would be kept by the system in `TIME_WAIT`
-    /// for a minute, with its port; thousands of connections a second would use up all of them. So its close resets the
-    /// connection, which loses nothing, for the client has the whole response by then.
+    /// It does not linger: the client closes first, and the system would keep its end in `TIME_WAIT` for a minute, with its port;
+    /// thousands of connections per second would use up all ports. So the close resets the connection, which loses nothing, because
+    /// the client has the whole response by then.
     pub fn client(address: SocketAddr, path: &str) -> io::Result<Self> {
         let socket = TcpStream::connect(address)?;
         socket2::SockRef::from(&socket).set_linger(Some(Duration::ZERO))?;
@@ -61,7 +61,7 @@ impl Connection {
         }
     }
 
-    /// The socket is ready: sends and reads all that it takes and has, as `mio`'s edge-triggered events ask for.
+    /// Sends and receives as much as possible once the socket is ready, as `mio`'s edge-triggered events require.
     pub fn ready(&mut self) -> io::Result<Arrived> {
         self.send()?;
         let ended = self.receive()?;
@@ -105,13 +105,13 @@ impl Connection {
             }
         }
         if self.answered {
-            // For clients that wait for the end. Ours may be gone already, which the next read tells.
+            // For clients that wait for the end. Ours may have closed already, which the next read reports.
             let _ = self.socket.shutdown(Shutdown::Write);
         }
         Ok(())
     }
 
-    /// Whether the other end has closed, be it by a reset.
+    /// Whether the other end has closed or reset the connection.
     fn receive(&mut self) -> io::Result<bool> {
         let mut chunk = [0; 4096];
         while self.input.len() < MAX_INPUT {
@@ -130,7 +130,7 @@ impl Connection {
     }
 }
 
-/// Whether a later event says when to try again; a socket that is still connecting has its own error on some systems.
+/// Whether a later event signals when to try again. A socket that is still connecting has an error of its own on some systems.
 fn is_not_yet(error: &io::Error) -> bool {
     matches!(
         error.kind(),

@@ -12,10 +12,10 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 use v8::PinScope;
 
-/// Requests of the client that are under way at a time.
+/// How many requests the client has in flight at a time.
 const CLIENTS: usize = 16;
 
-/// The longest sleep: the series is sampled between two turns.
+/// The longest wait of a turn, because the series is sampled between turns.
 const NAP: Duration = Duration::from_millis(50);
 
 const LISTENER: Token = Token(0);
@@ -28,15 +28,15 @@ pub struct EventLoop<'s> {
     address: SocketAddr,
     handlers: Handlers<'s>,
     connections: HashMap<Token, Connection>,
-    /// Those of them that are the client's ends.
+    /// How many of them are ends of the client.
     clients: usize,
-    /// Connections opened so far; the last one's token.
+    /// How many connections were opened so far, which is also the token of the last one.
     opened: usize,
     closing: Vec<Connection>,
     tally: Tally,
 }
 
-/// Listens on `port` of 127.0.0.1; 0 is any free one.
+/// Listens on `port` of 127.0.0.1, or on any free one if that is 0.
 pub fn listen(port: u16) -> Result<TcpListener, String> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port).into()).map_err(|error| {
         format!("--port {port}: cannot listen on 127.0.0.1:{port}: {error}; accepted: a free port, or 0 for any")
@@ -71,7 +71,7 @@ impl<'s> EventLoop<'s> {
         &self.tally
     }
 
-    /// Begins to count anew; gives back what was counted.
+    /// Resets the tally. Returns the old one.
     pub fn take_tally(&mut self) -> Tally {
         std::mem::take(&mut self.tally)
     }
@@ -81,7 +81,7 @@ impl<'s> EventLoop<'s> {
         self.connections.is_empty()
     }
 
-    /// One pass of the loop. With `sending`, the client keeps its requests under way.
+    /// Runs one pass of the loop. With `sending`, the client sends new requests.
     pub fn turn(
         &mut self,
         scope: &mut PinScope<'_, '_>,
@@ -114,7 +114,7 @@ impl<'s> EventLoop<'s> {
         Ok(())
     }
 
-    /// Has the next turn close every connection, whatever it waits for.
+    /// Makes the next turn close every connection, even one that waits for data.
     pub fn hang_up(&mut self) {
         self.clients = 0;
         self.closing
@@ -156,7 +156,7 @@ impl<'s> EventLoop<'s> {
     }
 
     fn ready(&mut self, scope: &mut PinScope<'_, '_>, token: Token) {
-        // `hang_up` may have taken it.
+        // `hang_up` may have removed it.
         let Some(connection) = self.connections.get_mut(&token) else {
             return;
         };

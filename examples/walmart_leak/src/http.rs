@@ -1,8 +1,8 @@
-//! HTTP/1.1, as far as connections of one request each need it. `httparse` parses.
+//! The part of HTTP/1.1 that connections with one request each need. `httparse` parses.
 
 use httparse::{Error, Status};
 
-/// Headers of one message; more are an error.
+/// The most headers of one message; more are an error.
 const MAX_HEADERS: usize = 64;
 
 pub struct Request {
@@ -15,12 +15,12 @@ pub struct Response {
     pub body: String,
 }
 
-/// A request without a body, for one response.
+/// Returns a request without a body, for one response.
 pub fn request(host: std::net::SocketAddr, path: &str) -> Vec<u8> {
     format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").into_bytes()
 }
 
-/// A response, the only one on its connection.
+/// Returns a response, the only one on its connection.
 pub fn response(status: u16, body: &str) -> Vec<u8> {
     let reason = match status {
         200 => "OK",
@@ -34,7 +34,7 @@ pub fn response(status: u16, body: &str) -> Vec<u8> {
     .into_bytes()
 }
 
-/// The request at the start of `input`; `None` while its head is not complete.
+/// Parses the request at the start of `input`; `None` while its head is incomplete.
 pub fn parse_request(input: &[u8]) -> Result<Option<Request>, Error> {
     let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
     let mut parsed = httparse::Request::new(&mut headers);
@@ -50,8 +50,8 @@ pub fn parse_request(input: &[u8]) -> Result<Option<Request>, Error> {
         }))
 }
 
-/// The response at the start of `input`; `None` while it is not complete. One that does not say how long it is has no
-/// body: [`response`] always says.
+/// Parses the response at the start of `input`; `None` while it is incomplete. A response without a length has no body: [`response`]
+/// always has a length.
 pub fn parse_response(input: &[u8]) -> Result<Option<Response>, Error> {
     let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
     let mut parsed = httparse::Response::new(&mut headers);

@@ -1,9 +1,9 @@
-//! A small Node that leaks as one did in 2013, and handleguard naming the leak.
+//! A small Node that leaks as one did in 2013, with handleguard, which names the leak.
 //!
-//! Then, a shop's front end on node 0.10 lost four bytes with each closed descriptor: `HandleWrap::OnClose` called into
-//! JavaScript without a HandleScope of its own, so every handle stayed in the scope that `main` had opened. V8's heap
-//! stayed flat, for all handles were to `undefined`; the core team needed three weeks. Here the same host, on V8 of
-//! today, runs with that bug and with its fix ([`close`]); handleguard names it at the first closed connection.
+//! In 2013, a shop's front end on node 0.10 lost four bytes with each closed descriptor: `HandleWrap::OnClose` called into JavaScript
+//! without a HandleScope of its own, so every handle stayed in the scope that `main` had opened. V8's heap stayed flat, because all
+//! handles were to `undefined`, and it took the core team three weeks to find the bug. Here the same host, on today's V8, runs with
+//! that bug and with its fix ([`close`]); handleguard names the bug at the first closed connection.
 
 mod args;
 mod close;
@@ -45,7 +45,7 @@ fn main() -> ExitCode {
     v8::V8::initialize_platform(v8::new_default_platform(0, false).make_shared());
     v8::V8::initialize();
     let isolate = &mut v8::Isolate::new(Default::default());
-    // As node's `main` did: open as long as the process lives, and what every leaked handle lands in.
+    // Open as long as the process lives, as in node's `main`: every leaked handle goes to it.
     handleguard_v8::scope!(let scope, isolate);
     let context = v8::Context::new(scope, Default::default());
     let scope = &mut v8::ContextScope::new(scope, context);
@@ -55,7 +55,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// All that can go wrong before V8 starts.
+/// Everything that can fail before V8 starts.
 fn prepare(args: &Args) -> Result<(Script, TcpListener), String> {
     start_checks(args)?;
     Ok((
@@ -64,7 +64,7 @@ fn prepare(args: &Args) -> Result<(Script, TcpListener), String> {
     ))
 }
 
-/// handleguard as in production: it logs. This host has ticks of its own. The variable wins over both.
+/// Starts handleguard as in production, where it logs. This host prints its own periodic reports. The variable overrides both.
 fn start_checks(args: &Args) -> Result<(), String> {
     if handleguard::COMPILED_IN {
         Config::new()
@@ -125,7 +125,7 @@ fn node(
     Ok(ExitCode::from(u8::from(args.check && violated)))
 }
 
-/// Wrong input, or a system that does not let this run: one line.
+/// Prints an error of the input or of the system as one line.
 fn fail(line: &str) -> ExitCode {
     eprintln!("walmart_leak: {line}");
     ExitCode::from(2)

@@ -1,6 +1,6 @@
-/// Memory of this process that is resident, in KiB; `None` where the system has no `/proc`.
+/// Resident memory of this process in KiB; `None` if the system has no `/proc`.
 ///
-/// Not from `/proc/self/statm`, which counts in pages and does not say how large one is.
+/// Does not read `/proc/self/statm`, which counts pages and does not give their size.
 pub fn resident_kib() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let rest = status

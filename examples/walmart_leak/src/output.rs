@@ -9,7 +9,7 @@ use tracing::{info, warn};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::prelude::*;
 
-/// The target of this program's own events.
+/// The `tracing` target of this program's own events.
 const TARGET: &str = "walmart_leak";
 
 const PROGRESS_EVERY: Duration = Duration::from_millis(100);
@@ -21,16 +21,16 @@ pub enum Part {
     All,
 }
 
-/// Where results go: as text to stdout, with a progress line on a terminal's stderr, or as JSON lines to stdout.
+/// The output: text on stdout, with a progress line on the stderr of a terminal, or JSON lines on stdout.
 pub struct Output {
     json: bool,
-    /// When the progress line was last drawn; `None` where there is none on the screen.
+    /// When the progress line was last drawn; `None` if it is not on the screen.
     drawn: Option<Instant>,
     progress: bool,
 }
 
 impl Output {
-    /// Also has handleguard log where this goes: to stderr beside text, to stdout among JSON lines.
+    /// Also installs the subscriber for handleguard's log: on stderr beside text, on stdout among JSON lines.
     pub fn new(json: bool) -> Self {
         let registry = tracing_subscriber::registry();
         if json {
@@ -178,7 +178,7 @@ impl Output {
         self.drawn = Some(Instant::now());
         let seconds = elapsed.as_secs_f64();
         let of = length.time.as_secs();
-        // A progress line that cannot be written is no reason to stop.
+        // The program goes on if a progress line cannot be written.
         let _ = write!(
             io::stderr(),
             "\r{phase}: {seconds:.1} of {of} s, {closed} connections closed\x1b[K"

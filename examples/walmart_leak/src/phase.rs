@@ -10,13 +10,13 @@ use v8::PinScope;
 
 const SAMPLE_EVERY: Duration = Duration::from_secs(1);
 
-/// After that long without a closed connection, something outside this program keeps it from working.
+/// After this long without a closed connection, the program gives up: something outside it prevents its work.
 const STALLED: Duration = Duration::from_secs(10);
 
-/// How long the connections still open get at the end of a phase: one that a stranger made may never close.
+/// How long a phase waits at its end for open connections, because one made by another program may never close.
 const DRAIN: Duration = Duration::from_secs(1);
 
-/// With the bug, and without.
+/// The phases: with the bug, and without it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
     Bug,
@@ -38,23 +38,23 @@ impl fmt::Display for Phase {
     }
 }
 
-/// A phase ends when both are reached.
+/// The length of a phase, which ends when both are reached.
 #[derive(Clone, Copy)]
 pub struct Length {
     pub time: Duration,
     pub connections: u64,
 }
 
-/// One row of the growth series, as the loop of `pmap` printed them in 2013.
+/// One row of the growth series, like the loop of `pmap` that was run in 2013.
 pub struct Sample {
     pub elapsed: Duration,
     pub closed: u64,
-    /// Handles alive in all scopes of the isolate.
+    /// How many handles are alive in all scopes of the isolate.
     pub handles: u64,
     pub resident_kib: Option<u64>,
 }
 
-/// Runs traffic through the loop until `length` is reached, and tells of it on the way.
+/// Runs traffic through the loop until `length` is reached, and prints its progress.
 pub fn run_phase(
     scope: &mut PinScope<'_, '_>,
     event_loop: &mut EventLoop<'_>,
@@ -69,7 +69,7 @@ pub fn run_phase(
         handles: handles(scope),
         resident_kib: memory::resident_kib(),
     };
-    // Never dropped: a build without the checks then has not even the code that would.
+    // Never dropped, so that a build without the checks does not even contain the code to drop it.
     let before = ManuallyDrop::new(handleguard::report());
     let first = sample(scope, event_loop);
     output.phase(phase)?;
@@ -79,7 +79,7 @@ pub fn run_phase(
     let mut reported = false;
     let mut last_close = (0, started);
     let mut over: Option<Instant> = None;
-    // One call of `turn` for all of it: two would be two stacks, and so two sites.
+    // A single call of `turn` in the source: two would have two stacks, and so two sites.
     loop {
         event_loop
             .turn(scope, phase, over.is_none())

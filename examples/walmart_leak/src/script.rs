@@ -5,18 +5,19 @@ use std::fs;
 use std::path::Path;
 use v8::{Function, HandleScope, Local, Object, PinScope, PinnedRef, TryCatch, Value};
 
-/// What a script has to be, for messages.
+/// What a script must be, for messages.
 pub const ACCEPTED: &str =
     "a JavaScript file that declares the functions onConnection, onRequest, onResponse and onClose";
 
-/// A script that has been read.
+/// The source of a script.
 pub struct Script {
     name: String,
     source: String,
 }
 
 impl Script {
-    /// The built-in one, if no file is given. Its name is its path, as `rustc` names the other files in stacks.
+    /// Reads the script in `file`, or the built-in one if there is none. The name of the built-in script is its path, like the names of
+    /// Rust sources in stacks.
     pub fn read(file: Option<&Path>) -> Result<Self, String> {
         let Some(file) = file else {
             return Ok(Self {
@@ -36,7 +37,7 @@ fn unusable(name: &str, what: impl fmt::Display) -> String {
     format!("script {name}: {what}; accepted: {ACCEPTED}")
 }
 
-/// The functions of the script, in handles of `main`'s scope: calling one makes no handle on the way to it.
+/// The functions of the script, as handles in the scope of `main`, so that a call makes no handle for the function.
 pub struct Handlers<'s> {
     pub this: Local<'s, Object>,
     pub on_close: Local<'s, Function>,
@@ -45,7 +46,7 @@ pub struct Handlers<'s> {
     on_response: Local<'s, Function>,
 }
 
-/// What JavaScript threw: its text, and where.
+/// An exception of JavaScript: its text, and its place.
 pub struct Thrown(String);
 
 impl fmt::Display for Thrown {
@@ -55,7 +56,7 @@ impl fmt::Display for Thrown {
 }
 
 impl<'s> Handlers<'s> {
-    /// Runs the script and takes its handlers.
+    /// Runs the script and looks up its handlers.
     pub fn load(scope: &mut PinScope<'s, '_>, script: &Script) -> Result<Self, String> {
         run(scope, script).map_err(|thrown| unusable(&script.name, thrown))?;
         let this = scope.get_current_context().global(scope);
@@ -73,7 +74,7 @@ impl<'s> Handlers<'s> {
         })
     }
 
-    /// The server has accepted a connection.
+    /// Calls `onConnection`: the server has accepted a connection.
     pub fn connection(&self, scope: &mut PinScope<'_, '_>) -> Result<(), Thrown> {
         handleguard_v8::scope!(let scope, scope);
         handleguard_v8::tc_scope!(let scope, scope);
@@ -81,7 +82,7 @@ impl<'s> Handlers<'s> {
         outcome(scope, result).map(drop)
     }
 
-    /// The server has read a request; the body of the response.
+    /// Calls `onRequest`: the server has read a request. Returns the body of the response.
     pub fn request(
         &self,
         scope: &mut PinScope<'_, '_>,
@@ -99,7 +100,7 @@ impl<'s> Handlers<'s> {
         outcome(scope, body)
     }
 
-    /// The client has read a response.
+    /// Calls `onResponse`: the client has read a response.
     pub fn response(
         &self,
         scope: &mut PinScope<'_, '_>,
@@ -130,7 +131,7 @@ fn run(scope: &mut PinScope<'_, '_>, script: &Script) -> Result<(), Thrown> {
     outcome(scope, result).map(drop)
 }
 
-/// The result of a call, or what it threw.
+/// The result of a call, or its exception.
 pub fn outcome<T>(
     scope: &PinnedRef<'_, TryCatch<'_, '_, HandleScope<'_>>>,
     result: Option<T>,
@@ -141,7 +142,7 @@ pub fn outcome<T>(
             .map(|exception: Local<Value>| exception.to_rust_string_lossy(scope))
             .unwrap_or_else(|| "execution was terminated".to_owned());
         let place = scope.message().and_then(|message| {
-            // What V8 itself throws, with no JavaScript on the stack, has no place.
+            // An exception of V8 itself, with no JavaScript on the stack, has no place.
             let name = message
                 .get_script_resource_name(scope)
                 .filter(|name| name.is_string())?;
@@ -153,6 +154,6 @@ pub fn outcome<T>(
 }
 
 fn string<'s>(scope: &PinScope<'s, '_>, text: &str) -> Local<'s, v8::String> {
-    // V8's limit is half a gigabyte, and what comes from a socket is cut off far below.
+    // V8's limit is half a gigabyte, and messages from a socket are limited to far less.
     v8::String::new(scope, text).expect("a script or message within V8's length of a string")
 }

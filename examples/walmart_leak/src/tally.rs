@@ -1,11 +1,11 @@
-/// What happened in a phase.
+/// The events of a phase, counted.
 #[derive(Default)]
 pub struct Tally {
-    /// Connections of the server that were closed, each told to `onClose`.
+    /// Connections of the server that were closed, each with a call of `onClose`.
     pub closed: u64,
-    /// Handlers that threw, and connections that failed.
+    /// How many handlers threw, and how many connections failed, together.
     pub errors: u64,
-    /// The first of them.
+    /// The message of the first of these failures.
     pub first_error: Option<String>,
 }
 

@@ -3,10 +3,10 @@ use crate::tally::Tally;
 use handleguard_v8::handleguard;
 use std::fmt;
 
-/// What came of one phase.
+/// The result of one phase.
 pub struct Outcome {
     pub phase: Phase,
-    /// Handles by which the scope of `main` grew.
+    /// By how many handles the scope of `main` grew.
     pub handles: i64,
     pub tally: Tally,
     pub violations: u64,
@@ -22,7 +22,7 @@ impl Outcome {
     }
 }
 
-/// The phases, one line each, to be compared.
+/// Prints one line for each phase, for comparison.
 pub struct Verdict<'a>(pub &'a [Outcome]);
 
 impl fmt::Display for Verdict<'_> {

@@ -1,4 +1,4 @@
-//! Runs the program as a user does, and looks at what it prints and how it ends.
+//! Runs the program as a user does, and checks its output and its exit status.
 
 use serde_json::Value;
 use std::fs;
@@ -12,14 +12,14 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_walmart_leak");
 const A_SCRIPT: &str =
     "a JavaScript file that declares the functions onConnection, onRequest, onResponse and onClose";
 
-/// The program, out of reach of the variable of whoever runs the tests.
+/// The program, without the variable `HANDLEGUARD` of the user who runs the tests.
 fn program(args: &[&str]) -> Command {
     let mut command = Command::new(PROGRAM);
     command.args(args).env_remove("HANDLEGUARD");
     command
 }
 
-/// Runs it to its end. The output is shown if the test fails.
+/// Runs the program to its end. Its output is shown if the test fails.
 fn run(command: &mut Command) -> Output {
     let output = command.output().expect("the program starts");
     println!("{command:?}: {}", output.status);
@@ -298,7 +298,7 @@ fn a_wrong_command_line_is_one_line() {
 fn a_script_that_cannot_be_used_is_one_line() {
     let reject = |file: &str, what: &str| {
         let mut program = program(&["--script", file]);
-        // The script needs an isolate, of which handleguard would tell in a line of its own.
+        // The script needs an isolate, for which handleguard would print its start-up line.
         if handleguard_v8::handleguard::COMPILED_IN {
             program.env("HANDLEGUARD", "off");
         }
