@@ -1,18 +1,17 @@
-//! A sanitizer for handle scopes: on the first occurrence, and with both places named, it tells an embedder of a
-//! JavaScript engine that a callback ran without a `HandleScope` of its own, before that becomes a leak that takes three
-//! weeks to find.
+//! A sanitizer for handle scopes. It reports a callback that runs without a `HandleScope` of its own, at the first
+//! occurrence and with both places named, before that becomes a leak that takes three weeks to find.
 //!
-//! This crate knows no engine. It has the scope stack, the [rules](Rule), the reports and the configuration;
-//! [`handleguard-v8`](https://docs.rs/handleguard-v8) brings V8.
+//! This crate knows no JavaScript engine. It has the scope stack, the [rules](Rule), the reports and the configuration.
+//! [`handleguard-v8`](https://docs.rs/handleguard-v8) adds V8. The module [`design`] explains how it works.
 //!
 //! # The rule
 //!
-//! Handles live in the innermost open scope. An event loop that calls back into JavaScript must open one round each
-//! callback; where it does not, every handle lands in some outer scope, opened in `main` perhaps, that lives as long as the
-//! process. No heap profiler shows it.
+//! Handles live in the innermost open scope. An event loop that calls back into JavaScript must open a scope for each
+//! callback. If it does not, every handle lands in some outer scope, perhaps one that `main` opened, and stays there as long
+//! as the process. No heap profiler shows this leak.
 //!
-//! A counter of open scopes alone does not see it either, since the outer scope counts. So the host marks its *turns*: a
-//! pass of the event loop, a request, a task. **A scope opened before the turn does not enclose what runs in it.**
+//! A count of open scopes does not show it either, because the outer scope is open. So the host marks its *turns*: a pass of
+//! the event loop, a request, a task. **A scope opened before the turn does not enclose what runs in it.**
 //!
 //! ```
 //! # use handleguard::{Wording, Engine, IsolateId, LiveIsolate, Capabilities};
@@ -42,30 +41,30 @@
 //!
 //!     let _scope = handleguard::scope(engine, "on_close");
 //!     assert_eq!(handleguard::depth(), 1);
-//!     let _callback = handleguard::callback(engine, "on_close"); // encloses: silent
+//!     let _callback = handleguard::callback(engine, "on_close"); // right: `on_close` has a scope of its own
 //! }
 //! assert_eq!(handleguard::depth(), 1);
 //! ```
 //!
-//! The engine's own state is the truth where it can be read, and the scope stack is the blame: who opened what, where.
+//! Where the engine's own counts can be read, they decide; the scope stack says who opened what, and where.
 //!
 //! # Three uses
 //!
 //! **Debug builds.** The checks are compiled in with `debug_assertions`, as `debug_assert!` is, and the default action is
-//! [`abort`](Action::Abort). Nothing is to be configured; in a release build the same guards are zero-sized and empty.
+//! [`abort`](Action::Abort). They need no configuration. In a release build the same guards are zero-sized and empty.
 //!
-//! **Test suites.** The feature `testing` compiles them in, makes [`panic`](Action::Panic) the default, and brings
-//! `handleguard::testing`: run a closure and get every violation as data, assert that there is none, assert that at most so
-//! many handles are left.
+//! **Test suites.** The feature `testing` compiles the checks in, makes [`panic`](Action::Panic) the default action, and adds
+//! `handleguard::testing`: it runs a closure and returns every violation as data, asserts that there is none, or asserts that
+//! at most a given number of handles is left.
 //!
 //! ```toml
 //! [dev-dependencies]
 //! handleguard = { version = "0.1", features = ["testing"] }
 //! ```
 //!
-//! **Production.** The feature `enabled` compiles them into a release build, and the default action is
+//! **Production.** The feature `enabled` compiles the checks into a release build, and the default action is
 //! [`log`](Action::Log): one `tracing` event at target `handleguard` for each new site, and one at each tick (10 s) for each
-//! site that was seen since. The table of sites is bounded.
+//! site with violations since the last tick. The table of sites has a fixed size.
 //!
 //! ```toml
 //! [dependencies]
@@ -108,23 +107,24 @@
 //!
 //! # Garbage collection
 //!
-//! A collection interrupts anything, so what it runs is judged by itself: put [`gc`](gc()) round weak callbacks, finalizers and
-//! teardown. No callback may begin in them, and in most no scope; the scopes of the code that was interrupted enclose nothing
-//! there.
-//!
-//! Reports on a terminal are coloured, unless `NO_COLOR` is set.
+//! A collection interrupts anything, so the code that it runs is judged by itself. Put [`gc`](gc()) around weak callbacks,
+//! finalizers and teardown. No callback may begin in them, and in most of them no scope; the scopes of the interrupted code do
+//! not enclose what runs there.
 //!
 //! # Stacks
 //!
-//! On x86-64 Linux a stack is walked by unwind tables, and by frame pointers where there is no table, as in JavaScript. Where the
-//! program keeps frame pointers (`RUSTFLAGS=-Cforce-frame-pointers=yes`), it is walked by these alone, at a fifth of the cost.
-//! Which it is, the start-up line says: the first guard walks its own stack both ways, and goes by frame pointers if both tell the
-//! same. The first stack of each site is walked both ways again, and kept as the tables tell it; where the two differ, some of
-//! the code that is run keeps none, and all stacks are walked by tables from then on, which is said once.
+//! On x86-64 Linux the checker unwinds a stack by unwind tables, and by frame pointers where there is no table, as in
+//! JavaScript. If the program keeps frame pointers (`RUSTFLAGS=-Cforce-frame-pointers=yes`), it uses these alone, at a fifth of
+//! the cost. The start-up line says which method is in use: the first guard unwinds its own stack with both, and uses frame
+//! pointers if the results agree. The first stack of each site is unwound with both methods again and kept as the tables give
+//! it. If the two differ, some code runs that keeps no frame pointers; the checker then changes to unwind tables for good and
+//! prints a notice.
+//!
+//! Reports on a terminal are coloured, unless `NO_COLOR` is set.
 //!
 //! # In a debugger
 //!
-//! Break on [`handleguard_on_violation`]: it is called at each violation, with the whole stack still there.
+//! Break on [`handleguard_on_violation`]. The checker calls it at each violation, with the whole stack still there.
 //!
 //! ```text
 //! gdb -ex 'break handleguard_on_violation' -ex run --args ./host
@@ -141,8 +141,8 @@
 //!
 //! # Misuse
 //!
-//! A guard is a local of one block. Kept in a field, a `Box` or across an `.await`, it closes when that is dropped, and no
-//! longer in the reverse order of opening:
+//! Keep a guard in a local variable of one block. In a field, in a `Box` or across an `.await`, it closes when that value is
+//! dropped, which need not be the reverse order of opening:
 //!
 //! ```
 //! # use handleguard::LiveIsolate;
@@ -160,23 +160,28 @@
 //! }
 //! ```
 //!
-//! A guard given to `mem::forget` never closes, as the scope behind it; `never-closed` tells of both.
+//! A guard that is passed to `mem::forget` never closes, and neither does the scope behind it; `never-closed` reports both.
+//!
+//! A guard that outlives its isolate does nothing when it is dropped.
 //!
 //! # What it cannot see
 //!
-//! - Code that uses no guard is not named. *Missed bug*, unless the engine's own level can be read; then it is seen, and its
-//!   opener is not.
-//! - A host that marks no turn. *Missed bug*: any outer scope encloses everything. The checker says so once.
-//! - A handle used after its scope has closed. *Missed bug*: the balance is perfect. Rust's lifetimes and ASan see that.
-//! - Handles made between the end of a reported callback and the next scope, in the same turn, are charged to that callback.
-//!   *Wrong place*, where another handler made them: give each handler a turn of its own.
-//! - One line that the compiler has put into several places (an unrolled loop) has several stacks there, and so several sites.
-//!   *Split count*, in release builds.
-//! - An engine that counts neither its scopes nor its handles: judged by guards alone. *Missed bug* for handles that escape
-//!   from balanced scopes. The start-up line says what can be seen.
+//! - Code without guards or hooks. *Missed bug*, unless the engine's own level can be read: then the scope is seen, and its
+//!   opener is unknown.
+//! - A host that marks no turn. *Missed bug*: any outer scope encloses everything. The checker prints a hint once.
+//! - A handle used after its scope has closed. *Missed bug*: opens and closes balance. Rust's lifetimes and ASan find it.
+//! - Handles made between the end of a reported callback and the next scope, in the same turn, are added to that callback's
+//!   report. *Wrong place*, if another handler made them: give each handler a turn of its own.
+//! - A line that the compiler has put into several places, as it does when it unrolls a loop, has several stacks and so several
+//!   sites. *Split count*, in release builds.
+//! - An engine that counts neither its scopes nor its handles: guards alone decide. *Missed bug* for handles that escape from
+//!   balanced scopes. The start-up line says what can be read.
+//! - An isolate that one thread uses while another disposes of it. That is a data race of the host; the checker does not
+//!   prevent it.
 
 #![deny(unsafe_code)]
 
+pub mod design;
 pub mod hooks;
 #[cfg(feature = "testing")]
 pub mod testing;
