@@ -1,4 +1,4 @@
-//! Links the hooks, where the tests are to run with them.
+//! Links the hooks if the tests are built with the feature `interpose`.
 
 fn main() {
     if std::env::var_os("CARGO_FEATURE_INTERPOSE").is_some() {

@@ -1,4 +1,4 @@
-//! The hooks that the linker puts into the v8 crate's functions: plain V8 code, with no macro of handleguard, is seen.
+//! The hooks that the linker puts into the v8 crate's functions: they see plain V8 code, without a macro of handleguard.
 
 use handleguard_tests::{SIGABRT, child, function, is_child, normal, origin, start_v8};
 use handleguard_v8::handleguard::finding::ScopeKind;
@@ -186,7 +186,7 @@ fn a_scope_constructed_in_the_memory_of_one_still_open_is_found() {
         "handleguard: never-closed: HandleScope {name} reuses the memory of HandleScope {name}, which was never closed\n"
     );
     assert!(text.starts_with(&sentence), "{text}");
-    // One after the other is how a slot is used again.
+    // One scope after the other is the proper way to reuse memory.
     testing::assert_clean(|| {
         for _ in 0..2 {
             // SAFETY: as above, one at a time.
@@ -218,7 +218,7 @@ fn plain_scopes_closed_in_the_wrong_order_are_named_both() {
     assert_eq!(handleguard::depth(), 0);
 }
 
-/// A scope in a box that is never dropped: when it is told of, the function that opened it has long returned.
+/// Opens a scope in a box that is never dropped. When it is reported, the function that opened it has long returned.
 fn opens_for_good(isolate: &mut v8::Isolate) {
     // SAFETY: the tests keep the isolate alive for as long as anything can touch the scope: nothing does.
     let isolate: &'static mut v8::Isolate = unsafe { &mut *(isolate as *mut _) };
@@ -256,7 +256,7 @@ fn event_loop(scope: &mut v8::PinScope, passes: u32, on_event: &dyn Fn(&mut v8::
 }
 
 #[test]
-fn a_loop_that_marks_no_turn_is_told_by_its_pump_what_each_pass_left() {
+fn a_loop_that_marks_no_turn_has_the_growth_of_each_pass_reported_at_its_pump() {
     plain_host!(scope);
     let callee = function(scope, "function onClose() {}");
     let violations =

@@ -1,6 +1,6 @@
-//! What the tests on real V8 share.
+//! Shared by the tests on real V8.
 
-// Holds the hooks, which a crate that nothing names is not linked for.
+// Links the hooks: a crate that nothing names is not linked.
 use handleguard_test_support::child;
 pub use handleguard_test_support::child::{SIGABRT, is_child};
 pub use handleguard_test_support::normal;
@@ -13,7 +13,7 @@ use std::sync::Once;
 pub fn start_v8() {
     static START: Once = Once::new();
     START.call_once(|| {
-        // Some collect garbage, or have a function compiled, at a moment of their choice.
+        // Some tests collect garbage, or have a function compiled, at a moment of their choice.
         v8::V8::set_flags_from_string("--expose-gc --allow-natives-syntax");
         // Tests run on threads of their own, and the default platform would tie V8 to the first.
         v8::V8::initialize_platform(v8::new_unprotected_default_platform(0, false).make_shared());
@@ -21,8 +21,8 @@ pub fn start_v8() {
     });
 }
 
-/// A host as of 2013: `$scope` is in a context, and in a HandleScope that is open to the end of the block; the place of the
-/// macro is its opener's.
+/// Sets up a host as of 2013: `$scope` is in a context, and in a HandleScope that is open to the end of the block. The macro's place is
+/// the opener of the scope.
 #[macro_export]
 macro_rules! host {
     ($scope: ident, $context: ident) => {
@@ -34,8 +34,8 @@ macro_rules! host {
     };
 }
 
-/// How stacks are walked in this build, as the start-up line has it. `.ci/frame-pointers` sets the flag with that of the
-/// compiler.
+/// How stacks are captured in this build, in the words of the start-up line. `.ci/frame-pointers` sets the flag together with that of
+/// the compiler.
 pub const HOW_STACKS_ARE_SEEN: &str = if cfg!(frame_pointers) {
     "by frame pointers"
 } else {
@@ -71,7 +71,7 @@ pub fn origin<'s>(
     )
 }
 
-/// As [`eval`], for a source that is a function; as if it stood in line 1 of `handlers.js`.
+/// Evaluates `source`, which is a function, as line 1 of `handlers.js`.
 pub fn function<'s>(scope: &v8::PinScope<'s, '_>, source: &str) -> v8::Local<'s, v8::Function> {
     let source = v8::String::new(scope, &format!("({source})")).expect("a string");
     v8::Script::compile(scope, source, Some(&origin(scope, "handlers.js", false)))

@@ -1,4 +1,4 @@
-//! Every guarded way into JavaScript is judged, and gives what the plain one gives.
+//! Every guarded call into JavaScript is checked, and returns what the plain one returns.
 
 use handleguard_tests::{eval, function, host, origin};
 use handleguard_v8::handleguard::Rule;
@@ -7,7 +7,7 @@ use handleguard_v8::{
     make_callback, scope, tc_scope, testing, turn,
 };
 
-/// Runs `call` twice in a turn: bare, which must be found as `name`, and in a scope, which must be silent.
+/// Runs `call` twice in a turn: without a scope, which must be reported as `name`, and in one, which must be silent.
 fn judged(
     scope: &mut v8::PinScope,
     name: &str,

@@ -1,4 +1,4 @@
-//! What ends or needs a process of its own: the test runs itself again as a child.
+//! Tests that end their process or need one of their own: each runs itself again as a child.
 
 use handleguard_tests::{SIGABRT, child, function, host, is_child, normal, start_v8};
 use handleguard_v8::{GuardedFunction, make_callback, scope, turn};
@@ -9,8 +9,7 @@ fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// The same text on every machine and after every edit: addresses, lines, the thread of the test and the frames of its
-/// harness are replaced.
+/// Replaces what differs between machines and edits: addresses, lines, the thread of the test and the frames of its harness.
 fn normalised(text: &str) -> String {
     let text = normal::label(&normal::lines(text), "isolate", "<address>");
     let text = normal::label(&normal::handles_alive(&text), "thread", "<thread>");
@@ -187,7 +186,7 @@ const HINT: &str = "handleguard: hint: this program calls into JavaScript and ma
                     task: `handleguard_v8::turn!(scope);`";
 
 #[test]
-fn a_host_that_never_marks_a_turn_is_told_once() {
+fn a_host_that_never_marks_a_turn_gets_one_hint() {
     if is_child() {
         start_v8();
         for _ in 0..2 {
@@ -203,13 +202,13 @@ fn a_host_that_never_marks_a_turn_is_told_once() {
         }
         return;
     }
-    let output = child("death::a_host_that_never_marks_a_turn_is_told_once", "log");
+    let output = child("death::a_host_that_never_marks_a_turn_gets_one_hint", "log");
     assert!(output.status.success());
     assert_eq!(stderr(&output).matches(HINT).count(), 1);
 }
 
 #[test]
-fn a_host_that_marks_turns_is_not_told_of_them() {
+fn a_host_that_marks_turns_gets_no_hint() {
     if is_child() {
         host!(scope, context);
         let callback = function(scope, "() => 1");
@@ -222,7 +221,7 @@ fn a_host_that_marks_turns_is_not_told_of_them() {
         }
         return;
     }
-    let output = child("death::a_host_that_marks_turns_is_not_told_of_them", "log");
+    let output = child("death::a_host_that_marks_turns_gets_no_hint", "log");
     assert!(output.status.success());
     assert!(!stderr(&output).contains("hint"));
 }

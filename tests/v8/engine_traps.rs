@@ -1,4 +1,4 @@
-//! False-alarm traps in what V8 does by itself: it opens scopes, ends calls early and runs code in places of its own. Each stays
+//! False-alarm traps in V8's own actions: it opens scopes, ends calls early and runs code at times of its choice. Each trap stays
 //! silent, and the outer scope does not grow.
 
 use crate::traps::silent;

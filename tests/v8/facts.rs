@@ -1,5 +1,5 @@
-//! The facts of V8 that the project relies on. V8 has a new major every four weeks: if one of these fails, the layer for
-//! V8 has to follow.
+//! The facts of V8 that the project relies on. V8 has a new major every four weeks: if one of these tests fails, `handleguard-v8` must
+//! follow.
 
 use handleguard_tests::{eval, function, host, start_v8};
 use handleguard_v8::{handles, level};
@@ -122,7 +122,7 @@ mod fast_call {
     );
     const OVERLOADS: &[CFunction] = &[CFunction::new(fast as *const c_void, INFO)];
 
-    /// A handle made in one goes to the scope round the whole call of JavaScript, and lives as long: a release build of V8 seals
+    /// A handle made in one goes to the scope around the whole call of JavaScript, and lives as long: a release build of V8 seals
     /// nothing there (`handles.h`, the internal `SealHandleScope`).
     #[test]
     fn a_fast_call_gets_no_scope_and_may_make_a_handle() {

@@ -1,4 +1,4 @@
-//! What garbage collection starts is judged by itself, whatever it interrupted.
+//! Callbacks that garbage collection starts are checked by themselves, whatever they interrupt.
 
 use handleguard_tests::{child, function, host, is_child};
 use handleguard_v8::handleguard::finding::{Beginning, Finding, InGc};
@@ -11,7 +11,7 @@ fn collect_garbage(isolate: &mut v8::Isolate) {
     isolate.request_garbage_collection_for_testing(v8::GarbageCollectionType::Full);
 }
 
-/// What a GC callback of the host has to do with V8; it has no other way to say so.
+/// The work of a GC callback of the host, passed as its data.
 type Work = fn(&mut v8::Isolate);
 
 unsafe extern "C" fn gc_callback(
@@ -70,7 +70,7 @@ fn a_scope_in_a_gc_callback_is_found_by_v8s_own_word() {
     assert!(finding.place().unwrap().location.file().ends_with("gc.rs"));
     testing::assert_clean(|| {
         on_gc(scope, counts, collect_garbage);
-        // The work that the callback noted, done in a turn of its own.
+        // The work that the callback queued, in a turn of its own.
         turn!(scope, "after the collection");
         opens_a_scope(scope);
     });
@@ -197,7 +197,7 @@ fn a_finalizer_that_leaves_a_handle_is_found_under_any_scope() {
     });
 }
 
-/// V8 ends the process there, so the report has to come before.
+/// V8 ends the process there, so the report must come first.
 #[test]
 fn a_finalizer_that_calls_javascript_is_named_before_v8_aborts() {
     const NAME: &str = "gc::a_finalizer_that_calls_javascript_is_named_before_v8_aborts";

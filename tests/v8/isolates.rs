@@ -1,4 +1,4 @@
-//! State belongs to the isolate, not only to the thread.
+//! Each isolate has its own state, even on one thread.
 
 use handleguard_tests::{function, start_v8};
 use handleguard_v8::handleguard::finding::ScopeKind;

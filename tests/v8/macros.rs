@@ -1,4 +1,4 @@
-//! The macros take what the v8 crate's take, bind the same types, and work wherever those do: each test here compiles
+//! The macros accept what those of the v8 crate accept, bind the same types, and work in the same places: each test here also compiles
 //! with the import changed to `v8`.
 
 use handleguard_tests::{eval, host, start_v8};

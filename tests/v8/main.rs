@@ -1,4 +1,4 @@
-//! handleguard on real V8. One binary, for each that links V8 is large.
+//! handleguard on real V8. All tests are in one binary, because each binary that links V8 is large.
 
 mod calls;
 mod death;

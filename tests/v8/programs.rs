@@ -1,5 +1,5 @@
-//! Random programs on real V8: after each step handleguard's record and V8's own state are what a naive model expects, and at
-//! the end so are the findings.
+//! Random programs on real V8: after each step handleguard's record and V8's own state are as a naive model expects, and so are the
+//! findings at the end.
 
 mod machine;
 mod model;

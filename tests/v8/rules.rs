@@ -11,7 +11,7 @@ use handleguard_v8::{
     testing, turn,
 };
 
-/// Runs `test` in a host as of 2013: one scope, opened here, that lives as long as everything else.
+/// Runs `test` in a host as of 2013, with one scope, opened here, that lives as long as the process.
 fn host(test: impl FnOnce(&mut v8::PinScope)) {
     host!(scope, context);
     test(scope);
@@ -265,7 +265,7 @@ fn a_forgotten_guard_whose_v8_scope_closed_is_our_own_limit_and_accuses_nobody()
 /// A hook sees the scopes close, whatever becomes of their guards.
 #[cfg(not(feature = "interpose"))]
 #[test]
-fn a_disagreement_with_v8_is_told_of_once_and_the_next_turn_is_judged_again() {
+fn a_disagreement_with_v8_is_reported_once_and_the_next_turn_is_checked_again() {
     host(|scope| {
         let on_close_js = callback(scope);
         let undefined: v8::Local<v8::Value> = v8::undefined(scope).into();
@@ -276,7 +276,7 @@ fn a_disagreement_with_v8_is_told_of_once_and_the_next_turn_is_judged_again() {
                 v8::scope!(let scope, scope);
                 std::mem::forget(scope_guard(scope, ScopeKind::HandleScope, "forgotten"));
             }
-            // Its scope is as it should be: nobody is accused.
+            // Its scope is correct, so nothing is reported.
             scope!(let scope, scope);
             function.guarded_call(scope, undefined, &[]);
         })

@@ -8,7 +8,7 @@ use std::process::Output;
 
 const SIGABRT: i32 = 6;
 
-/// Makes a handle as C++ and generated bindings do: no macro of handleguard, and none of the v8 crate, in sight.
+/// Makes a handle as C++ and generated bindings do, with no macro of handleguard or of the v8 crate.
 #[inline(never)]
 fn makes_a_handle(isolate: &mut v8::Isolate) {
     unsafe extern "C" {
@@ -16,11 +16,11 @@ fn makes_a_handle(isolate: &mut v8::Isolate) {
     }
     // SAFETY: a live isolate of this thread, in a context; the pointer is not used.
     let handle = unsafe { v8__Object__New(isolate.as_raw_isolate_ptr().into_address()) };
-    // The call is no tail call, which would leave this function out of the stack.
+    // Prevents a tail call, which would leave this function out of the stack.
     std::hint::black_box(handle);
 }
 
-/// The address behind the v8 crate's wrapper of it.
+/// The address in the v8 crate's wrapper.
 trait Address {
     fn into_address(self) -> *mut std::ffi::c_void;
 }
@@ -36,7 +36,7 @@ fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// The report, and then V8's words, at the end of a process that died by SIGABRT.
+/// Asserts that the process ended by SIGABRT, with the report before V8's own message.
 fn report_before_v8(output: &Output, sentence: &str) -> String {
     let text = stderr(output);
     assert_eq!(output.status.signal(), Some(SIGABRT), "{text}");
@@ -55,7 +55,7 @@ fn a_handle_under_a_sealed_turn_is_reported_before_v8_aborts() {
         host!(scope, _context);
         turn!(scope, "event loop");
         {
-            // With a scope, a sealed turn is no hindrance.
+            // A sealed turn allows handles in a scope.
             scope!(let scope, scope);
             makes_a_handle(scope);
         }
@@ -87,8 +87,8 @@ fn a_handle_under_a_sealed_turn_is_reported_before_v8_aborts() {
 }
 
 #[test]
-fn a_handle_with_no_scope_at_all_is_told_from_a_sealed_one() {
-    const NAME: &str = "sealed::a_handle_with_no_scope_at_all_is_told_from_a_sealed_one";
+fn a_handle_with_no_scope_at_all_differs_from_a_sealed_one() {
+    const NAME: &str = "sealed::a_handle_with_no_scope_at_all_differs_from_a_sealed_one";
     if is_child() {
         handleguard_tests::start_v8();
         let isolate = &mut v8::Isolate::new(Default::default());
@@ -150,7 +150,7 @@ fn ten_thousand_sealed_turns_in_order_are_silent() {
     assert!(!text.contains("handleguard: sealed: "), "{text}");
 }
 
-/// With the hook it is accepted: see `tests/hooks.rs`.
+/// With hooks linked it is accepted: see `tests/hooks.rs`.
 #[cfg(not(feature = "interpose"))]
 #[test]
 fn sealed_log_is_refused_in_one_line_where_nothing_can_be_rescued() {

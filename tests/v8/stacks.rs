@@ -1,4 +1,4 @@
-//! One stack from the callback out to the host, through native, engine and JavaScript frames.
+//! A stack from the callback out to the host, through native, engine and JavaScript frames.
 
 use handleguard_tests::{HOW_STACKS_ARE_SEEN, child, function, host, is_child, normal};
 use handleguard_v8::handleguard::{self, FrameKind, Trace};
@@ -17,7 +17,7 @@ fn leak_under_javascript(
     outer.guarded_call(scope, undefined, args);
 }
 
-/// What `leaks` makes of that leak, once it was called so often without leaking.
+/// Passes that leak to `leaks`, after `warm_up` calls without a leak.
 fn with_leak(warm_up: u32, leaks: impl FnOnce(&mut dyn FnMut()) -> Trace) -> Trace {
     host!(scope, context);
     let outer = function(
@@ -60,8 +60,8 @@ fn nested_loop(scope: &mut v8::PinScope, args: v8::FunctionCallbackArguments, _:
     }
 }
 
-/// The stack as it is shown, from the native function to the test's own, without the paths of native files, and without
-/// the number of frames that were folded, which a release build has fewer of.
+/// The stack as it is shown, from the native function to the test's own, without the paths of native files, and without the number of
+/// folded frames, which is smaller in a release build.
 fn shown(trace: &Trace) -> String {
     let text = trace.to_string();
     let mut lines = Vec::new();
@@ -102,8 +102,8 @@ fn a_leak_called_from_javascript_shows_one_stack_down_to_the_host() {
     assert!(!trace.is_truncated());
 }
 
-/// Once in a build with frame pointers and once in one without (`.ci/frame-pointers`). With them, that nobody says that they
-/// were given up tells that they led through JavaScript as the tables did.
+/// Runs in a build with frame pointers and in one without (`.ci/frame-pointers`). In the former, handleguard would print that it gave
+/// them up if they had not led through JavaScript as the tables do.
 #[test]
 fn a_site_under_javascript_is_counted_once_and_shown_whole() {
     if is_child() {
@@ -155,8 +155,7 @@ fn a_folded_stack_is_one_line_from_the_host_in() {
     assert!(!folded.contains("Builtins_"), "{folded}");
 }
 
-/// The same text on every machine and after every edit: the address is left out, and so are the numbers of this file's lines and
-/// of V8's frames.
+/// Replaces what differs between machines and edits: the address, the line numbers of this file, and the number of V8's frames.
 fn normalised(report: &str) -> String {
     let report = normal::label(&normal::lines(report), "isolate", "<address>");
     let lines = report.lines().map(|line| {

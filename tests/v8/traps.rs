@@ -1,5 +1,5 @@
-//! False-alarm traps: right code that a mere counter would blame. Each stays silent over many turns, and the outer scope
-//! does not grow.
+//! False-alarm traps: correct code that a bare counter would blame. Each stays silent over many turns, and the outer scope does not
+//! grow.
 
 use handleguard_tests::{eval, function, host, start_v8};
 use handleguard_v8::{
@@ -8,7 +8,7 @@ use handleguard_v8::{
 
 const TURNS: usize = 10_000;
 
-/// Runs `turn` many times in a host with a scope that lives throughout, and wants silence.
+/// Runs `turn` many times in a host with a scope that lives throughout, and asserts that nothing is reported.
 pub fn silent(
     setup: &str,
     mut turn: impl for<'s> FnMut(&mut v8::PinScope<'s, '_>, &v8::Global<v8::Function>),
@@ -29,7 +29,7 @@ pub fn silent(
 #[test]
 fn an_api_callback_runs_in_the_scope_that_v8_opened() {
     fn native(scope: &mut v8::PinScope, args: v8::FunctionCallbackArguments, _: v8::ReturnValue) {
-        // Handles and a call straight in it: V8's generated code has opened a scope round this function.
+        // Makes handles and a call without a scope of its own: V8's generated code has opened one around this function.
         let callback: v8::Local<v8::Function> = args.get(0).try_into().unwrap();
         let undefined = v8::undefined(scope).into();
         callback.guarded_call(scope, undefined, &[]);

@@ -1,4 +1,4 @@
-//! What scopes hold: high-water marks of each place, and advice on scopes that never held anything.
+//! How many handles scopes hold: high-water marks of each place, and advice on scopes that never held any.
 
 use handleguard_tests::{child, function, host, is_child};
 use handleguard_v8::handleguard::{OpenerStats, report};
@@ -135,7 +135,7 @@ fn a_scope_that_never_held_a_handle_is_named_as_redundant_and_no_other() {
         "{text}"
     );
 
-    // Advice is off unless it is asked for by name.
+    // Advice is off unless a directive names it.
     let output = child(NAME, "log,tick=off");
     let text = String::from_utf8_lossy(&output.stderr);
     assert!(!text.contains("handleguard: redundant-scope: "), "{text}");

@@ -1,5 +1,5 @@
-//! What a bare depth counter would say, fed by the same macros and calls: zero scopes open since the turn began when a
-//! callback starts.
+//! A bare depth counter, fed by the same macros and calls: it notices a callback that starts with no scope opened since the turn
+//! began.
 
 use std::cell::Cell;
 
@@ -7,15 +7,15 @@ thread_local! {
     static DEPTH: Cell<u32> = const { Cell::new(0) };
 }
 
-/// The line by which the parent knows that the counter has seen something.
+/// The line that the counter prints where it notices a callback.
 pub const LINE: &str = "zoo: the counter stands at 0 at a callback";
 
-/// A scope opens.
+/// Counts a scope that opens.
 pub fn open() {
     DEPTH.set(DEPTH.get() + 1);
 }
 
-/// A scope closes.
+/// Counts a scope that closes.
 pub fn close() {
     DEPTH.set(DEPTH.get().saturating_sub(1));
 }
@@ -36,7 +36,7 @@ impl Drop for Opened {
     }
 }
 
-/// A turn that goes on.
+/// A turn that is running.
 pub struct Turn(u32);
 
 impl Turn {
@@ -51,7 +51,7 @@ impl Drop for Turn {
     }
 }
 
-/// A callback starts. The bug may end the process, so it is said at once.
+/// Checks a callback that starts. Prints at once, because the bug may end the process.
 pub fn callback() {
     if DEPTH.get() == 0 {
         println!("\n{LINE}");

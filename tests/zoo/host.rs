@@ -1,10 +1,10 @@
-//! What the specimens' hosts share.
+//! Shared by the hosts of the specimens.
 
 use std::ptr::NonNull;
 use v8::{Context, Function, Global, Isolate, Local, PinScope};
 
-/// A host as of 2013: `$scope` is in a context, and in a HandleScope that is open to the end of the block; the place of the
-/// macro is its opener's.
+/// Sets up a host as of 2013: `$scope` is in a context, and in a HandleScope that is open to the end of the block. The macro's place is
+/// the opener of the scope.
 macro_rules! host {
     ($scope:ident) => {
         host!($scope, _context);
@@ -25,7 +25,7 @@ pub fn global(scope: &PinScope, source: &str) -> Global<Function> {
     Global::new(scope, function)
 }
 
-/// What a host of today keeps, which has no scope open outside its callbacks.
+/// The state of a host of today, which has no scope open outside its callbacks.
 #[derive(Clone)]
 pub struct Realm {
     pub context: Global<Context>,
@@ -44,7 +44,7 @@ impl Realm {
     }
 }
 
-/// The handle itself that `global` keeps, and no new one: node's `PersistentToLocal::Strong`.
+/// Returns the handle that `global` keeps instead of a new one: node's `PersistentToLocal::Strong`.
 pub fn strong<'s, T>(isolate: &mut Isolate, global: &Global<T>) -> Local<'s, T> {
     let slot = NonNull::from(global.open(isolate));
     // SAFETY: a `Local` is the address of a slot that V8 holds the object in (`handle.rs`), as what `open` gives is; the

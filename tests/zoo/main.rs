@@ -1,7 +1,6 @@
 //! The zoo: real handle-scope bugs, rebuilt on real V8 in their own shape, each beside its mended twin.
 //!
-//! Each runs in a process of its own, for many end in V8's abort. The verdicts are in `tests/ZOO.md`, and are those of this
-//! run.
+//! Each runs in a process of its own, because many end in V8's abort. The test compares its verdicts with those in `tests/ZOO.md`.
 
 #[macro_use]
 mod open;
@@ -19,7 +18,7 @@ mod trial;
 
 use handleguard_v8::handleguard::Rule;
 
-/// What a child does: see [`stage`].
+/// The body of a child: see [`stage`].
 #[test]
 fn one_specimen_on_stage() {
     if handleguard_tests::is_child() {

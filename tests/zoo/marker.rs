@@ -11,7 +11,7 @@ pub struct Marked {
 }
 
 impl Marked {
-    /// As a stack has it, whose paths are relative to the package.
+    /// The line as in a stack, whose paths are relative to the package.
     pub fn in_package(&self) -> String {
         let shown = self.to_string();
         shown.strip_prefix("tests/").unwrap_or(&shown).to_owned()

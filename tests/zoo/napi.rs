@@ -1,4 +1,4 @@
-//! Handle scopes as a C interface has them, by token, after Node-API: nothing but the caller's care closes them.
+//! Handle scopes by token, like those of Node-API: the caller must close them.
 
 #[cfg(not(feature = "plain"))]
 use handleguard_v8::handleguard::{ScopeGuard, finding::ScopeKind};

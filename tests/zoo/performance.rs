@@ -1,4 +1,4 @@
-//! One performance of a bug or a twin in a process of its own, and what was seen of it.
+//! One performance of a bug or a twin in a process of its own, and what it printed.
 
 use crate::counter;
 use crate::specimen::Specimen;
@@ -18,7 +18,7 @@ pub struct Performance {
     pub stdout: String,
     /// Violations, as logged or printed.
     pub events: Vec<Value>,
-    /// What is known at the end; nothing where it was not reached.
+    /// The summary at the end; `None` if the child did not get there.
     pub end: Option<Value>,
 }
 
@@ -116,7 +116,7 @@ impl Performance {
     }
 }
 
-/// The reports that were printed, by actions that end the process, with the fields that an event of the log has.
+/// The reports that actions which end the process have printed, with the fields of an event of the log.
 fn printed(stderr: &str) -> impl Iterator<Item = Value> {
     stderr.split("\nhandleguard: ").skip(1).filter_map(|report| {
         let (rule, _) = report.split_once(": ")?;

@@ -3,26 +3,26 @@ use handleguard_v8::handleguard::Rule;
 
 /// A bug, and its mended twin.
 pub struct Specimen {
-    /// By which its lines are marked: see [`marker`](crate::marker).
+    /// The name by which its lines are marked: see [`marker`](crate::marker).
     pub name: &'static str,
-    /// Where it was reported: project and number.
+    /// The report of the bug: project and number.
     pub report: &'static str,
     pub link: &'static str,
     /// The shape it has here.
     pub shape: &'static str,
     /// The rule that finds it.
     pub rule: Rule,
-    /// Directives it needs, over `log`.
+    /// Directives it needs in addition to `log`.
     pub directives: &'static str,
-    /// Turns until it is found: 1, but for advice.
+    /// How many turns until it is found: 1, except for advice.
     pub turns: u32,
     /// How often it is found in those.
     pub count: u64,
-    /// The rules that find it where only the linker's hooks see it, if not that one alone.
+    /// The rules that find it where only the linker's hooks see it, if these are not just `rule`.
     pub hooked: Option<&'static [Rule]>,
     pub bug: fn(&Stage),
     pub twin: fn(&Stage),
-    /// The file it stands in.
+    /// The file that contains it.
     pub file: &'static str,
     pub source: &'static str,
 }

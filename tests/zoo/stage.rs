@@ -1,20 +1,20 @@
-//! The child's side: one bug or twin performs its turns, and what handleguard says of it goes to the parent.
+//! The child's side: one bug or twin performs its turns, and the reports of handleguard go to the parent.
 //!
-//! Events go to stderr as they come, for V8's last words go there too. What is known at the end, if it is reached, goes to
-//! stdout in one line.
+//! Events go to stderr at once, because V8's last words go there too. The summary at the end, if the child gets there, goes to stdout
+//! in one line.
 
 use crate::specimen::Specimen;
 use handleguard_v8::handleguard::{self, Violation};
 use serde_json::json;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-/// Which specimen the child is to be: its name.
+/// The variable with the name of the specimen that the child performs.
 pub const SPECIMEN: &str = "HANDLEGUARD_ZOO_SPECIMEN";
-/// Which part: `bug`, or `twin`.
+/// The variable with the part: `bug` or `twin`.
 pub const PART: &str = "HANDLEGUARD_ZOO_PART";
-/// How many turns.
+/// The variable with the number of turns.
 pub const TURNS: &str = "HANDLEGUARD_ZOO_TURNS";
-/// What begins the last line.
+/// The beginning of the last line.
 pub const END: &str = "zoo: end ";
 
 /// Where a bug or its twin performs.
@@ -25,7 +25,7 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// Runs `turn` as often as the parent asked for, and notes by how many handles the isolate has grown.
+    /// Runs `turn` as often as the parent wants, and records by how many handles the isolate has grown.
     pub fn turns<S: AsRef<v8::Isolate>>(&self, isolate: &mut S, mut turn: impl FnMut(&mut S)) {
         let handles = |isolate: &S| {
             handleguard_v8::handles(isolate.as_ref()).expect("a V8 that counts its handles")
@@ -44,7 +44,7 @@ fn variable(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set"))
 }
 
-/// Performs what the variables name.
+/// Performs the specimen that the variables name.
 pub fn perform(mut zoo: impl Iterator<Item = &'static Specimen>) {
     tracing_subscriber::fmt()
         .json()
@@ -81,14 +81,14 @@ pub fn perform(mut zoo: impl Iterator<Item = &'static Specimen>) {
             })
         })
         .collect();
-    // The harness has begun a line.
+    // The harness has already printed the beginning of a line.
     println!(
         "\n{END}{}",
         json!({ "grown": stage.grown.load(Ordering::Relaxed), "sites": sites })
     );
 }
 
-/// The stack of what names no place. To name its frames takes a while.
+/// The stack of a violation without a place. Others are left out, because naming frames takes long.
 fn trace(violation: &Violation) -> Option<String> {
     let is_named = violation.finding().place().is_some();
     (!is_named).then(|| violation.trace().to_string())

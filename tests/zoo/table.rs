@@ -1,10 +1,10 @@
-//! The table of the zoo, as it is printed and as `tests/ZOO.md` keeps it.
+//! The table of the zoo, which is printed and compared with `tests/ZOO.md`.
 
 use crate::trial::Trial;
 use handleguard_v8::handleguard::Rule;
 use std::fmt::Write;
 
-/// What of the file is the table: from here to the end.
+/// The head of the table, which reaches to the end of the file.
 const HEAD: &str = "\
 | bug | class | rule | shape | V8 alone | bare counter | handleguard, in the first turn | with the rule off | twin |
 |---|---|---|---|---|---|---|---|---|
@@ -43,7 +43,7 @@ pub fn of(trials: &[Trial]) -> String {
     table
 }
 
-/// How many there are, and which go unreported by each rule where it is off.
+/// How many bugs were found, and which ones each rule does not report when it is off.
 pub fn summary(trials: &[Trial]) -> String {
     let found = |trial: &&Trial| trial.failures.is_empty() && trial.is_found_as_it_should;
     let passed = trials.iter().filter(found).count();
@@ -75,7 +75,7 @@ pub fn summary(trials: &[Trial]) -> String {
     summary
 }
 
-/// Whether `table` is the one in `file`; what to do, if it is not.
+/// Compares `table` with the one in `file`. The error says what to do.
 pub fn is_kept(table: &str, file: &str) -> Result<(), String> {
     let Some(at) = file.find(HEAD) else {
         return Err("tests/ZOO.md has no table".to_owned());

@@ -1,4 +1,4 @@
-//! The parent's side: each bug performs three times, and its twin once, and what was seen of them is judged.
+//! The parent's side: each bug performs three times, and its twin once, and the parent checks what they report.
 
 use crate::marker;
 use crate::performance::Performance;
@@ -9,26 +9,26 @@ use std::sync::Mutex;
 /// Turns of a twin.
 const TWIN_TURNS: u32 = 10_000;
 
-/// What came out of a specimen.
+/// The result of a specimen.
 pub struct Trial {
     pub specimen: &'static Specimen,
-    /// What V8 alone does: its last words, or silence and what it grew by.
+    /// What V8 alone does: its last words, or silence and by how much it grew.
     pub v8: String,
     /// Whether the bare counter sees the bug, and whether it blames the twin.
     pub counter: bool,
     pub counter_blames_twin: bool,
-    /// What handleguard says.
+    /// The rules that handleguard reports.
     pub handleguard: String,
-    /// What it says with the rule switched off, and whether it is not found by it then.
+    /// The rules that it reports with the rule switched off, and whether that rule is not among them.
     pub without_rule: String,
     pub unreported: bool,
-    /// Whether that rule alone was wanted: not, where the hooks alone say something else.
+    /// Whether only the specimen's rule was expected. With the hooks alone, other rules may be.
     pub is_found_as_it_should: bool,
-    /// What is not as it has to be.
+    /// Everything that differs from what is expected.
     pub failures: Vec<String>,
 }
 
-/// Puts each of them on stage, as many at a time as there are processors.
+/// Runs every specimen, as many at a time as there are processors.
 pub fn of_all(zoo: impl Iterator<Item = &'static Specimen> + Send) -> Vec<Trial> {
     let waiting = Mutex::new(zoo.enumerate());
     let done = Mutex::new(Vec::new());
@@ -92,7 +92,7 @@ fn of(specimen: &'static Specimen) -> Trial {
     }
 }
 
-/// What is wrong with a twin.
+/// Everything wrong with a run of a twin.
 fn judge_twin(run: &Performance) -> Vec<String> {
     let mut wrong = Vec::new();
     if !run.events.is_empty() || run.sites().next().is_some() {
@@ -104,11 +104,11 @@ fn judge_twin(run: &Performance) -> Vec<String> {
     wrong
 }
 
-/// What is wrong with the report of a bug.
+/// Everything wrong with the report of a bug.
 fn judge_bug(specimen: &Specimen, run: &Performance) -> Vec<String> {
     let rule = specimen.rule;
     let mut wrong = Vec::new();
-    // With macros and hooks, either is right: whichever sees the bug first tells of it.
+    // With macros and hooks, either rule is right: whichever sees the bug first reports it.
     let may_differ = cfg!(feature = "plain") || run.rules() != [rule.name()];
     if let Some(rules) = specimen.hooked
         && cfg!(feature = "interpose")
@@ -125,7 +125,7 @@ fn judge_bug(specimen: &Specimen, run: &Performance) -> Vec<String> {
         return wrong;
     }
     let event = &run.events[0];
-    // The linker's hooks know a place by its code, and not by `#[track_caller]`.
+    // The linker's hooks know the address of a place, and no `#[track_caller]` location.
     if cfg!(not(feature = "interpose")) {
         for (role, field, wanted) in [
             ("callback", "callback", true),
@@ -143,7 +143,7 @@ fn judge_bug(specimen: &Specimen, run: &Performance) -> Vec<String> {
             }
         }
     }
-    // What no place is known of is still in the stack.
+    // A line without a known place must still be in the stack.
     if let Some(marked) = marker::find(specimen.file, specimen.source, specimen.name, "stack") {
         let traces: Vec<&str> = run
             .sites()
@@ -181,13 +181,13 @@ fn judge_bug(specimen: &Specimen, run: &Performance) -> Vec<String> {
         wrong.push(format!("found {count} times, not {}", specimen.count));
     }
     if run.end.is_some() && matches!(rule, Rule::MissingScope | Rule::OuterGrowth) {
-        let told: u64 = run
+        let reported: u64 = run
             .sites()
             .filter_map(|site| site["handles"].as_u64())
             .sum();
-        if Some(told) != run.grown() {
+        if Some(reported) != run.grown() {
             wrong.push(format!(
-                "told of {told} handles, V8 counts {:?}",
+                "reported {reported} handles, V8 counts {:?}",
                 run.grown()
             ));
         }

@@ -12,7 +12,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 use v8::{Context, Function, Global, Local, Number, PinScope};
 
-/// What is said wrongly to the comparer, by one, to see whether it objects.
+/// Which number is given to the comparison too high by one, to prove that it objects.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Planted {
     Depth,
@@ -23,7 +23,7 @@ pub enum Planted {
     Others,
 }
 
-/// What a program calls.
+/// The functions that a program calls.
 struct Callee {
     context: Global<Context>,
     caller: Global<Function>,
@@ -37,14 +37,14 @@ struct State {
     disagreement: Option<String>,
     steps: u64,
     callee: Option<Rc<Callee>>,
-    /// What the native function is to do when JavaScript calls it.
+    /// The steps of the native function that JavaScript calls.
     blocks: Vec<Vec<Step>>,
     /// How many levels V8 opens for a call and the native function in it.
     call_levels: u32,
 }
 
 thread_local! {
-    /// Of the program that runs on this thread: JavaScript hands nothing on.
+    /// The state of the program on this thread, which cannot be passed through JavaScript.
     static STATE: RefCell<State> = RefCell::default();
 }
 
@@ -78,10 +78,10 @@ impl State {
     }
 }
 
-/// A panic of the program's own.
+/// The payload of the program's own panics.
 struct Planned;
 
-/// What a program came to, in agreement.
+/// The result of a program without a disagreement.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Tally {
     pub steps: u64,
@@ -188,7 +188,7 @@ fn opened<S, R>(what: What, levels: u32, scope: &mut S, f: impl FnOnce(&mut S) -
     f(scope)
 }
 
-/// Runs `block`; a panic of its own goes no further.
+/// Runs `block`, and catches the program's own panics.
 fn caught(scope: &mut PinScope, block: &[Step]) {
     let panicked = catch_unwind(AssertUnwindSafe(|| run(scope, block)));
     if let Err(payload) = panicked
@@ -212,7 +212,7 @@ fn run(scope: &mut PinScope, block: &[Step]) {
                 opened(What::Scope, 1, scope, |scope| run(scope, block));
             }
             Step::Escapable(block, escapes) => {
-                // The slot for what escapes, in the scope around it.
+                // The slot for the escaping handle, in the scope around it.
                 model(|model| model.make(1));
                 escapable_handle_scope!(let scope, scope);
                 opened(What::Scope, 1, scope, |scope| {
@@ -256,7 +256,7 @@ fn call(scope: &mut PinScope, block: &[Step]) {
     model(|model| model.make(1));
 }
 
-/// What JavaScript calls. V8 has opened scopes for it, and holds handles of its own in them.
+/// The native function that JavaScript calls. V8 has opened scopes for it, and holds handles of its own in them.
 fn native(scope: &mut PinScope, _: v8::FunctionCallbackArguments, mut result: v8::ReturnValue) {
     result.set_uint32(level(scope).expect("a level"));
     let Some(block) = state(|state| state.blocks.pop()) else {

@@ -1,10 +1,10 @@
-//! What a naive reader of the program expects: it knows nothing of handleguard, and of V8 only that a handle goes to the
+//! The expectation of a naive reader of the program, who knows nothing of handleguard, and of V8 only that a handle goes to the
 //! innermost scope.
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum What {
     Scope,
-    /// A scope of V8's own, round a native function that JavaScript called.
+    /// A scope of V8's own, around a native function that JavaScript calls.
     Implicit,
     Turn,
 }
@@ -16,7 +16,7 @@ struct Entry {
     handles: u64,
 }
 
-/// What is open, and what is to be found by the end of the program.
+/// The entries that are open, and what must be found by the end of the program.
 #[derive(Default, Debug)]
 pub struct Model {
     open: Vec<Entry>,
@@ -35,12 +35,12 @@ impl Model {
         });
     }
 
-    /// How much is open.
+    /// How many entries are open.
     pub fn len(&self) -> usize {
         self.open.len()
     }
 
-    /// All that was opened since then is closed.
+    /// Closes every entry opened since then.
     pub fn close_to(&mut self, len: usize) {
         self.open.truncate(len);
     }

@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 
-/// One step of a random program. What is nested in one ends with it.
+/// One step of a random program. The steps inside one end with it.
 #[derive(Clone, Debug)]
 pub enum Step {
     /// Makes so many handles.
@@ -15,7 +15,7 @@ pub enum Step {
     Turn(Vec<Self>),
     /// A guarded call of JavaScript, which calls a native function that does this.
     Call(Vec<Self>),
-    /// What panics in here goes no further.
+    /// Catches the panics of the steps inside it.
     Catch(Vec<Self>),
     /// Leaves the block early.
     Return,

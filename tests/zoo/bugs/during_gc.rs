@@ -28,10 +28,10 @@ specimens! {
         "finalizers fired by the destruction of a VM", InGc;
 }
 
-/// What runs in a finalizer or a weak callback.
+/// The body of a finalizer or a weak callback.
 type Act = fn(&mut Isolate, &Realm);
 
-/// Runs turns in a host with a scope outside, whose V8 collects when it is asked to.
+/// Runs turns in a host with a scope outside, whose V8 collects on demand.
 fn collections(stage: &Stage, mut turn: impl for<'s, 'i> FnMut(&mut PinScope<'s, 'i>, &Realm)) {
     host!(scope, context); //~ weak_value opener
     let realm = Realm {
@@ -44,7 +44,7 @@ fn collections(stage: &Stage, mut turn: impl for<'s, 'i> FnMut(&mut PinScope<'s,
     });
 }
 
-/// Makes an object that nothing holds, and has V8 collect what is young. Its finalizer runs in V8's second pass.
+/// Makes an object that nothing holds, and has V8 collect the young generation. The finalizer runs in V8's second pass.
 fn finalized(scope: &mut PinScope, finalizer: impl FnOnce(&mut Isolate) + 'static) {
     let _weak = {
         v8::scope!(let scope, scope);
@@ -66,7 +66,7 @@ unsafe extern "C" {
     fn v8__WeakCallbackInfo__GetParameter(info: *const c_void) -> *mut c_void;
 }
 
-/// What a weak callback is given.
+/// The argument of a weak callback.
 struct Parameter<'a> {
     isolate: *mut Isolate,
     realm: &'a Realm,
@@ -136,7 +136,7 @@ mod finalizer {
         });
     }
 
-    /// Put off: the loop runs it when the collection is over.
+    /// Deferred: the loop runs the finalizer after the collection.
     pub fn twin(stage: &Stage) {
         collections(stage, |scope, realm| {
             let queue = Rc::new(Cell::new(0));
@@ -226,7 +226,7 @@ mod memwatch {
         COLLECTIONS.set(COLLECTIONS.get() + 1);
     }
 
-    /// The callback only counts, and the loop tells.
+    /// The callback only counts, and the loop calls JavaScript.
     pub fn twin(stage: &Stage) {
         collections(stage, |scope, realm| {
             scope.add_gc_epilogue_callback(mended, std::ptr::null_mut(), v8::GCType::kGCTypeAll);
@@ -257,7 +257,7 @@ mod node_weak {
         });
     }
 
-    /// Put off: the loop calls when the collection is over.
+    /// Deferred: the loop makes the call after the collection.
     pub fn twin(stage: &Stage) {
         collections(stage, |scope, realm| {
             collected(scope, realm, |_, _| ());
@@ -281,7 +281,7 @@ mod napi_finalizer {
         });
     }
 
-    /// Put off until the collection is over.
+    /// Deferred until after the collection.
     pub fn twin(stage: &Stage) {
         collections(stage, |scope, realm| {
             let realm = realm.clone();
@@ -309,7 +309,7 @@ mod inspector_reply {
         });
     }
 
-    /// The reply is sent by the loop.
+    /// The loop sends the reply.
     pub fn twin(stage: &Stage) {
         collections(stage, |scope, realm| {
             collected(scope, realm, |_, _| ());
@@ -333,7 +333,7 @@ mod vm_destruction {
         });
     }
 
-    /// The finalizers come first.
+    /// Runs the finalizers before the destruction.
     pub fn twin(stage: &Stage) {
         collections(stage, |scope, _| {
             finalize(scope);

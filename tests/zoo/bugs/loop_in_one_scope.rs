@@ -14,7 +14,7 @@ const ROUNDS: u32 = 200;
 
 specimens! {
     compile_loop: "denoland/rusty_v8 #481", "https://github.com/denoland/rusty_v8/issues/481",
-        "scripts compiled for ever in one scope", ScopeBudget, directives = BUDGET;
+        "scripts compiled endlessly in one scope", ScopeBudget, directives = BUDGET;
     heap_utils: "nodejs/node #60885", "https://github.com/nodejs/node/pull/60885",
         "edges of a heap snapshot, each an object in one scope", ScopeBudget, directives = BUDGET;
     escapable_loop: "napi-rs #2458", "https://github.com/napi-rs/napi-rs/issues/2458",

@@ -8,7 +8,7 @@ use v8::{Isolate, Number};
 
 specimens! {
     every_call: "cloudflare/workerd #4087", "https://github.com/cloudflare/workerd/pull/4087",
-        "scope round each call, in which no handle is made", RedundantScope,
+        "scope around each call, in which no handle is made", RedundantScope,
         directives = "redundant-scope=log", turns = 150;
     two_stacks: "oven-sh/bun #39805", "https://github.com/oven-sh/bun/pull/39805",
         "two scope stacks of which a callback closes one", Desync, hooked = Some(&[]);

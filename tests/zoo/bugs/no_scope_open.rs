@@ -99,7 +99,7 @@ mod keymap {
     use super::*;
     use std::ffi::c_void;
 
-    /// What the operating system hands back to its listener.
+    /// The data that the operating system passes back to its listener.
     struct Listener<'a> {
         isolate: &'a mut Isolate,
         realm: &'a Realm,

@@ -286,7 +286,7 @@ mod message_queue {
 mod guest {
     use super::*;
 
-    /// What the guest knows of its host.
+    /// The interface of the host, as the guest sees it.
     struct Table {
         invoke: fn(&mut PinScope, &Global<Function>),
     }
