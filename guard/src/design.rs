@@ -45,7 +45,7 @@
 //!
 //! The **pending log**, one for each thread, keeps most scopes and callbacks out of the scope stack. Nearly all of them open
 //! and close without any verdict: the engine's level is where it should be, and nothing else is being judged. For those, an
-//! open is a few comparisons and one store, and a close is a step back. The log holds up to 32 entries.
+//! open is a few comparisons and one store, and a close is a step back. The log holds up to 31 entries.
 //!
 //! ```text
 //!   guard opens a scope
