@@ -133,7 +133,7 @@
 //! # Forked children
 //!
 //! A forked child keeps its parent's configuration and counts. On x86-64 Linux, it never waits for a lock that another thread of
-//! its parent held at the fork, and starts a thread for its own periodic report at its first violation. The first such report
+//! its parent held at the fork, and starts a thread for its own periodic report when it first uses a guard. The first such report
 //! includes what the parent recorded after the parent's last one.
 //!
 //! The action [`panic`](Action::Panic) is an exception: the panic hook of std takes a lock, which another thread may have held
