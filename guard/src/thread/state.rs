@@ -345,6 +345,9 @@ impl Records {
         PendingLog::flush(log, |isolate, entries, last| {
             if let Some(at) = self.find(isolate) {
                 self.all[at].stack.replay(entries, last);
+            } else {
+                // The isolate has ended. No later record gives these ids again.
+                self.last_removed = self.last_removed.max(last);
             }
         });
     }
