@@ -81,7 +81,7 @@ fn constructed_slow<L: LiveIsolate>(isolate: L, kind: ScopeKind, ip: usize, stor
             let found = stack
                 .resync(outside)
                 .or_else(|| stack.in_gc(Beginning::Scope(kind), place))
-                .or_else(|| stack.reused(kind, place, storage, counts));
+                .or_else(|| stack.claim_storage(kind, place, storage, counts));
             let late = stack.construct_scope(kind, place, storage, counts);
             stack.note_cursor(isolate.cursor());
             (found, late, stack.engine_is_below())
@@ -167,7 +167,7 @@ fn callback_slow<L: LiveIsolate>(
         if let Some(owner) = owner_of(session, isolate, handle, of) {
             let is_recorded = thread.recorded(owner, |live, stack| {
                 let report = stack.last_report();
-                stack.is_being_called(live.level()).then_some(report)
+                stack.call_is_recorded(live.level()).then_some(report)
             });
             let report_ref = match is_recorded.flatten() {
                 Some(report) => report,
@@ -211,7 +211,7 @@ fn owner_of<L: LiveIsolate>(
 
 /// Whether a guard on this thread has recorded the call that a hook sees, into `isolate` at `level`.
 fn is_recorded(thread: &ThreadState, isolate: IsolateId, level: Option<u32>) -> bool {
-    thread.existing_record(isolate, |stack| stack.is_being_called(level)) == Some(true)
+    thread.existing_record(isolate, |stack| stack.call_is_recorded(level)) == Some(true)
 }
 
 /// Records a call by a function that returns to `ip`, on a thread that has entered no isolate. Which isolate the callee
@@ -271,12 +271,12 @@ pub fn isolate_ends<L: LiveIsolate>(isolate: L) {
 /// # Aborts
 ///
 /// By the action of `outer-growth`.
-pub fn host_waits<L: LiveIsolate>(isolate: L, ip: usize) {
+pub fn host_pumps<L: LiveIsolate>(isolate: L, ip: usize) {
     let engine = isolate.engine();
     serving(isolate, |session| {
         let place = Place::code(ip, std::ptr::from_ref(&ip).addr());
         let (finding, below) = session.thread.existing_record(engine.isolate(), |stack| {
-            let finding = stack.host_waits(place, isolate.counts());
+            let finding = stack.infer_turn(place, isolate.counts());
             (finding, stack.engine_is_below())
         })?;
         if let Some(finding) = finding {

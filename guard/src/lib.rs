@@ -212,8 +212,6 @@ pub use config::rule::Rule;
 pub use config::settings::{Config, VARIABLE};
 pub use describe::finding;
 pub use describe::violation::Violation;
-#[doc(hidden)]
-pub use detect::stack;
 pub use engine::capabilities::Capabilities;
 pub use engine::counters::{Counters, Cursor, EngineCounts};
 pub use engine::entered::Entered;

@@ -16,7 +16,7 @@ use crate::config::addon;
 use crate::config::rule::Rule;
 use crate::describe::finding::Finding;
 use crate::describe::violation::Violation;
-use crate::detect::stack::{LateHandles, Outcome, ReportRef};
+use crate::detect::stack::outcome::{LateHandles, Outcome, ReportRef};
 use crate::engine::entered::Entered;
 use crate::engine::interface::{Engine, LiveIsolate};
 use crate::react::breakpoint::handleguard_on_violation;

@@ -1,4 +1,4 @@
-//! Whether an isolate is entered where something of it begins.
+//! The verdicts of `wrong-thread` and `wrong-isolate`.
 
 use crate::describe::beginning::Beginning;
 use crate::describe::finding::Finding;
@@ -7,10 +7,11 @@ use crate::describe::rules::wrong_thread::WrongThread;
 use crate::engine::entered::Entered;
 use crate::engine::ids::IsolateId;
 use crate::place::Place;
-/// The verdict of `wrong-thread` and `wrong-isolate`.
+
+/// Returns the finding if `isolate` is not the current isolate of the thread, where something of it begins at `place`.
 ///
-/// An isolate belongs to the thread that has entered it, and of those entered on one thread only the last is current: what
-/// takes no isolate as an argument means that one.
+/// An isolate belongs to the thread that has entered it. A thread may have entered several, and the last one is current: the
+/// engine's functions that take no isolate as an argument use that one.
 pub(crate) fn judge(
     isolate: IsolateId,
     entered: Entered,
@@ -26,47 +27,5 @@ pub(crate) fn judge(
             entered,
         })),
         Entered::None => Some(Finding::WrongThread(WrongThread { beginning, place })),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::describe::scope::ScopeKind;
-
-    const SCOPE: Beginning = Beginning::Scope(ScopeKind::HandleScope);
-
-    #[test]
-    fn an_isolate_that_is_entered_is_right() {
-        let place = Place::here(None);
-        for entered in [Entered::Unknown, Entered::Isolate(IsolateId(1))] {
-            assert_eq!(judge(IsolateId(1), entered, SCOPE, place), None);
-        }
-    }
-
-    #[test]
-    fn another_isolate_is_named() {
-        let place = Place::here(None);
-        let entered = IsolateId(2);
-        assert_eq!(
-            judge(IsolateId(1), Entered::Isolate(entered), SCOPE, place),
-            Some(Finding::WrongIsolate(WrongIsolate {
-                beginning: SCOPE,
-                place,
-                entered
-            }))
-        );
-    }
-
-    #[test]
-    fn a_thread_that_entered_none_is_wrong() {
-        let place = Place::here(None);
-        assert_eq!(
-            judge(IsolateId(1), Entered::None, Beginning::Turn, place),
-            Some(Finding::WrongThread(WrongThread {
-                beginning: Beginning::Turn,
-                place
-            }))
-        );
     }
 }

@@ -1,4 +1,41 @@
-//! The scope stack and its verdicts: pure functions that return findings.
+//! The first step of a violation: the verdicts.
+//!
+//! Each verdict is a pure function. It takes the state of the engine as an argument and returns a
+//! [`Finding`](crate::describe::finding::Finding), if something is wrong.
+//!
+//! A rule is three files: its verdict here, its words in `describe/rules/<rule>.rs`, its tests in `tests/rules/<rule>.rs`.
+//!
+//! | rule | verdict | file |
+//! |---|---|---|
+//! | `missing-scope` | [`ScopeStack::begin_callback`] | `stack/callbacks.rs` |
+//! | `outer-growth` | [`ScopeStack::end_callback`], [`ScopeStack::end_turn`] | `stack/handles.rs` |
+//! | `outer-growth`, no turn is marked | [`ScopeStack::infer_turn`] | `stack/inferred_turns.rs` |
+//! | `scope-budget` | [`ScopeStack::over_budget`] | `stack/budget.rs` |
+//! | `sealed` | [`ScopeStack::refused`] | `stack/sealed.rs` |
+//! | `out-of-order` | [`ScopeStack::close_scope`] | `stack/order.rs` |
+//! | `out-of-order`, the scope has no guard | [`ScopeStack::destruct_scope`] | `stack/storage.rs` |
+//! | `never-closed` | [`ScopeStack::end_turn`], [`ScopeStack::leave_isolate`], [`ScopeStack::end_isolate`] | `stack/ends.rs` |
+//! | `never-closed`, the memory is reused | [`ScopeStack::claim_storage`] | `stack/storage.rs` |
+//! | `wrong-thread`, `wrong-isolate` | [`isolate::judge`] | `isolate.rs` |
+//! | `in-gc` | [`ScopeStack::in_gc`] | `stack/gc.rs` |
+//! | `redundant-scope` | [`ScopeStack::innermost_stats`], then the counts of all scopes of a place | `stack/holdings.rs`, `record/high_water.rs` |
+//! | `desync` | [`ScopeStack::resync`] | `stack/resync.rs` |
+//!
+//! [`ScopeStack`]: stack::ScopeStack
+//! [`ScopeStack::begin_callback`]: stack::ScopeStack::begin_callback
+//! [`ScopeStack::end_callback`]: stack::ScopeStack::end_callback
+//! [`ScopeStack::end_turn`]: stack::ScopeStack::end_turn
+//! [`ScopeStack::infer_turn`]: stack::ScopeStack::infer_turn
+//! [`ScopeStack::over_budget`]: stack::ScopeStack::over_budget
+//! [`ScopeStack::refused`]: stack::ScopeStack::refused
+//! [`ScopeStack::close_scope`]: stack::ScopeStack::close_scope
+//! [`ScopeStack::destruct_scope`]: stack::ScopeStack::destruct_scope
+//! [`ScopeStack::leave_isolate`]: stack::ScopeStack::leave_isolate
+//! [`ScopeStack::end_isolate`]: stack::ScopeStack::end_isolate
+//! [`ScopeStack::claim_storage`]: stack::ScopeStack::claim_storage
+//! [`ScopeStack::in_gc`]: stack::ScopeStack::in_gc
+//! [`ScopeStack::innermost_stats`]: stack::ScopeStack::innermost_stats
+//! [`ScopeStack::resync`]: stack::ScopeStack::resync
 
 pub(crate) mod isolate;
-pub mod stack;
+pub(crate) mod stack;

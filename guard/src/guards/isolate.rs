@@ -1,7 +1,7 @@
 //! The way of an isolate: a thread enters it and leaves it, in order and with nothing of it open, and it ends.
 
 use crate::describe::beginning::Beginning;
-use crate::detect::stack::Outcome;
+use crate::detect::stack::outcome::Outcome;
 use crate::engine::ids::IsolateId;
 use crate::engine::interface::{Engine, LiveIsolate};
 use crate::guards::session::{entering, leaving};
@@ -18,7 +18,7 @@ pub fn enter<L: LiveIsolate>(isolate: L, place: Place) {
     let _ = entering(isolate, |session| {
         let thread = session.thread;
         thread.entered.in_disorder.set(false);
-        let since = thread.record(id, place, |stack| stack.now())?;
+        let since = thread.record(id, place, |stack| stack.last_id())?;
         thread.entered.push(EnteredIsolate {
             isolate: id,
             since,
@@ -45,7 +45,8 @@ pub fn exit<L: LiveIsolate>(isolate: L, place: Place) {
         }
         let entered = thread.entered.take(engine.isolate())?;
         let (findings, below) = thread.existing_record(engine.isolate(), |stack| {
-            let findings = stack.leave(entered.since, entered.level, place, isolate.counts());
+            let findings =
+                stack.leave_isolate(entered.since, entered.level, place, isolate.counts());
             (findings, stack.engine_is_below())
         })?;
         for finding in findings {

@@ -7,7 +7,8 @@ use crate::describe::beginning::Beginning;
 use crate::describe::finding::Finding;
 use crate::describe::rules::redundant_scope::RedundantScope;
 use crate::detect::isolate;
-use crate::detect::stack::{ReportRef, ScopeStack};
+use crate::detect::stack::ScopeStack;
+use crate::detect::stack::outcome::ReportRef;
 use crate::engine::counters::{Cursor, EngineCounts};
 use crate::engine::ids::EntryId;
 use crate::engine::interface::{Engine, LiveIsolate};
@@ -74,7 +75,7 @@ fn record_stats_slow<L: LiveIsolate>(
     cursor: Cursor,
     advised: bool,
 ) {
-    let Some(mut stats) = stack.used(Some(cursor), live.handles()) else {
+    let Some(mut stats) = stack.innermost_stats(Some(cursor), live.handles()) else {
         return;
     };
     let is_high = stats.held.is_some_and(|held| held >= MIN_HIGH_WATER);
@@ -99,7 +100,7 @@ pub(crate) fn record_stats_around<L: LiveIsolate>(
     stack: &ScopeStack,
     counts: EngineCounts,
 ) {
-    if let Some(stats) = stack.used_around(live.cursor(), counts.handles)
+    if let Some(stats) = stack.stats_around_turn(live.cursor(), counts.handles)
         && stats.held.is_some_and(|held| held >= MIN_HIGH_WATER)
     {
         checker.high_water.raise(&stats);

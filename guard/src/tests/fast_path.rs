@@ -1,5 +1,5 @@
-//! Random programs, each with an engine whose scopes are only written down and with one whose scopes the stack is told of at
-//! once: both must be told the same of.
+//! Random programs, each run twice: with an engine whose scopes and callbacks go to the pending log, and with one whose go to
+//! the scope stack. The reports and depths must be the same.
 
 use crate::CallbackGuard;
 use crate::ScopeGuard;
@@ -21,10 +21,11 @@ use crate::turn_at;
 use proptest::prelude::*;
 use std::cell::Cell;
 
-/// An engine that counts as V8 does: `next`, `limit` and `level` side by side.
+/// An engine with the counters of V8: `next`, `limit` and `level`, side by side.
 #[derive(Clone, Copy, Debug)]
 struct Counting {
     words: &'static [Cell<usize>; 3],
+    /// Whether the engine offers its counters to the fast path.
     fast: bool,
 }
 
@@ -86,7 +87,10 @@ impl LiveIsolate for Counting {
         })
     }
 
-    #[expect(unsafe_code, reason = "its words live for ever")]
+    #[expect(
+        unsafe_code,
+        reason = "the words are leaked, so they are always readable"
+    )]
     fn counters(self) -> Option<Counters> {
         let first = self.words.as_ptr().cast::<usize>();
         // SAFETY: leaked in `new`, and `Counting` is not sent to another thread.
@@ -109,11 +113,12 @@ enum Step {
     TryCatch,
     Callback,
     Turn,
-    /// Closes the innermost, or the one so many further out.
+    /// Drops the innermost guard, or the one so many further out.
     Close(usize),
     Handles(usize),
-    /// The engine opens a scope of its own, or closes one.
+    /// The engine opens a scope without a guard.
     EngineScope,
+    /// The engine closes a scope without a guard.
     EngineClose,
 }
 
@@ -138,14 +143,15 @@ enum Open {
     Turn(TurnGuard<Counting>),
 }
 
-/// What is told of `program`, and the depth after each step.
-fn flushed_up_to(program: &[Step], engine: Counting) -> (Vec<String>, Vec<u32>) {
+/// Runs `program`. Returns its reports, and the depth after each step.
+fn run(program: &[Step], engine: Counting) -> (Vec<String>, Vec<u32>) {
     let mut depths = Vec::new();
     let outcome = testing::run(|| {
         let [next, _, level] = engine.words;
-        // Each with what the engine's counts go back to at its close.
+        // Each guard with the `next` that its close goes back to, and the levels that it takes away.
         let mut open: Vec<(Open, usize, usize)> = Vec::new();
-        let mut engines: Vec<usize> = Vec::new();
+        // For each scope without a guard, the `next` that its close goes back to.
+        let mut unguarded: Vec<usize> = Vec::new();
         for step in program {
             let (before, lower) = (next.get(), level.get());
             match *step {
@@ -176,18 +182,18 @@ fn flushed_up_to(program: &[Step], engine: Counting) -> (Vec<String>, Vec<u32>) 
                 }
                 Step::Handles(made) => next.set(before + 8 * made),
                 Step::EngineScope => {
-                    engines.push(before);
+                    unguarded.push(before);
                     level.set(lower + 1);
                 }
                 Step::EngineClose => {
-                    if let Some(back) = engines.pop() {
+                    if let Some(back) = unguarded.pop() {
                         level.set(lower.saturating_sub(1));
                         next.set(before.min(back));
                     }
                 }
             }
             if program.len().is_multiple_of(2) {
-                // Asking has everything told at once: half of the programs are to go without.
+                // A look at the depth flushes the log, so only half of the programs take it.
                 depths.push(crate::depth());
             }
         }
@@ -199,7 +205,7 @@ fn flushed_up_to(program: &[Step], engine: Counting) -> (Vec<String>, Vec<u32>) 
     let sentences = outcome.violations.iter();
     let sentences = sentences.map(|it| {
         let text = format!("{} ({})", it.sentence(), it.handles());
-        // The number of a scope counts those of the thread's other isolates too, where they are only written down.
+        // Isolates of one thread share the ids of the log, so the numbers of scopes differ between the two runs.
         let unnumbered = |word| {
             if str::starts_with(word, '#') {
                 "#"
@@ -216,17 +222,17 @@ fn flushed_up_to(program: &[Step], engine: Counting) -> (Vec<String>, Vec<u32>) 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 500, ..ProptestConfig::default() })]
     #[test]
-    fn what_is_only_written_down_is_judged_as_what_the_stack_is_told_of(
+    fn a_program_by_the_pending_log_gets_the_same_verdicts_as_by_the_scope_stack(
         program in prop::collection::vec(step(), 0..60)
     ) {
-        let fast = flushed_up_to(&program, Counting::new(true));
-        let flushed_up_to = flushed_up_to(&program, Counting::new(false));
-        prop_assert_eq!(fast, flushed_up_to);
+        let logged = run(&program, Counting::new(true));
+        let recorded = run(&program, Counting::new(false));
+        prop_assert_eq!(logged, recorded);
     }
 }
 
 #[test]
-fn a_scope_of_many_handles_is_told_of_when_it_closes() {
+fn a_logged_scope_of_many_handles_leaves_its_high_water_mark() {
     let engine = Counting::new(true);
     testing::run(|| {
         let _turn = turn_at(engine, Place::here("turn"));
@@ -244,9 +250,9 @@ fn a_scope_of_many_handles_is_told_of_when_it_closes() {
     assert_eq!(worker.map(|scope| scope.most), Some(999));
 }
 
-/// As a caller in another language has it.
+/// A caller in another language holds such a number.
 #[test]
-fn a_number_of_nothing_takes_nothing_written_down_away() {
+fn a_number_that_names_no_entry_removes_no_entry_of_the_log() {
     use crate::engine::ids::EntryId;
 
     let engine = Counting::new(true);
@@ -264,7 +270,7 @@ fn a_number_of_nothing_takes_nothing_written_down_away() {
         assert_eq!(crate::depth(), 0);
         engine.words[2].set(0);
     });
-    // 0 is what a caller has that was told that there is nothing to close.
+    // 0 means that there is nothing to close, so only the other number is reported.
     let sentences: Vec<_> = outcome
         .violations
         .iter()

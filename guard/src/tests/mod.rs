@@ -7,11 +7,11 @@ mod host;
 #[cfg(all(feature = "testing", not(loom)))]
 mod moving;
 #[cfg(not(loom))]
+mod rules;
+#[cfg(not(loom))]
 mod stack;
 #[cfg(not(loom))]
 mod stack_hooks;
-#[cfg(not(loom))]
-mod stack_phases;
 #[cfg(not(loom))]
 mod stack_properties;
 

@@ -1,13 +1,14 @@
-//! Random programs on the scope stack, each step against a model.
+//! Random programs on the scope stack, each step compared with a model.
 //!
-//! The model keeps a list of what was ever opened and recomputes every answer from the whole of it; it shares no code
-//! with the stack, and knows of no depth, barrier or charge.
+//! The model keeps a list of everything that was ever opened, and computes each answer from the whole list. It shares no code
+//! with the stack, and has no depth, no barrier and no late handles.
 
 use crate::describe::ended::Ended;
 use crate::describe::finding::Finding;
 use crate::describe::rules::outer_growth::OuterGrowth;
 use crate::describe::scope::ScopeKind;
-use crate::detect::stack::{LateHandles, Outcome, ReportRef, ScopeStack};
+use crate::detect::stack::ScopeStack;
+use crate::detect::stack::outcome::{LateHandles, Outcome, ReportRef};
 use crate::engine::counters::EngineCounts;
 use crate::engine::ids::EntryId;
 use crate::place::Place;
@@ -17,12 +18,12 @@ use proptest::prelude::*;
 enum What {
     Scope(ScopeKind),
     /// A scope of the engine without a guard.
-    Unseen,
+    Unrecorded,
     Callback,
     Turn,
 }
 
-/// One step of a program. What is not possible at the moment is passed over.
+/// One step of a program. A step that is not possible at the moment does nothing.
 #[derive(Clone, Copy, Debug)]
 enum Op {
     Open(What),
@@ -30,14 +31,14 @@ enum Op {
     End,
     /// Ends any of what is open: out of order, unless it is the innermost.
     EndAny(prop::sample::Index),
-    /// As `mem::forget` of the innermost guard: it never ends, in the engine neither.
+    /// Forgets the innermost of what is open, as `mem::forget` does: it never ends, nor does the engine's scope.
     Forget,
     /// Forgets the guard of the innermost scope, and closes the engine's.
     ForgetGuard,
     /// Ends something a second time.
     EndAgain(prop::sample::Index),
     Make(u8),
-    /// Closes the innermost scope, an escapable one, with one handle to its parent.
+    /// Closes the innermost scope if it is an escapable one, which leaves one handle to its parent.
     Escape,
 }
 
@@ -48,21 +49,23 @@ struct Entry {
     id: Option<EntryId>,
     /// Whether the program can still end it.
     held: bool,
-    /// Whether the record should have it.
+    /// Whether the scope stack must have it open.
     recorded: bool,
     /// Whether the engine has it open as a handle scope.
     in_engine: bool,
-    /// The record dropped it before its end, and was not told of its end yet.
+    /// The scope stack dropped it before its end, and its end has not come yet.
     lost: bool,
-    /// A turn that it belongs to ended before it.
+    /// A turn that it was opened in ended before it.
     outlived_its_turn: bool,
     handles: u64,
 }
 
-/// What the outermost turn has come to.
+/// The handles of the outermost turn.
 #[derive(Default, Debug)]
 struct Tally {
-    flushed_up_to: u64,
+    /// Handles in findings and late handles.
+    reported: u64,
+    /// Handles created while no scope of the turn was open.
     made: u64,
 }
 
@@ -71,11 +74,11 @@ struct Program {
     entries: Vec<Entry>,
     level_known: bool,
     handles_known: bool,
-    /// Every n-th report is not recorded anywhere, so that nothing can be charged to it; 0 for none.
+    /// Every n-th report covers no handles, as if it were recorded nowhere; 0 for none.
     unrecorded: usize,
     reports: usize,
     tally: Option<Tally>,
-    /// Something is out of order, or was never closed: amounts are not to be relied on any more.
+    /// Something is out of order or was never closed, so the numbers of handles cannot be predicted any more.
     disorder: bool,
 }
 
@@ -97,7 +100,7 @@ impl Program {
         }
     }
 
-    fn seen(&self) -> EngineCounts {
+    fn counts(&self) -> EngineCounts {
         let open = self.entries.iter().filter(|entry| entry.in_engine);
         EngineCounts {
             level: self
@@ -109,7 +112,7 @@ impl Program {
         }
     }
 
-    // The model's answers.
+    // The answers of the model.
 
     fn innermost_turn(&self) -> Option<usize> {
         self.entries
@@ -132,7 +135,8 @@ impl Program {
         self.since_turn().iter().filter(counts).count()
     }
 
-    /// Whether the engine has no scope that was opened since the turn began, and has not outlived a turn inside it.
+    /// Whether the engine has no scope open that belongs to the turn: one that was opened since the turn began, and not in a
+    /// turn inside it that has ended.
     fn bare(&self) -> bool {
         !self
             .since_turn()
@@ -160,15 +164,15 @@ impl Program {
             .any(|entry| entry.recorded && what(entry.what))
     }
 
-    // The program's steps.
+    // The steps of the program.
 
     fn step(&mut self, op: Op) {
         match op {
             Op::Open(what) => self.open(what),
             Op::End => {
-                // A scope without a guard that closes below a turn leaves no trace to tell it by.
+                // If a scope without a guard closes below an open turn, neither the record nor the level shows which one it was.
                 if let Some(at) = self.entries.iter().rposition(|entry| entry.held)
-                    && !(self.entries[at].what == What::Unseen
+                    && !(self.entries[at].what == What::Unrecorded
                         && self.is_recorded_inside(at, |what| what == What::Turn))
                 {
                     self.end(at);
@@ -176,15 +180,17 @@ impl Program {
             }
             Op::EndAny(index) => {
                 let held: Vec<usize> = (0..self.entries.len())
-                    .filter(|&at| self.entries[at].held && self.entries[at].what != What::Unseen)
+                    .filter(|&at| {
+                        self.entries[at].held && self.entries[at].what != What::Unrecorded
+                    })
                     .collect();
                 if !held.is_empty() {
                     let at = *index.get(&held);
                     self.disorder |= Some(&at) != held.last();
-                    // Where guards are in disorder, a scope without one lies where it lies.
+                    // The engine closes scopes in order, so it cannot close this one around a scope without a guard.
                     if !self.entries[at + 1..]
                         .iter()
-                        .any(|entry| entry.held && entry.what == What::Unseen)
+                        .any(|entry| entry.held && entry.what == What::Unrecorded)
                     {
                         self.end(at);
                     }
@@ -243,9 +249,12 @@ impl Program {
             !self
                 .entries
                 .iter()
-                .any(|entry| entry.recorded && entry.what != What::Unseen)
+                .any(|entry| entry.recorded && entry.what != What::Unrecorded)
         );
-        assert_eq!(self.stack.exposed(self.seen().level), self.misses_a_scope());
+        assert_eq!(
+            self.stack.exposed(self.counts().level),
+            self.misses_a_scope()
+        );
     }
 
     fn open(&mut self, what: What) {
@@ -260,8 +269,8 @@ impl Program {
             handles: 0,
         };
         match what {
-            What::Unseen => {
-                // Without the level it hides from the stack, and the stack from the truth.
+            What::Unrecorded => {
+                // If the level is unknown, the stack cannot notice the scope, and differs from the model.
                 if !self.level_known {
                     return;
                 }
@@ -272,13 +281,13 @@ impl Program {
             What::Scope(kind) => {
                 entry.in_engine = kind.holds_handles();
                 self.entries.push(entry);
-                let (id, late) = self.stack.open_scope(kind, place(), self.seen());
-                self.flushed_up_to(late);
+                let (id, late) = self.stack.open_scope(kind, place(), self.counts());
+                self.add_late(late);
                 self.entries.last_mut().unwrap().id = Some(id);
             }
             What::Callback => {
                 let expected = self.misses_a_scope();
-                let (id, finding) = self.stack.begin_callback(place(), self.seen());
+                let (id, finding) = self.stack.begin_callback(place(), self.counts());
                 assert_eq!(
                     matches!(finding, Some(Finding::MissingScope { .. })),
                     expected
@@ -289,12 +298,12 @@ impl Program {
                     self.reports += 1;
                     if self.unrecorded == 0 || !self.reports.is_multiple_of(self.unrecorded) {
                         let late = self.stack.set_report(id, ReportRef::Site(self.reports));
-                        self.flushed_up_to(late);
+                        self.add_late(late);
                     }
                 }
             }
             What::Turn => {
-                // Without the level nobody knows whose the handles of a turn inside a call are.
+                // If the level is unknown, the handles of a turn inside a callback cannot be attributed.
                 if !self.level_known
                     && self
                         .entries
@@ -306,7 +315,7 @@ impl Program {
                 if self.innermost_turn().is_none() {
                     self.tally = Some(Tally::default());
                 }
-                entry.id = Some(self.stack.begin_turn(place(), self.seen()));
+                entry.id = Some(self.stack.begin_turn(place(), self.counts()));
                 self.entries.push(entry);
             }
         }
@@ -332,7 +341,7 @@ impl Program {
         match self.entries[at].what {
             What::Scope(_) => self.close(at, id),
             What::Callback => {
-                let outcome = self.stack.end_callback(id, self.seen());
+                let outcome = self.stack.end_callback(id, self.counts());
                 if self.entries[at].recorded {
                     for entry in &mut self.entries[at..] {
                         entry.recorded &= entry.what != What::Callback;
@@ -341,7 +350,7 @@ impl Program {
                 self.settle(outcome);
             }
             What::Turn => self.end_turn(at, id),
-            What::Unseen => unreachable!("has no id"),
+            What::Unrecorded => unreachable!("has no id"),
         }
     }
 
@@ -365,8 +374,8 @@ impl Program {
 
     fn end_turn(&mut self, at: usize, id: EntryId) {
         let was_recorded = self.entries[at].recorded;
-        let outcome = self.stack.end_turn(id, self.seen());
-        let flushed_up_to = outcome
+        let outcome = self.stack.end_turn(id, self.counts());
+        let never_closed = outcome
             .findings
             .iter()
             .filter(|finding| matches!(finding, Finding::NeverClosed { .. }))
@@ -377,19 +386,19 @@ impl Program {
         } else if self.level_known {
             let leaks = |entry: &&Entry| entry.in_engine && !entry.outlived_its_turn;
             let open = inside.iter().filter(leaks).count();
-            assert!(open > 0 || flushed_up_to == 0, "{outcome:?}");
-            // What a close in disorder left behind was told of then, and the level does not say whose it is.
+            assert!(open > 0 || never_closed == 0, "{outcome:?}");
+            // A scope that a close out of order left open was reported then, and the level does not show which one is open.
             let lost = inside.iter().any(|entry| entry.lost);
             assert!(
-                open == 0 || flushed_up_to > 0 || lost,
-                "nothing told of {inside:?}"
+                open == 0 || never_closed > 0 || lost,
+                "no finding for {inside:?}"
             );
         } else {
             let recorded = inside
                 .iter()
                 .filter(|entry| entry.recorded && matches!(entry.what, What::Scope(_)))
                 .count();
-            assert_eq!(flushed_up_to, recorded);
+            assert_eq!(never_closed, recorded);
         }
         if !was_recorded {
             return;
@@ -404,11 +413,14 @@ impl Program {
             && self.handles_known
             && !self.disorder
         {
-            assert_eq!(tally.flushed_up_to, tally.made, "told is not what was made");
+            assert_eq!(
+                tally.reported, tally.made,
+                "not every handle is reported once"
+            );
         }
     }
 
-    /// The record drops this and all that was opened later.
+    /// The scope stack drops this and everything that was opened later.
     fn forget_from(&mut self, at: usize) {
         for entry in &mut self.entries[at + 1..] {
             entry.lost |=
@@ -425,17 +437,17 @@ impl Program {
                 assert!(grown > 0);
                 assert!(matches!(ended, Ended::Callback(_) | Ended::Turn));
                 if let Some(tally) = &mut self.tally {
-                    tally.flushed_up_to += grown;
+                    tally.reported += grown;
                 }
             }
         }
-        self.flushed_up_to(outcome.late);
+        self.add_late(outcome.late);
     }
 
-    fn flushed_up_to(&mut self, late: Option<LateHandles>) {
+    fn add_late(&mut self, late: Option<LateHandles>) {
         if let (Some(LateHandles { handles, .. }), Some(tally)) = (late, &mut self.tally) {
             assert!(handles > 0);
-            tally.flushed_up_to += handles;
+            tally.reported += handles;
         }
     }
 }
@@ -445,7 +457,7 @@ fn what() -> impl Strategy<Value = What> {
         3 => Just(What::Scope(ScopeKind::HandleScope)),
         1 => Just(What::Scope(ScopeKind::EscapableHandleScope)),
         1 => Just(What::Scope(ScopeKind::TryCatch)),
-        2 => Just(What::Unseen),
+        2 => Just(What::Unrecorded),
         4 => Just(What::Callback),
         3 => Just(What::Turn),
     ]
@@ -473,7 +485,7 @@ fn any_op() -> impl Strategy<Value = Op> {
 
 fn run(level: bool, handles: bool, unrecorded: usize, ops: &[Op]) {
     let mut program = Program::new(level, handles, unrecorded);
-    // The scope of `main`, which no program ends.
+    // The scope of `main`, which is open until the end.
     program.open(What::Scope(ScopeKind::HandleScope));
     program.entries[0].held = false;
     for &op in ops {
@@ -487,8 +499,8 @@ fn run(level: bool, handles: bool, unrecorded: usize, ops: &[Op]) {
         assert_eq!(program.stack.close_scope(id), None);
         program.entries[0].in_engine = false;
     }
-    let seen = program.seen();
-    let findings = program.stack.end_isolate(seen);
+    let counts = program.counts();
+    let findings = program.stack.end_isolate(counts);
     assert!(program.disorder || findings.is_empty(), "{findings:?}");
     assert!(program.stack.is_empty());
     assert_eq!(program.stack.depth(), 0);

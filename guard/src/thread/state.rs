@@ -366,7 +366,7 @@ impl Records {
     #[cold]
     fn remove(&mut self, at: usize) {
         let record = self.all.remove(at);
-        self.last_removed = self.last_removed.max(record.stack.now());
+        self.last_removed = self.last_removed.max(record.stack.last_id());
         self.current = 0;
     }
 

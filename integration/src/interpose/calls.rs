@@ -98,7 +98,7 @@ pub(super) unsafe fn pump_message_loop(
     ip: usize,
 ) -> bool {
     // SAFETY: `isolate` is live and this thread uses it, as this function requires.
-    hooks::host_waits(unsafe { LiveV8::from_raw(isolate) }, ip);
+    hooks::host_pumps(unsafe { LiveV8::from_raw(isolate) }, ip);
     // SAFETY: V8's function requires the same.
     unsafe { real::pump_message_loop(platform, isolate, wait) }
 }

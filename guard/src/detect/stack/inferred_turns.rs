@@ -1,17 +1,20 @@
-//! Turns of a host that marks none, by what its loop does.
+//! Turns of a host that marks none, inferred from what its loop does. The verdict of `outer-growth` for such a host.
 //!
-//! A loop that serves requests or events comes back, again and again, to the one scope in which it waits, and has the engine
-//! do its own pending work there (V8's `PumpMessageLoop`). So where the engine is pumped twice with the same scope innermost,
-//! and JavaScript was called in between, a turn has ended: what it left in that scope stays there for as long as the loop
-//! goes on.
+//! A loop that serves requests or events comes back, again and again, to the one scope in which it waits, and pumps the engine
+//! there: it lets the engine do its own pending work (V8's `PumpMessageLoop`). So if the host pumps the engine twice with the
+//! same scope innermost, and has called JavaScript in between, a turn has ended. What the turn left in that scope stays there
+//! until the loop ends.
 //!
-//! Once is not enough, for a host may pump at the start of each turn inside that turn's own scope, and then goes on in it.
-//! Nor is a checkpoint for microtasks: deno_core has several of them in one turn, with calls in between. A host that pumps
-//! with nothing open leaves nothing behind. Nothing is said of any of these, and nothing of a callback by itself before its turn
-//! is over: a loop that has ended looks the same until then. Where the host marks its turns, its word is taken.
+//! These get no verdict:
+//!
+//! - The first pump in a scope. A host may pump at the start of each turn, inside that turn's own scope, and go on in it.
+//! - A checkpoint for microtasks. deno_core has several of them in one turn, with calls in between.
+//! - A host that pumps with nothing open. It leaves nothing behind.
+//! - A callback by itself, before its turn is over. A loop that has ended looks the same until then.
+//! - A host that marks its turns. Its marks count, and nothing is inferred.
 
+use super::ScopeStack;
 use super::pump::Pump;
-use super::{Kind, ScopeStack};
 use crate::describe::ended::Ended;
 use crate::describe::finding::Finding;
 use crate::describe::rules::outer_growth::OuterGrowth;
@@ -20,11 +23,10 @@ use crate::engine::counters::EngineCounts;
 use crate::place::Place;
 
 impl ScopeStack {
-    /// The host has the engine do its own work, at `place`.
-    pub fn host_waits(&mut self, place: Place, seen: EngineCounts) -> Option<Finding> {
+    /// Records that the host pumps the engine at `place`. Returns the finding if a turn has ended there and left handles.
+    pub(crate) fn infer_turn(&mut self, place: Place, counts: EngineCounts) -> Option<Finding> {
         let innermost = *self.entries.last()?;
-        let is_scope = matches!(innermost.kind, Kind::Scope(kind) if kind.holds_handles());
-        if !is_scope || self.turns_begun > 0 || innermost.level != seen.level {
+        if !innermost.holds_handles() || self.turns_begun > 0 || innermost.level != counts.level {
             return None;
         }
         let before = self.pump.filter(|pump| pump.scope == innermost.id);
@@ -33,14 +35,14 @@ impl ScopeStack {
         self.pump = Some(Pump {
             scope: innermost.id,
             callbacks_begun: self.callbacks_begun,
-            counts: seen,
+            counts,
             turns,
         });
-        let grown = seen.handles?.checked_sub(ended?.counts.handles?)?;
+        let grown = counts.handles?.checked_sub(ended?.counts.handles?)?;
         (grown > 0).then(|| {
             Finding::OuterGrowth(OuterGrowth {
                 ended: Ended::Turn,
-                opener: self.receiving_scope(seen.level),
+                opener: self.receiving_scope(counts.level),
                 turn: TurnRef {
                     number: turns,
                     place,
@@ -51,8 +53,8 @@ impl ScopeStack {
         })
     }
 
-    /// Whether nothing was open at some moment since the first scope: then no scope outlives the host's turns.
-    pub fn was_empty_once(&self) -> bool {
+    /// Whether nothing was open at some moment since the first scope. No scope outlives the host's turns then.
+    pub(crate) fn was_empty_once(&self) -> bool {
         self.was_empty
     }
 }

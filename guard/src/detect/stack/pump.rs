@@ -1,16 +1,17 @@
-//! What the scope stack remembers of the engine being pumped.
+//! A pump of the engine: the host lets the engine do its own pending work.
 
 use crate::engine::counters::EngineCounts;
 use crate::engine::ids::EntryId;
 
-/// The last time that the host pumped the engine, and the turns inferred so far.
+/// One pump of the engine, and the turns inferred until then.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pump {
-    /// The innermost scope then.
+    /// The innermost scope at the pump.
     pub(super) scope: EntryId,
-    /// Callbacks begun until then.
+    /// Callbacks begun before the pump.
     pub(super) callbacks_begun: u64,
+    /// The engine's counts at the pump.
     pub(super) counts: EngineCounts,
-    /// Turns inferred in that scope.
+    /// Turns inferred in that scope so far.
     pub(super) turns: u64,
 }

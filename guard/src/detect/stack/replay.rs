@@ -1,4 +1,4 @@
-//! Replays what the fast path has logged: scopes and callbacks that are still open.
+//! The entries of a pending log, and their replay into the scope stack.
 
 use super::ScopeStack;
 use crate::describe::scope::ScopeKind;
@@ -14,7 +14,7 @@ pub(crate) const HINT_AFTER: u64 = 100;
 pub(crate) struct FastPathLimits {
     /// The id issued last.
     pub(crate) last: EntryId,
-    /// The engine's level cannot be lower than this outside of what begins.
+    /// The lowest level that the engine can have just outside of what begins.
     pub(crate) level: u32,
     /// A callback at a level above this one runs in a scope of its turn. `None` if every callback needs a verdict.
     pub(crate) floor: Option<u32>,
@@ -31,15 +31,17 @@ pub(crate) struct PendingEntry {
     pub(crate) level: u32,
     /// `None` for a callback.
     pub(crate) kind: Option<ScopeKind>,
-    /// A hook recorded it.
+    /// A hook recorded the entry.
     pub(crate) hooked: bool,
     pub(crate) place: Place,
 }
 
 impl ScopeStack {
-    /// The limits of the fast path; `None` if any scope that opens now may need a verdict.
+    /// Returns the limits of the fast path; `None` if any scope that opens now may need a verdict.
     pub(crate) fn fast_path_limits(&self) -> Option<FastPathLimits> {
         let turn = self.turns.last();
+        // A scope ends late handles, a doubtful turn may not be judged by its level, and a phase of garbage collection judges
+        // each scope.
         if turn.is_some_and(|turn| turn.last_report.is_some() || turn.doubtful)
             || self.phase().is_some()
         {
@@ -71,6 +73,7 @@ impl ScopeStack {
         last: EntryId,
     ) {
         for (entry, storage) in entries {
+            // So that the entry keeps its id when it is pushed.
             self.pushed = entry.id.0 - 1;
             let counts = EngineCounts {
                 level: Some(entry.level),

@@ -1,26 +1,28 @@
-//! Where the engine's level and the record part ways: scopes that stay open for good, closes that come late, and closes
-//! that nobody told us of.
+//! The engine's level and the record where they differ: scopes that stay open, closes that come late, and closes that were
+//! not recorded. The verdict of `desync`.
 
-use super::{Entry, Kind, ScopeStack};
+use super::ScopeStack;
+use super::entry::{Entry, Kind};
 use crate::describe::finding::Finding;
 use crate::describe::rules::desync::Desync;
 
 impl ScopeStack {
-    /// Compares the record with the engine's level, as it is outside of what begins or ends now. The level cannot be lower than
-    /// inside the innermost frame of the record: if it is, a scope was closed behind our back. Told of once; the record follows
-    /// the engine, and nobody is accused of anything in the turns that are open.
+    /// Compares the record with the engine's level outside of what begins or ends now. The level cannot be lower than inside the
+    /// innermost entry: if it is, a scope closed and the close was not recorded.
+    ///
+    /// The record then follows the engine, and the turns that are open get no verdict. The finding is returned once.
     #[inline]
-    pub fn resync(&mut self, level: Option<u32>) -> Option<Finding> {
+    pub(crate) fn resync(&mut self, level: Option<u32>) -> Option<Finding> {
         let level = level?;
         let recorded = self.entries.last()?.level?;
         if level >= recorded {
             return None;
         }
-        self.follow(level, recorded)
+        self.follow_engine(level, recorded)
     }
 
     #[cold]
-    fn follow(&mut self, level: u32, recorded: u32) -> Option<Finding> {
+    fn follow_engine(&mut self, level: u32, recorded: u32) -> Option<Finding> {
         let innermost = self.entries.last()?.place;
         self.lose_above(level);
         (!std::mem::replace(&mut self.desync_reported, true)).then_some(Finding::Desync(Desync {
@@ -30,7 +32,8 @@ impl ScopeStack {
         }))
     }
 
-    /// The engine stands at `level`: whatever of the record stands higher was closed without our knowing.
+    /// Adapts the record to the engine's `level`: a scope that is recorded at a higher level has closed, and the close was not
+    /// recorded.
     pub(super) fn lose_above(&mut self, level: u32) {
         for entry in &mut self.entries {
             if entry.level > Some(level) {
@@ -42,15 +45,15 @@ impl ScopeStack {
         }
         for turn in &mut self.turns {
             turn.doubtful = true;
-            turn.level = turn.level.map(|then| then.min(level));
+            turn.level = turn.level.map(|before| before.min(level));
         }
         self.leaked = self.leaked.filter(|leaked| leaked.level <= Some(level));
         self.leaked_levels = self.leaked_levels.min(level);
         self.recount();
     }
 
-    /// Remembers that `levels` scopes opened above `barrier` stay open for good, so that they are told of once, and
-    /// named where later handles land in them.
+    /// Notes that `levels` scopes opened above the index `barrier` stay open, with the engine at the level `now`. They are not
+    /// reported again, and the innermost is named where later handles land in it.
     pub(super) fn keep_leaked(&mut self, barrier: usize, levels: u32, now: Option<u32>) {
         self.leaked_levels += levels;
         for turn in &mut self.turns {
@@ -70,9 +73,9 @@ impl ScopeStack {
         self.leaked = innermost.copied();
     }
 
-    /// An orphan closes after all: the level sinks below what was noted while it was open.
-    pub(super) fn lower(&mut self, orphan: &Entry) {
-        if !orphan.raises_level() {
+    /// Lowers every level that was noted while `orphan` was open, because it has closed now.
+    pub(super) fn lower_levels(&mut self, orphan: &Entry) {
+        if !orphan.holds_handles() {
             return;
         }
         let lower = |level: &mut Option<u32>| *level = level.map(|level| level.saturating_sub(1));

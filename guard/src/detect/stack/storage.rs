@@ -1,6 +1,9 @@
-//! What hooks tell the stack: scopes known by the memory that the engine's own object takes, and not by a guard.
+//! Scopes that a hook records, known by the memory of the engine's scope object and not by a guard. The verdicts of
+//! `out-of-order` and `never-closed` for them.
 
-use super::{Entry, EntryId, Kind, LateHandles, ScopeStack};
+use super::ScopeStack;
+use super::entry::{Entry, Kind};
+use super::outcome::LateHandles;
 use crate::describe::finding::Finding;
 use crate::describe::rules::never_closed::StorageReused;
 use crate::describe::rules::out_of_order::ClosedTwice;
@@ -9,16 +12,16 @@ use crate::engine::counters::EngineCounts;
 use crate::place::{Location, Place};
 
 impl ScopeStack {
-    /// As [`open_scope`](Self::open_scope), of a scope that was constructed at the address `storage`.
+    /// As [`open_scope`](Self::open_scope), for a scope that was constructed at the address `storage`.
     #[inline]
-    pub fn construct_scope(
+    pub(crate) fn construct_scope(
         &mut self,
         kind: ScopeKind,
         place: Place,
         storage: usize,
-        seen: EngineCounts,
+        counts: EngineCounts,
     ) -> Option<LateHandles> {
-        let (_, late) = self.open_scope(kind, place, seen);
+        let (_, late) = self.open_scope(kind, place, counts);
         if let Some(entry) = self.entries.last_mut() {
             entry.storage = storage;
             entry.lowest = entry.lowest.min(storage);
@@ -26,22 +29,23 @@ impl ScopeStack {
         late
     }
 
-    /// The scope that lies at `storage` closes, with the engine at `level` until then. One that is not known was opened out of
-    /// sight, and nobody is accused; unless the engine stands no higher than the innermost scope of the record, for then this
-    /// close takes the level of that one away.
+    /// Closes the scope at the address `storage`; the engine is still at `level`, inside it.
+    ///
+    /// An unknown scope was opened by code without a hook, and gets no verdict. But if the engine is at the level of the innermost
+    /// recorded scope, the close takes the level of that one away, so it is a second close.
     #[inline]
-    pub fn destruct_scope(
+    pub(crate) fn destruct_scope(
         &mut self,
         kind: ScopeKind,
         storage: usize,
         level: Option<u32>,
     ) -> Option<Finding> {
         if let Some(&Entry {
-            storage: top,
+            storage: innermost,
             kind: Kind::Scope(kind),
             ..
         }) = self.entries.last()
-            && top == storage
+            && innermost == storage
         {
             self.entries.pop();
             self.depth -= u32::from(kind.holds_handles());
@@ -58,22 +62,22 @@ impl ScopeStack {
         storage: usize,
         level: Option<u32>,
     ) -> Option<Finding> {
-        let known = |entry: &&Entry| entry.storage == storage;
-        let entry = self.entries.iter().rev().find(known);
-        match entry.or(self.orphans.iter().rev().find(known)) {
+        let lies_there = |entry: &&Entry| entry.storage == storage;
+        let recorded = self.entries.iter().rev().find(lies_there);
+        match recorded.or(self.orphans.iter().rev().find(lies_there)) {
             Some(entry) => self.close_scope(entry.id),
             None if kind.levels() > 0 => self.destruct_unknown(level?),
             None => None,
         }
     }
 
-    /// A scope closes that no hook saw opened, or that has closed before. The record follows the engine.
+    /// Closes a scope that no hook recorded, or that has closed before. In the second case the record follows the engine.
     fn destruct_unknown(&mut self, level: u32) -> Option<Finding> {
         let innermost = self
             .entries
             .iter()
             .rev()
-            .find(|entry| entry.raises_level())?;
+            .find(|entry| entry.holds_handles())?;
         if innermost.level != Some(level) {
             return None;
         }
@@ -81,10 +85,10 @@ impl ScopeStack {
         Some(Finding::ClosedTwice(ClosedTwice { number: None }))
     }
 
-    /// A guard tells more of the scope that a hook has just seen open. False if there is none: the guard's scope is one that
-    /// no hook saw.
+    /// Lets a guard name the scope that a hook has just recorded. Returns `false` if the innermost entry is not such a scope: no
+    /// hook recorded the guard's scope.
     #[inline]
-    pub fn adopt(&mut self, kind: ScopeKind, place: Place) -> bool {
+    pub(crate) fn adopt(&mut self, kind: ScopeKind, place: Place) -> bool {
         let Some(entry) = self.entries.last_mut() else {
             return false;
         };
@@ -100,63 +104,49 @@ impl ScopeStack {
         true
     }
 
-    /// Whether a hook that sees a call is told nothing new: a guard's callback is under way to it. JavaScript that was
-    /// entered in between has raised the engine's level.
+    /// Claims the memory at `storage` for a scope that is constructed there; `counts` is from just inside it. Returns the finding
+    /// if a scope that was never closed lies there. That scope becomes an orphan, so it is not reported again.
     #[inline]
-    pub fn is_being_called(&self, level: Option<u32>) -> bool {
-        self.entries.last().is_some_and(|entry| {
-            matches!(entry.kind, Kind::Callback)
-                && !matches!(entry.place.location, Location::Code(_))
-                && (entry.level.is_none() || level.is_none() || entry.level == level)
-        })
-    }
-
-    /// The innermost of what is open.
-    #[inline]
-    pub fn innermost(&self) -> Option<EntryId> {
-        self.entries.last().map(|entry| entry.id)
-    }
-
-    /// The finding, if a scope is constructed at `storage` where one lies that is still open; `seen` is from just inside it. The
-    /// one that lies there is told of, and no more bug where it is never closed.
-    #[inline]
-    pub fn reused(
+    pub(crate) fn claim_storage(
         &mut self,
         kind: ScopeKind,
         place: Place,
         storage: usize,
-        seen: EngineCounts,
+        counts: EngineCounts,
     ) -> Option<Finding> {
-        // The machine stack grows down, so a scope that lies below the last one lies below all, unless one is elsewhere.
+        // The machine stack grows down, so most scopes lie below all that are recorded, and this one comparison is enough.
         match self.entries.last() {
-            Some(top) if storage >= top.lowest => self.lies_at(kind, place, storage, seen),
+            Some(innermost) if storage >= innermost.lowest => {
+                self.claim_storage_above(kind, place, storage, counts)
+            }
             _ => None,
         }
     }
 
     #[cold]
-    fn lies_at(
+    fn claim_storage_above(
         &mut self,
         kind: ScopeKind,
         place: Place,
         storage: usize,
-        seen: EngineCounts,
+        counts: EngineCounts,
     ) -> Option<Finding> {
         let at = self.entries.iter().rposition(|it| it.storage == storage)?;
         let entry = self.entries[at];
-        // Else it closed behind our back: the new one stands no higher.
-        if kind.holds_handles() && seen.level.is_some() && entry.level >= seen.level {
+        // If the engine's level inside the new scope is no higher, the recorded scope has closed, and the close was not recorded.
+        if kind.holds_handles() && counts.level.is_some() && entry.level >= counts.level {
             return None;
         }
         let first = self.scope_ref(&entry)?;
         self.entries.remove(at);
         self.orphans.push(entry);
-        let mut above = self.turns.iter_mut().filter(|turn| turn.barrier > at);
-        if let Some(turn) = above.next() {
+        let mut inside = self.turns.iter_mut().filter(|turn| turn.barrier > at);
+        // The first turn inside the scope has counted it in the depth to go back to.
+        if let Some(turn) = inside.next() {
             turn.barrier -= 1;
-            turn.outer_depth -= u32::from(entry.raises_level());
+            turn.outer_depth -= u32::from(entry.holds_handles());
         }
-        for turn in above {
+        for turn in inside {
             turn.barrier -= 1;
         }
         self.recount();
