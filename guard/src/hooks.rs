@@ -60,7 +60,7 @@ fn constructed_slow<L: LiveIsolate>(isolate: L, kind: ScopeKind, ip: usize, stor
             Place::code(ip, storage)
         } else {
             Place::code(
-                names::user_of_stack(L::Engine::WORDING.classifier).unwrap_or(ip),
+                names::user_around_hook(ip, L::Engine::WORDING.classifier),
                 0,
             )
         };

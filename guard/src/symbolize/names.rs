@@ -32,13 +32,20 @@ pub(crate) fn named(place: Place, classifier: &FrameClassifier) -> Place {
     code.named.unwrap_or(place)
 }
 
-/// Returns the return address into the innermost function on this stack that is the user's, not the engine's or the checker's.
+/// Returns the return address into the innermost function of the user's on this stack, for a hook that returns to `ip`.
+///
+/// One look-up if that is the function at `ip`, which the hook returns to; else the stack is walked. `ip` itself if the walk
+/// finds none.
 #[cold]
-pub(crate) fn user_of_stack(classifier: &FrameClassifier) -> Option<usize> {
-    user_around(std::ptr::from_ref(&classifier).addr(), classifier)
+pub(crate) fn user_around_hook(ip: usize, classifier: &FrameClassifier) -> usize {
+    if resolved(ip, classifier).is_users {
+        return ip;
+    }
+    user_around(std::ptr::from_ref(&classifier).addr(), classifier).unwrap_or(ip)
 }
 
-/// As [`user_of_stack`], from the frame outwards that holds the address `stack`.
+/// Returns the return address into the innermost function of the user's, from the frame outwards that holds the address
+/// `stack`.
 ///
 /// If that frame is the user's own, it holds a scope, and the line that opened the scope is no longer known: the result is the
 /// start of the function then.
