@@ -3,7 +3,8 @@
 //! Each verdict is a pure function. It takes the state of the engine as an argument and returns a
 //! [`Finding`](crate::describe::finding::Finding), if something is wrong.
 //!
-//! A rule is three files: its verdict here, its words in `describe/rules/<rule>.rs`, its tests in `tests/rules/<rule>.rs`.
+//! A rule is three files: its verdict here, its words in `describe/rules/<rule>.rs`, its tests in `tests/rules/<rule>.rs`. All
+//! paths are in `guard/src/`; the table's are in this folder, but for the one of `record/`.
 //!
 //! | rule | verdict | file |
 //! |---|---|---|
@@ -18,7 +19,8 @@
 //! | `never-closed`, the memory is reused | [`ScopeStack::claim_storage`] | `stack/storage.rs` |
 //! | `wrong-thread`, `wrong-isolate` | [`isolate::judge`] | `isolate.rs` |
 //! | `in-gc` | [`ScopeStack::in_gc`] | `stack/gc.rs` |
-//! | `redundant-scope` | [`ScopeStack::innermost_stats`], then the counts of all scopes of a place | `stack/holdings.rs`, `record/high_water.rs` |
+//! | `redundant-scope`, the use of one scope | [`ScopeStack::innermost_stats`] | `stack/holdings.rs` |
+//! | `redundant-scope`, all scopes of a place | [`HighWater::newly_redundant`] | `record/high_water.rs` |
 //! | `desync` | [`ScopeStack::resync`] | `stack/resync.rs` |
 //!
 //! [`ScopeStack`]: stack::ScopeStack
@@ -35,6 +37,7 @@
 //! [`ScopeStack::claim_storage`]: stack::ScopeStack::claim_storage
 //! [`ScopeStack::in_gc`]: stack::ScopeStack::in_gc
 //! [`ScopeStack::innermost_stats`]: stack::ScopeStack::innermost_stats
+//! [`HighWater::newly_redundant`]: crate::record::high_water::HighWater::newly_redundant
 //! [`ScopeStack::resync`]: stack::ScopeStack::resync
 
 pub(crate) mod isolate;

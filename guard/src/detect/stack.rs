@@ -1,7 +1,7 @@
 //! The scope stack of one thread and isolate: what is open, and who opened it.
 //!
-//! The stack is pure: it uses no global state, no clock and no I/O. Each operation takes the [`EngineCounts`] of that moment, of
-//! which each may be unknown, and returns what it [found](crate::describe::finding::Finding).
+//! The stack is pure: it uses no global state, no clock and no I/O. Each operation takes the [`EngineCounts`] of that moment and
+//! returns what it [found](crate::describe::finding::Finding). Each of the two counts may be unknown.
 //!
 //! ```text
 //!   entries  scope    #1  `main`       opened before the loop: outlives every turn
@@ -64,8 +64,8 @@ mod resync;
 mod sealed;
 mod storage;
 
-/// The greatest number of [orphans](ScopeStack::orphans). The oldest is dropped first; a program with more is out of order in
-/// more than one place, and is reported anyway.
+/// The greatest number of [orphans](ScopeStack::orphans); the oldest is dropped first. One error leaves far fewer, and a program
+/// with more errors is reported anyway.
 const MAX_ORPHANS: usize = 64;
 
 /// The scope stack of one thread and isolate. See the [module](self).
@@ -121,8 +121,8 @@ impl ScopeStack {
     }
 
     /// Sets strict mode, which judges each callback as if the event loop had made it: a scope that encloses the callback only
-    /// by way of its JavaScript caller does not count. It finds callbacks that go without a scope of their own as long as they
-    /// are called synchronously.
+    /// by way of its JavaScript caller does not count. It finds a callback that is clean only because it was called
+    /// synchronously.
     pub(crate) fn set_strict(&mut self, strict: bool) {
         self.strict = strict;
     }
@@ -166,8 +166,8 @@ impl ScopeStack {
         !self.callbacks.is_empty()
     }
 
-    /// Records a scope that was just opened; `counts` is from just inside it. Returns the late handles that the scope puts an
-    /// end to.
+    /// Records a scope that was just opened; `counts` is from just inside it. Also returns the late handles of the last report,
+    /// which end where the scope opens.
     #[inline]
     pub(crate) fn open_scope(
         &mut self,

@@ -170,7 +170,8 @@ impl Program {
         match op {
             Op::Open(what) => self.open(what),
             Op::End => {
-                // If a scope without a guard closes below an open turn, neither the record nor the level shows which one it was.
+                // If a scope without a guard closes below an open turn, neither the record nor the level shows which one it
+                // was.
                 if let Some(at) = self.entries.iter().rposition(|entry| entry.held)
                     && !(self.entries[at].what == What::Unrecorded
                         && self.is_recorded_inside(at, |what| what == What::Turn))

@@ -27,8 +27,8 @@ impl ScopeStack {
                 .is_some_and(|turn| turn.last_report.is_some())
     }
 
-    /// Sets the report that covers the handles of the innermost callback, `id`. Returns the handles that are to be added to it at
-    /// once: those created in the turn before the callback, which no report covers.
+    /// Sets the report that covers the handles of the innermost callback, `id`. Returns the handles that are to be added to it
+    /// at once: those created in the turn before the callback, which no report covers.
     pub(crate) fn set_report(&mut self, id: EntryId, report_ref: ReportRef) -> Option<LateHandles> {
         let callback = self
             .callbacks

@@ -58,7 +58,7 @@ impl ScopeStack {
             None => Some(0),
         };
         Some(FastPathLimits {
-            last: EntryId(self.pushed),
+            last: self.last_id(),
             level,
             floor: floor.filter(|_| !self.strict),
             lowest,

@@ -7,8 +7,8 @@ use crate::describe::finding::Finding;
 use crate::describe::rules::desync::Desync;
 
 impl ScopeStack {
-    /// Compares the record with the engine's level outside of what begins or ends now. The level cannot be lower than inside the
-    /// innermost entry: if it is, a scope closed and the close was not recorded.
+    /// Compares the record with the engine's level outside of what begins or ends now. The level cannot be lower than inside
+    /// the innermost entry: if it is, a scope closed and the close was not recorded.
     ///
     /// The record then follows the engine, and the turns that are open get no verdict. The finding is returned once.
     #[inline]

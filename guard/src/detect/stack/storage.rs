@@ -31,8 +31,8 @@ impl ScopeStack {
 
     /// Closes the scope at the address `storage`; the engine is still at `level`, inside it.
     ///
-    /// An unknown scope was opened by code without a hook, and gets no verdict. But if the engine is at the level of the innermost
-    /// recorded scope, the close takes the level of that one away, so it is a second close.
+    /// Code without a hook opened a scope that is not known here, and its close gets no verdict. But if the engine is at the
+    /// level of the innermost recorded scope, the close takes the level of that scope away, so it is a second close.
     #[inline]
     pub(crate) fn destruct_scope(
         &mut self,
@@ -85,8 +85,8 @@ impl ScopeStack {
         Some(Finding::ClosedTwice(ClosedTwice { number: None }))
     }
 
-    /// Lets a guard name the scope that a hook has just recorded. Returns `false` if the innermost entry is not such a scope: no
-    /// hook recorded the guard's scope.
+    /// Lets a guard name the scope that a hook has just recorded. Returns `false` if the innermost entry is not such a scope:
+    /// no hook recorded the guard's scope.
     #[inline]
     pub(crate) fn adopt(&mut self, kind: ScopeKind, place: Place) -> bool {
         let Some(entry) = self.entries.last_mut() else {
@@ -104,8 +104,8 @@ impl ScopeStack {
         true
     }
 
-    /// Claims the memory at `storage` for a scope that is constructed there; `counts` is from just inside it. Returns the finding
-    /// if a scope that was never closed lies there. That scope becomes an orphan, so it is not reported again.
+    /// Claims the memory at `storage` for a scope that is constructed there; `counts` is from just inside it. Returns the
+    /// finding if a scope that was never closed lies there. That scope becomes an orphan, so it is not reported again.
     #[inline]
     pub(crate) fn claim_storage(
         &mut self,
@@ -133,7 +133,7 @@ impl ScopeStack {
     ) -> Option<Finding> {
         let at = self.entries.iter().rposition(|it| it.storage == storage)?;
         let entry = self.entries[at];
-        // If the engine's level inside the new scope is no higher, the recorded scope has closed, and the close was not recorded.
+        // If the level inside the new scope is no higher, the recorded scope has closed, and the close was not recorded.
         if kind.holds_handles() && counts.level.is_some() && entry.level >= counts.level {
             return None;
         }
