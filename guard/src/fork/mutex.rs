@@ -11,9 +11,14 @@ use crate::sync::real::{AtomicU64, Mutex, OnceBox};
 ///
 /// Lives in a `static`:
 ///
-/// ```ignore
+/// ```
+/// use handleguard::ForkMutex;
+/// use std::collections::HashMap;
+///
 /// static NAMES: ForkMutex<HashMap<usize, String>> = ForkMutex::new();
-/// let name = NAMES.with(|names| names.get(&ip).cloned());
+///
+/// NAMES.with(|names| names.insert(0x10, "main".to_owned()));
+/// assert_eq!(NAMES.with(|names| names.len()), 1);
 /// ```
 pub struct ForkMutex<T> {
     data: Lock<Option<T>>,
