@@ -1,7 +1,7 @@
 //! The scope stack of one thread and isolate: what is open, and who opened it.
 //!
-//! The stack is pure: it uses no global state, no clock and no I/O. Each operation takes the [`EngineCounts`] of that moment and
-//! returns what it [found](crate::describe::finding::Finding). Each of the two counts may be unknown.
+//! The stack is pure: it uses no global state, no clock and no I/O. Each operation takes the [`EngineCounts`] of that moment
+//! and returns what it [found](crate::describe::finding::Finding). Each of the two counts may be unknown.
 //!
 //! ```text
 //!   entries  scope    #1  `main`       opened before the loop: outlives every turn
@@ -64,8 +64,8 @@ mod resync;
 mod sealed;
 mod storage;
 
-/// The greatest number of [orphans](ScopeStack::orphans); the oldest is dropped first. One error leaves far fewer, and a program
-/// with more errors is reported anyway.
+/// The greatest number of [orphans](ScopeStack::orphans); the oldest is dropped first. One error leaves far fewer, and a
+/// program with more errors is reported anyway.
 const MAX_ORPHANS: usize = 64;
 
 /// The scope stack of one thread and isolate. See the [module](self).
@@ -128,7 +128,7 @@ impl ScopeStack {
     }
 
     /// Whether nothing is open.
-    #[cfg(test)]
+    #[cfg(all(test, not(loom)))]
     pub(crate) fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }

@@ -84,8 +84,8 @@ impl ScopeStack {
         None
     }
 
-    /// Whether a guard has recorded the call that a hook sees now. If the level is higher than at the guard's callback, JavaScript
-    /// runs inside that callback, and native code that it called makes another call.
+    /// Whether a guard has recorded the call that a hook sees now. If the level is higher than at the guard's callback,
+    /// JavaScript runs inside that callback, and native code that it called makes another call.
     #[inline]
     pub(crate) fn call_is_recorded(&self, level: Option<u32>) -> bool {
         self.entries.last().is_some_and(|entry| {
