@@ -100,7 +100,7 @@
 //!   bug* for `missing-scope`; the handles that they leave are still found at the end of the turn, as `outer-growth`.
 //! - Without the hooks, the opener of a scope that plain `v8::scope!` opened. Its handles are found; the report says that it was
 //!   out of sight.
-//! - With the hooks, a plain escapable scope is told as a `HandleScope`: both are constructed by one function.
+//! - With the hooks, a plain escapable scope is reported as a `HandleScope`: both are constructed by one function.
 //! - Off x86-64 Linux, native frames below JavaScript: a stack that begins in a native function called from JavaScript ends at
 //!   V8's builtins there, for they have no unwind tables. On x86-64 Linux it goes on, with the JavaScript functions in their
 //!   place.
