@@ -21,7 +21,7 @@ pub struct V8 {
 
 /// A live isolate that may be used on this thread during `'a`: what handleguard reads V8's state from.
 ///
-/// Made from a borrow of the v8 crate's `Isolate`, by [`from_raw`](Self::from_raw), or by the core for an isolate that has a
+/// Made from a borrow of the v8 crate's `Isolate`, by `from_raw`, or by the core for an isolate that has a
 /// record on this thread.
 #[derive(Clone, Copy, Debug)]
 pub struct LiveV8<'a> {
