@@ -1,5 +1,4 @@
-//! For a host that loads binary add-ons: its guard round each call into one, and records in the add-on's name of what the host
-//! does for it.
+//! For a host that loads binary add-ons: the guard of a call into an add-on, and guards of what the host does on its behalf.
 
 use crate::isolate::V8;
 use crate::{call, lifetime};
@@ -26,7 +25,7 @@ pub fn addon_guard(isolate: &mut v8::Isolate, function: AddonFunction) -> AddonG
     handleguard::addon(lifetime::follow(isolate), function)
 }
 
-/// Records a scope that `function` of an add-on has had the host open; see [`handleguard::scope_at`].
+/// Records a scope that the host opened on behalf of `function` of an add-on; see [`handleguard::scope_at`].
 #[inline]
 pub fn addon_scope_guard(
     isolate: &mut v8::Isolate,
@@ -36,7 +35,7 @@ pub fn addon_scope_guard(
     handleguard::scope_at(lifetime::follow(isolate), kind, function.place())
 }
 
-/// Records that `function` of an add-on has the host call the JavaScript function `callee` now; see
+/// Records that the host calls the JavaScript function `callee` now, on behalf of `function` of an add-on; see
 /// [`handleguard::callback_at`].
 #[inline]
 pub fn addon_callback_guard(

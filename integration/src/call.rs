@@ -113,11 +113,11 @@ pub trait GuardedIsolate {
     #[track_caller]
     fn guarded_perform_microtask_checkpoint(&mut self);
 
-    /// `Isolate::enter`, noted: what is open when it is left again is reported.
+    /// `Isolate::enter`, recorded: [`guarded_exit`](Self::guarded_exit) reports what is opened from here on and still open then.
     ///
     /// # Safety
     ///
-    /// As of `Isolate::enter`: each is followed by one exit, on the same thread.
+    /// As `Isolate::enter`'s: one exit follows on the same thread, and no other thread uses the isolate until then.
     #[track_caller]
     unsafe fn guarded_enter(&self);
 
@@ -126,7 +126,7 @@ pub trait GuardedIsolate {
     ///
     /// # Safety
     ///
-    /// As of `Isolate::exit`: the isolate was entered on this thread, and is its current one.
+    /// As `Isolate::exit`'s: the isolate was entered on this thread, and is its current one.
     #[track_caller]
     unsafe fn guarded_exit(&self);
 }
@@ -143,7 +143,7 @@ impl GuardedIsolate for v8::Isolate {
     #[inline]
     #[track_caller]
     unsafe fn guarded_enter(&self) {
-        // SAFETY: the caller's promise.
+        // SAFETY: one exit follows on this thread, as this function requires.
         unsafe { self.enter() };
         if !hooks_record(self) {
             handleguard::enter(LiveV8::of(self), Place::here("Isolate::enter"));
@@ -156,7 +156,7 @@ impl GuardedIsolate for v8::Isolate {
         if !hooks_record(self) {
             handleguard::exit(LiveV8::of(self), Place::here("Isolate::exit"));
         }
-        // SAFETY: the caller's promise.
+        // SAFETY: the isolate is the current one of this thread, as this function requires.
         unsafe { self.exit() };
     }
 }
@@ -178,7 +178,7 @@ impl GuardedMicrotaskQueue for v8::MicrotaskQueue {
     }
 }
 
-/// The callback of a call of `function` at the caller's place.
+/// Records a call of `function` at the caller's place.
 #[inline]
 #[track_caller]
 pub(crate) fn enter_here(
@@ -189,12 +189,12 @@ pub(crate) fn enter_here(
     let location = panic::Location::caller();
     match handleguard::callback_fast(LiveV8::of(isolate).name(), Some(name), location) {
         Some(guard) => guard,
-        None => entered(isolate, name, location, function),
+        None => enter_slow(isolate, name, location, function),
     }
 }
 
 #[inline(never)]
-fn entered(
+fn enter_slow(
     isolate: &v8::Isolate,
     name: &'static str,
     location: &'static panic::Location<'static>,
@@ -207,7 +207,7 @@ fn entered(
     enter(isolate, place, function)
 }
 
-/// The callback of a call of `function` at `place`.
+/// Records a call of `function` at `place`.
 #[inline]
 pub(crate) fn enter(
     isolate: &v8::Isolate,

@@ -1,4 +1,4 @@
-//! Which isolate is the current one of this thread: asked at each scope and callback.
+//! The current isolate of this thread. Each scope and each callback asks for it.
 
 use crate::ffi::{self, RawIsolate};
 
@@ -6,18 +6,18 @@ use crate::ffi::{self, RawIsolate};
 #[inline]
 pub(crate) fn isolate() -> *mut RawIsolate {
     let seen = word::read();
-    if seen.is_null() { asked() } else { seen }
+    if seen.is_null() { ask() } else { seen }
 }
 
-/// Whether that is `isolate`.
+/// Whether `isolate` was entered last on this thread.
 #[inline(always)]
 pub(crate) fn is(isolate: *mut RawIsolate) -> bool {
-    word::read() == isolate || asked() == isolate
+    word::read() == isolate || ask() == isolate
 }
 
 #[cold]
-fn asked() -> *mut RawIsolate {
-    // SAFETY: reads a thread-local of V8.
+fn ask() -> *mut RawIsolate {
+    // SAFETY: the function reads a thread-local of V8 and has no precondition.
     unsafe { ffi::current_isolate() }
 }
 
@@ -29,15 +29,17 @@ mod word {
     use handleguard::tls_word;
     use std::ptr;
 
-    // No V8 promises the name. A weak definition gives way to V8's own; where there is none to be linked, this one is read, which
-    // is null for ever, and `isolate` asks.
+    // No V8 promises the name. A weak definition gives way to V8's own. Where V8 has none, this one is linked, which stays null,
+    // and `isolate` asks V8.
     handleguard::__tls_word!(".weak", "_ZN2v88internal18g_current_isolate_E");
 
-    /// Null if there is none, or it is not known.
+    /// Null if there is none, or V8 has no such word.
+    ///
+    /// The caller may read the isolate: V8 wrote the pointer as a word, so its provenance is exposed.
     #[inline(always)]
     pub(super) fn read() -> *mut RawIsolate {
-        // SAFETY: its own offset.
-        ptr::without_provenance_mut(unsafe { tls_word::read(offset()) })
+        // SAFETY: the offset is that of the word declared here, on this thread.
+        ptr::with_exposed_provenance_mut(unsafe { tls_word::read(offset()) })
     }
 }
 
@@ -55,11 +57,11 @@ mod word {
 mod tests {
     use super::*;
 
-    /// On Linux of x86-64 V8's word was linked; asked or read, it is the same.
+    /// On x86-64 Linux V8's own word was linked, and agrees with what V8 returns.
     #[test]
     fn the_word_is_v8s_through_enter_and_exit_on_each_thread() {
         fn agree() -> *mut RawIsolate {
-            let asked = asked();
+            let asked = ask();
             assert_eq!(isolate(), asked);
             assert!(is(asked));
             if cfg!(all(target_os = "linux", target_arch = "x86_64")) {

@@ -20,7 +20,7 @@ pub(crate) type FatalErrorCallback = unsafe extern "C" fn(*const c_char, *const 
 /// (`v8-local-handle.h`, `class HandleScope`). Words 1 and 2 are V8's `next` and `limit` of the moment before.
 pub(crate) type ScopeBuffer = [usize; 4];
 
-/// What V8 calls round a garbage collection (`v8-callbacks.h`, `Isolate::GCCallbackWithData`).
+/// What V8 calls before and after a garbage collection (`v8-callbacks.h`, `Isolate::GCCallbackWithData`).
 pub(crate) type GcCallback =
     unsafe extern "C" fn(v8::UnsafeRawIsolatePtr, v8::GCType, v8::GCCallbackFlags, *mut c_void);
 

@@ -1,4 +1,6 @@
 //! The guards behind the macros, for scopes and turns that no macro can open: in a struct, in a box, across functions.
+//!
+//! A guard keeps only the name of its isolate. One that outlives the isolate does nothing when it is dropped.
 
 use crate::isolate::{LiveV8, V8};
 use crate::lifetime;
@@ -21,7 +23,7 @@ pub fn scope_guard(
     }
 }
 
-/// The first scope of an isolate on a thread, and any that there may be something to say of.
+/// The first scope of an isolate on a thread, and each that may need a verdict.
 #[inline(never)]
 fn scope_slow(
     isolate: &mut v8::Isolate,

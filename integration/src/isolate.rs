@@ -158,19 +158,22 @@ impl<'a> LiveV8<'a> {
         }
     }
 
-    /// Whether V8 would refuse a handle that is made now: the innermost scope is a seal, or there is none (`handles.cc`,
-    /// `HandleScope::Extend`). `false` if the level could not be found.
-    #[cfg(all(feature = "interpose", target_os = "linux", target_arch = "x86_64"))]
-    pub(crate) fn refuses_handles(self) -> bool {
+    /// V8's `level` and `sealed_level`: V8 refuses handles where they are equal. `None` until the level was found.
+    pub(crate) fn levels(self) -> Option<[i32; 2]> {
         let level = match LEVEL_OFFSET.load(Ordering::Relaxed) {
-            0 => return false,
+            0 => return None,
             level => level,
         };
         // SAFETY: the isolate is live (`LiveV8`), and calibration has seen V8's `int level` at this offset of it; `int
-        // sealed_level` is the next (`v8-internal.h`, `HandleScopeData`).
-        let [level, sealed]: [i32; 2] =
-            unsafe { ptr::read_volatile(self.isolate.byte_add(level).cast()) };
-        level == sealed
+        // sealed_level` is the next (`v8-internal.h`, `HandleScopeData`). Volatile, as in `level`.
+        Some(unsafe { ptr::read_volatile(self.isolate.byte_add(level).cast()) })
+    }
+
+    /// Whether V8 would refuse a handle that is made now: the innermost scope is a seal, or there is none (`handles.cc`,
+    /// `HandleScope::Extend`). `false` until the level was found.
+    #[cfg(all(feature = "interpose", target_os = "linux", target_arch = "x86_64"))]
+    pub(crate) fn refuses_handles(self) -> bool {
+        self.levels().is_some_and(|[level, sealed]| level == sealed)
     }
 
     /// Returns the function that is called, as a stack trace of JavaScript would show it.

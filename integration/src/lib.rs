@@ -38,22 +38,31 @@
 //!
 //! A verdict compares V8's own count of open scopes now with that at the turn's start, so scopes that no macro of this crate
 //! opened count too: those of V8's C++, and the one that its generated code opens round each native function that JavaScript
-//! calls. The record of this crate says who opened what. How V8's state is read, without a private header, is in `engine.rs`
-//! and `calibrate.rs`; each fact that this relies on has a test.
+//! calls. The record of this crate has who opened what. `isolate.rs` and `calibrate.rs` show how V8's state is read without a
+//! private header; each fact that this relies on has a test.
 //!
 //! # Handles that V8 refuses
 //!
-//! V8 aborts where a handle is made with no scope at all, with three lines and no stack. handleguard's report comes before:
-//! it is V8's fatal-error handler of each isolate in which a guard was used. `HANDLEGUARD=sealed=abort` seals each turn by V8's
-//! own `SealHandleScope`, so that a handle made directly under it is refused too, whoever makes it: C++, generated bindings,
+//! V8 aborts where a handle is made with no scope at all, with three lines and no stack. handleguard reports the handle first: it
+//! sets V8's fatal-error handler of each isolate in which a guard is used. `HANDLEGUARD=sealed=abort` seals each turn with V8's
+//! own `SealHandleScope`, and V8 then refuses each handle made directly under it, whoever makes it: C++, generated bindings,
 //! `Local::new`.
+//!
+//! # Isolates that end, and isolates that change threads
+//!
+//! A guard keeps only the name of its isolate, so it may outlive the isolate, and does nothing then. The record of an isolate ends
+//! on all threads before the isolate is disposed of, by whichever thread.
+//!
+//! An isolate may move to another thread by `Isolate::exit` and `Isolate::enter`. Both are `unsafe`, and their caller rules out
+//! that two threads use the isolate at once; dropping a guard uses the isolate. The `SharedIsolate` of v8 152, which safe code can
+//! use from several threads, is supported only if each guard is dropped before the `Locker` under which it was made.
 //!
 //! # No source change
 //!
 //! On x86-64 Linux, with the feature `interpose` and one line in the program's own build script, the linker puts hooks into the
 //! functions by which the v8 crate opens and closes scopes, enters JavaScript, pumps messages and drains microtasks, makes,
-//! enters, leaves and disposes of isolates, and into `v8::internal::HandleScope::Extend`. Every crate of the program is seen
-//! then, as if it had used the macros here; where it does use them, nothing is counted twice.
+//! enters, leaves and disposes of isolates, and into `v8::internal::HandleScope::Extend`. handleguard then sees every crate of the
+//! program, as if the crate had used the macros here; a scope with a macro of this crate is counted once.
 //!
 //! ```toml
 //! [dependencies]
@@ -64,16 +73,16 @@
 //! ```text
 //! // build.rs
 //! fn main() { handleguard_build::link_hooks() }
-//! // main.rs, for a crate that nothing names is not linked
+//! // main.rs: a crate that nothing names is not linked
 //! use handleguard_v8 as _;
 //! ```
 //!
 //! The program must have one v8 crate: where cargo takes a newer one for this crate than a dependency has,
 //! `cargo update -p v8@<newer> --precise <older>` unites them.
 //!
-//! At the start each hook is proved by a call of the function that it is in; the first line says `hooks (17 of 17 proved)`, or
-//! names those that are missing and what is not seen without them. `HANDLEGUARD=require-hooks` ends the program then, with
-//! status 2. Tried with these linkers (`.ci/interpose`):
+//! At its start handleguard proves each hook by a call of the function that has it. The start-up line has `hooks (17 of 17
+//! proved)`, or names the hooks that are missing and what handleguard does not see without them; `HANDLEGUARD=require-hooks` then
+//! ends the program with status 2. Tried with these linkers (`.ci/interpose`):
 //!
 //! | linker | debug | release | thin LTO | fat LTO | linker-plugin LTO |
 //! |---|---|---|---|---|---|
@@ -81,26 +90,29 @@
 //! | GNU ld 2.40 | proved | proved | proved | proved | refused: "file not recognized: file format not recognized" |
 //! | mold 1.10.1 | proved | proved | proved | proved | refused: "not claimed by the LTO plugin" |
 //!
-//! The two refusals are of the link itself, hooks or not: GNU ld and mold take the plugin of the LLVM that rustc has, 22, and
-//! there was none here.
+//! The linker refuses these two with hooks or without: GNU ld and mold need a plugin of the LLVM that rustc uses, 22, and the
+//! machine of the trial had none.
 //!
-//! A scope is named by its function and line where the v8 crate's functions were inlined, as in optimised builds; else by the
-//! function that holds it, at the function's first line.
+//! A report names a scope by function and line where the v8 crate's functions were inlined, as in optimised builds; else by the
+//! function that holds the scope, at the function's first line.
 //!
-//! A host that marks no turn is watched for what its loop does: where it pumps V8's messages (`Platform::pump_message_loop`)
-//! twice with the same scope innermost, and JavaScript was called in between, a turn has ended, and `outer-growth` is judged
-//! of it. One pump in a turn's own scope, checkpoints for microtasks, and pumps with no scope open end none: nothing is said
-//! then, rather than guessed. [`turn!`] states it, and switches the guessing off.
+//! Where a host marks no turn, handleguard infers turns from its loop: if the host pumps V8's messages
+//! (`Platform::pump_message_loop`) twice with the same scope innermost and calls JavaScript in between, a turn has ended, and
+//! `outer-growth` judges it. One pump in a turn's own scope, checkpoints for microtasks, and pumps with no scope open end no turn:
+//! handleguard infers nothing where it would have to guess. [`turn!`] marks a turn, and handleguard infers none from then on.
 //!
 //! # What it cannot see
 //!
-//! Beside what [handleguard](handleguard#what-it-cannot-see) says:
+//! Beside the [limits of the core](handleguard#what-it-cannot-see):
 //!
 //! - Without the hooks, calls into JavaScript by `v8::Function::call` itself, in this program or in a crate that it uses. *Missed
 //!   bug* for `missing-scope`; the handles that they leave are still found at the end of the turn, as `outer-growth`.
-//! - Without the hooks, the opener of a scope that plain `v8::scope!` opened. Its handles are found; the report says that it was
-//!   out of sight.
-//! - With the hooks, a plain escapable scope is reported as a `HandleScope`: both are constructed by one function.
+//! - Without the hooks, the opener of a scope that plain `v8::scope!` opened. Its handles are found, and the report has no opener.
+//! - With the hooks, that a plain escapable scope is one: a report calls it a `HandleScope`, because one function constructs both.
+//! - Fatal errors of V8 in a host's own handler. The first guard of an isolate sets V8's fatal-error handler of that isolate, unless
+//!   `sealed` is `off`, and V8 has no function that returns the handler set before. handleguard's prints V8's own lines and aborts,
+//!   as V8 does without a handler. A host that needs its own handler runs with `HANDLEGUARD=sealed=off`, or sets the handler after
+//!   the first guard, and then V8 refuses a handle without handleguard's report.
 //! - Off x86-64 Linux, native frames below JavaScript: a stack that begins in a native function called from JavaScript ends at
 //!   V8's builtins there, for they have no unwind tables. On x86-64 Linux it goes on, with the JavaScript functions in their
 //!   place.

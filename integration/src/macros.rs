@@ -1,5 +1,5 @@
 /// Opens a `HandleScope` to the end of the block and binds it: [`v8::scope!`](https://docs.rs/v8/latest/v8/macro.scope.html),
-/// seen by handleguard. Same arguments, same binding.
+/// recorded by handleguard. Same arguments, same binding.
 ///
 /// ```
 /// # let _v8 = handleguard_v8::__doctest::setup();
@@ -19,7 +19,7 @@ macro_rules! scope {
     };
 }
 
-/// Opens a `HandleScope` and enters a context, to the end of the block: `v8::scope_with_context!`, seen by handleguard.
+/// Opens a `HandleScope` and enters a context, to the end of the block: `v8::scope_with_context!`, recorded by handleguard.
 /// Same arguments, same binding; as there, `v8` must be the name of the v8 crate.
 #[macro_export]
 macro_rules! scope_with_context {
@@ -32,7 +32,7 @@ macro_rules! scope_with_context {
     };
 }
 
-/// Opens an `EscapableHandleScope` to the end of the block and binds it: `v8::escapable_handle_scope!`, seen by
+/// Opens an `EscapableHandleScope` to the end of the block and binds it: `v8::escapable_handle_scope!`, recorded by
 /// handleguard. Same arguments, same binding.
 #[macro_export]
 macro_rules! escapable_handle_scope {
@@ -45,7 +45,7 @@ macro_rules! escapable_handle_scope {
     };
 }
 
-/// Opens a `TryCatch` to the end of the block and binds it: `v8::tc_scope!`, seen by handleguard. Same arguments, same
+/// Opens a `TryCatch` to the end of the block and binds it: `v8::tc_scope!`, recorded by handleguard. Same arguments, same
 /// binding. It holds no handles, and does not add to the depth.
 #[macro_export]
 macro_rules! tc_scope {
@@ -58,7 +58,7 @@ macro_rules! tc_scope {
     };
 }
 
-/// Opens a `CallbackScope` to the end of the block and binds it: `v8::callback_scope!`, seen by handleguard. Same
+/// Opens a `CallbackScope` to the end of the block and binds it: `v8::callback_scope!`, recorded by handleguard. Same
 /// arguments, same binding.
 ///
 /// In a callback that V8 called, V8 has opened a scope. In one that an event loop called, with the isolate itself as the
@@ -107,7 +107,7 @@ macro_rules! turn {
     };
 }
 
-/// The guard behind a scope that was just bound to `$scope`; nothing where the checks are compiled out.
+/// Guards the scope that was just bound to `$scope`. Expands to nothing where the checks are compiled out.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __guard_scope {
@@ -122,7 +122,7 @@ macro_rules! __guard_scope {
     };
 }
 
-/// The path of the function around it.
+/// The path of the function in which the macro is used.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __function_name {

@@ -11,7 +11,7 @@ thread_local! {
 /// (`src/api/callback.cc`): calls `callback` with the receiver `recv`, and then, if this is the outermost one and it did
 /// not throw, drains the microtasks that it queued, where the policy leaves that to the host.
 ///
-/// `name` says which callback this is, in reports: node's `asyncResourceName`.
+/// `name` names the callback in reports, as node's `asyncResourceName` does.
 ///
 /// Opens no scope: the result has to live on in the caller's, and a caller that has opened none since the turn began
 /// is what `missing-scope` is about. `None` if JavaScript threw; catch it with [`tc_scope!`](crate::tc_scope).

@@ -1,6 +1,6 @@
-//! What V8 says of JavaScript: which function is called, and which are on the stack.
+//! JavaScript as V8 describes it: the function that is called, and the functions on the stack.
 //!
-//! All of it makes handles, in a scope of its own, so that no count of the host changes.
+//! Each question makes handles, in a scope of its own, so that no count of the host changes.
 
 use crate::ffi::RawIsolate;
 use handleguard::{MAX_FRAMES, ScriptFrame};
@@ -12,8 +12,8 @@ use v8::PinScope;
 ///
 /// `isolate` is a live isolate that may be used on this thread.
 unsafe fn in_own_scope<R>(isolate: *mut RawIsolate, ask: impl FnOnce(&PinScope<'_, '_>) -> R) -> R {
-    // SAFETY: the caller's promise; the value is gone before the function returns. `from_raw_ptr_unchecked` takes the
-    // address under the v8 crate's own name for it.
+    // SAFETY: `isolate` is live and may be used on this thread, as this function requires, and the value does not leave the
+    // function. `from_raw_ptr_unchecked` takes the address under the v8 crate's own name for it.
     let mut isolate = unsafe { v8::Isolate::from_raw_ptr_unchecked(isolate.cast()) };
     v8::scope!(let scope, &mut isolate);
     // SAFETY: `HandleScope` has its context parameter only in a `PhantomData`; the v8 crate's own `Deref` from one to the
@@ -23,7 +23,7 @@ unsafe fn in_own_scope<R>(isolate: *mut RawIsolate, ask: impl FnOnce(&PinScope<'
     ask(scope)
 }
 
-/// `onClose (handlers.js:12:20)`, as stack traces of JavaScript have it; `<anonymous>` where the function has no name.
+/// Returns `onClose (handlers.js:12:20)`, as a stack trace of JavaScript shows it; `<anonymous>` if the function has no name.
 ///
 /// # Safety
 ///
@@ -48,11 +48,11 @@ pub(crate) unsafe fn callee(isolate: *mut RawIsolate, function: &v8::Function) -
             (None, ..) => name,
         }
     };
-    // SAFETY: the caller's promise.
+    // SAFETY: `isolate` is live and may be used on this thread, as this function requires.
     unsafe { in_own_scope(isolate, describe) }
 }
 
-/// The frames of JavaScript on the stack, innermost first.
+/// Returns the frames of JavaScript on the stack, innermost first.
 ///
 /// # Safety
 ///
@@ -80,7 +80,7 @@ pub(crate) unsafe fn frames(isolate: *mut RawIsolate) -> Vec<ScriptFrame> {
         };
         Some((0..trace.get_frame_count()).filter_map(frame).collect())
     };
-    // SAFETY: the caller's promise.
+    // SAFETY: `isolate` is live and may be used on this thread, as this function requires.
     let frames: Option<Vec<ScriptFrame>> = unsafe { in_own_scope(isolate, walk) };
     frames.unwrap_or_default()
 }

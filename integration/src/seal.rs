@@ -28,7 +28,15 @@ struct Seal {
         expect(dead_code, reason = "only the hook in `Extend` can rescue")
     )]
     level: Option<u32>,
+    /// What V8 has where the seal is the innermost thing open: its `limit` and `sealed_level`.
+    state: Option<(usize, i32)>,
     buffer: SealBuffer,
+}
+
+/// V8's `limit` and `sealed_level`, which a seal sets, and restores when it is lifted.
+fn state(isolate: LiveV8<'_>) -> Option<(usize, i32)> {
+    let [_, sealed_level] = isolate.levels()?;
+    Some((isolate.cursor()?.limit, sealed_level))
 }
 
 /// The number of this thread, which no other thread of the process ever has.
@@ -56,6 +64,7 @@ pub(crate) fn seal(isolate: LiveV8<'_>, turn: EntryId) {
             thread: this_thread(),
             turn,
             level,
+            state: state(isolate),
             buffer,
         });
     });
@@ -75,11 +84,23 @@ pub(crate) fn unseal(isolate: LiveV8<'_>, turn: EntryId) {
     });
 }
 
-/// Lifts all seals of an isolate that is about to end, of whichever thread.
+/// Lifts all seals of an isolate that is about to end, of whichever thread. A seal that V8 does not have now is only forgotten:
+/// a `v8::Locker` puts the scopes and seals of one thread away while another has the isolate.
 pub(crate) fn lift_all(isolate: LiveV8<'_>) {
     let address = isolate.as_raw().addr();
-    // SAFETY: as in `unseal`.
-    SEALS.with(|seals| unsafe { lift(seals, 0, |seal| seal.isolate == address) });
+    SEALS.with(|seals| {
+        for at in (0..seals.len()).rev() {
+            if seals[at].isolate != address {
+                continue;
+            }
+            let now = state(isolate);
+            let seal = seals.remove(at);
+            if now.is_some() && now == seal.state {
+                // SAFETY: it is of `isolate`, which is live, as in `unseal`.
+                unsafe { destroy(seal) };
+            }
+        }
+    });
 }
 
 /// Reports a handle that V8 is about to refuse in `isolate`, and lifts the seals that refuse it. V8 ends the process where the
@@ -104,10 +125,17 @@ pub(crate) fn rescue(isolate: LiveV8<'_>) {
 unsafe fn lift(seals: &mut Vec<Seal>, outermost: usize, which: impl Fn(&Seal) -> bool) {
     for at in (outermost..seals.len()).rev() {
         if which(&seals[at]) {
-            let mut seal = seals.remove(at);
-            // SAFETY: `seal` constructed it, and it is destroyed once, for it leaves the list; its isolate is live, as this function
-            // requires.
-            unsafe { ffi::unseal(&raw mut seal.buffer) };
+            // SAFETY: the isolate of the seal is live, as this function requires.
+            unsafe { destroy(seals.remove(at)) };
         }
     }
+}
+
+/// # Safety
+///
+/// The isolate of the seal is live, and no other thread uses it.
+unsafe fn destroy(mut seal: Seal) {
+    // SAFETY: `seal` constructed the object in the buffer, and this function takes it, so it is destroyed once; its isolate is live,
+    // as this function requires.
+    unsafe { ffi::unseal(&raw mut seal.buffer) };
 }
