@@ -232,5 +232,5 @@ pub use symbolize::frame::{Frame, FrameKind};
 pub use symbolize::trace::Trace;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 #[doc(hidden)]
-pub use thread::tls_word;
+pub use thread::linux_x86_64::tls_word;
 pub use unwind::truncated::MAX_FRAMES;

@@ -1,8 +1,9 @@
 //! The calling thread's pending log, found in one load.
-#![expect(unsafe_code, reason = "reads a thread-local by its address")]
+#![expect(unsafe_code, reason = "dereferences the thread's word")]
 
 use crate::thread::pending_log::PendingLog;
 use crate::thread::pending_logs::PendingLogs;
+use crate::thread::platform;
 use std::cell::Cell;
 
 #[cfg(not(all(test, loom)))]
@@ -25,7 +26,7 @@ pub(crate) fn all() -> &'static PendingLogs {
 pub(crate) fn current() -> Option<&'static PendingLog> {
     // SAFETY: null, or a log that `LogSlot::get` has claimed for this thread. Logs are never freed, and `LogSlot` sets null
     // before it releases the log to another thread.
-    unsafe { word::get().as_ref() }
+    unsafe { platform::get().as_ref() }
 }
 
 /// Holds the log of one thread, and releases it when the thread ends. Lives in the thread's state.
@@ -55,55 +56,15 @@ impl LogSlot {
     /// Lets [`current`] find the log, which must have been enabled once.
     #[inline]
     pub(crate) fn publish(&self, log: &'static PendingLog) {
-        word::set(log);
+        platform::set(log);
     }
 }
 
 impl Drop for LogSlot {
     fn drop(&mut self) {
-        word::set(std::ptr::null());
+        platform::set(std::ptr::null());
         if let Some(log) = self.0.get() {
             all().release(log);
         }
-    }
-}
-
-#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
-mod word {
-    use super::PendingLog;
-    use crate::thread::tls_word;
-    use std::ptr;
-
-    tls_word::__tls_word!(".globl", "handleguard_pending_log");
-
-    #[inline(always)]
-    pub(super) fn get() -> *const PendingLog {
-        // SAFETY: `offset` is the one that `__tls_word` declared just above.
-        ptr::with_exposed_provenance(unsafe { tls_word::read(offset()) })
-    }
-
-    pub(super) fn set(log: *const PendingLog) {
-        // SAFETY: as in `get`.
-        unsafe { tls_word::write(offset(), log.expose_provenance()) }
-    }
-}
-
-#[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
-mod word {
-    use super::PendingLog;
-    use std::cell::Cell;
-    use std::ptr;
-
-    thread_local! {
-        static WORD: Cell<*const PendingLog> = const { Cell::new(ptr::null()) };
-    }
-
-    #[inline]
-    pub(super) fn get() -> *const PendingLog {
-        WORD.get()
-    }
-
-    pub(super) fn set(log: *const PendingLog) {
-        WORD.set(log);
     }
 }

@@ -7,5 +7,14 @@ pub(crate) mod log_pointer;
 pub(crate) mod pending_log;
 pub(crate) mod pending_logs;
 pub(crate) mod state;
+
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
-pub mod tls_word;
+pub mod linux_x86_64;
+// The tests compile it too, so that it keeps up with its twin.
+#[cfg(any(test, not(all(target_os = "linux", target_arch = "x86_64"))))]
+pub(crate) mod portable;
+
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+pub(crate) use linux_x86_64 as platform;
+#[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
+pub(crate) use portable as platform;
