@@ -2,9 +2,9 @@
 //!
 //! V8 keeps `HandleScopeData { Address* next; Address* limit; int level; int sealed_level; }` (`v8-internal.h`) somewhere
 //! inside the isolate, at a place that depends on how V8 was built. A `HandleScope` saves `next` and `limit` as words 1
-//! and 2 of itself (`v8-local-handle.h`), so the pair is known; where it stands in the isolate, and the `int` behind it
-//! goes up and down by one over nested scopes, that `int` is `level`. Anything else is refused, and the checker goes on
-//! without the level.
+//! and 2 of itself (`v8-local-handle.h`), so the values of the pair are known. Where the pair lies in the isolate, and the `int`
+//! behind it goes up and down by one over nested scopes, that `int` is `level`. Calibration refuses anything else, and the
+//! checker goes on without the level.
 //!
 //! The scopes that this opens go past the hooks, which ask for the level themselves.
 
@@ -13,7 +13,7 @@ use crate::interpose::real;
 use std::fmt;
 use std::ptr;
 
-/// How far into the isolate is looked, in words: 4 KiB, where V8 15 has it at byte 568. An isolate is far larger: its
+/// The part of the isolate that is searched, in words: 4 KiB, and V8 15 has the pair at byte 568. An isolate is far larger: its
 /// `IsolateData` begins with the tables of builtins and roots (`isolate-data.h`), tens of KiB.
 const WINDOW: usize = 512;
 
@@ -48,16 +48,16 @@ impl fmt::Display for CalibrationError {
 pub(crate) unsafe trait Subject {
     fn memory(&self) -> *const usize;
 
-    /// Opens a scope, with at least one handle made in the one around it; the `next` and `limit` it saved.
+    /// Opens a scope, after at least one handle was made in the scope around it. Returns the `next` and `limit` that it saved.
     fn open(&mut self) -> [usize; 2];
 
-    /// Closes the innermost.
+    /// Closes the innermost scope.
     fn close(&mut self);
 }
 
-/// The offset of `level` in the isolate, in bytes.
+/// Finds the offset of `level` in the isolate, in bytes.
 pub(crate) fn level_offset(subject: &mut impl Subject) -> Result<usize, CalibrationError> {
-    // The first only makes sure that V8 has a block of handles: without one, `next` and `limit` are null.
+    // The first scope makes V8 allocate a block of handles: without one, `next` and `limit` are null.
     subject.open();
     let saved = subject.open();
     let found = find(&*subject, saved);
@@ -67,7 +67,7 @@ pub(crate) fn level_offset(subject: &mut impl Subject) -> Result<usize, Calibrat
     offset
 }
 
-/// The word at which the pair stands. The scope that saved it holds no handle yet, so it is V8's current pair too.
+/// Finds the word at which the pair lies. The scope that saved it holds no handle yet, so it is V8's current pair too.
 fn find(subject: &impl Subject, [next, limit]: [usize; 2]) -> Result<usize, CalibrationError> {
     if next == 0 || limit == 0 {
         return Err(CalibrationError::NotFound);
@@ -103,7 +103,7 @@ fn counts(subject: &mut impl Subject, word: usize) -> Result<usize, CalibrationE
 
 fn read(subject: &impl Subject, word: usize) -> usize {
     debug_assert!(word < WINDOW);
-    // SAFETY: `Subject` promises `WINDOW` readable words at `memory`, and every caller stays below `WINDOW`. Volatile, for
+    // SAFETY: `Subject` requires `WINDOW` readable words at `memory`, and every caller stays below `WINDOW`. Volatile, for
     // V8 changes them behind the compiler's back.
     unsafe { ptr::read_volatile(subject.memory().add(word)) }
 }
@@ -133,7 +133,7 @@ impl Isolate {
     }
 }
 
-// SAFETY: an isolate is far larger than the window; see `WINDOW`.
+// SAFETY: the isolate is live as long as the value (`Isolate::new`), and far larger than the window; see `WINDOW`.
 unsafe impl Subject for Isolate {
     fn memory(&self) -> *const usize {
         self.isolate.cast_const().cast()

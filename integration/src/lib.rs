@@ -159,7 +159,7 @@ pub mod __private {
     pub use handleguard::finding::ScopeKind;
     pub use v8;
 
-    /// The path of the function in which `here` is declared.
+    /// Returns the path of the function in which `here` is declared.
     #[inline]
     pub fn function_around<F>(here: F) -> &'static str {
         let name = std::any::type_name_of_val(&here);

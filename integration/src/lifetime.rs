@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 static ENDED: AtomicUsize = AtomicUsize::new(0);
 
 thread_local! {
-    /// The isolate that [`follow`] saw last on this thread, and [`ENDED`] of that moment: most calls ask no further.
+    /// The isolate of the last [`follow`] on this thread, and the [`ENDED`] of that moment. Most calls find the same and return.
     static FOLLOWED: Cell<Option<(V8, usize)>> = const { Cell::new(None) };
 }
 

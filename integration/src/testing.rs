@@ -42,7 +42,7 @@
 use crate::isolate::LiveV8;
 pub use handleguard::testing::{Outcome, assert_clean, run, run_strictly};
 
-/// Runs `f` and gives back what it returns. `isolate` is any scope, or an isolate.
+/// Runs `f` and returns its result. `isolate` is any scope, or an isolate.
 ///
 /// # Panics
 ///
