@@ -19,6 +19,7 @@ use crate::describe::violation::Violation;
 use crate::detect::stack::outcome::{LateHandles, Outcome, ReportRef};
 use crate::engine::entered::Entered;
 use crate::engine::interface::{Engine, LiveIsolate};
+use crate::engine::script_frame::ScriptFrame;
 use crate::react::breakpoint::handleguard_on_violation;
 use crate::react::{actions, usdt};
 use crate::record::checker::Checker;
@@ -38,7 +39,7 @@ const NOTHING_TO_RESCUE: &str =
 
 /// Logged once, when frame pointers are given up.
 const GAVE_UP_FRAME_POINTERS: &str =
-    "stacks are walked by unwind tables from now on, for code without frame pointers is among them";
+    "stacks are unwound by unwind tables from now on: some code runs that keeps no frame pointers";
 
 /// What each guard and hook works with: the checker of the process and the state of the thread.
 #[derive(Clone, Copy)]
@@ -251,8 +252,8 @@ fn record(
     Some(ReportRef::Site(recorded.slot))
 }
 
-/// Counts one occurrence in the site table. Logs it if that made the start-up line wrong, by which stacks are walked by frame
-/// pointers.
+/// Counts one occurrence in the site table. Logs a notice if the checker gave up frame pointers, as the start-up line promises
+/// them.
 #[inline]
 fn count<'a>(
     Session { checker, thread }: Session<'a>,
@@ -270,7 +271,7 @@ fn count<'a>(
 /// The answers of the isolate that go into a description.
 #[derive(Default)]
 struct Answers {
-    script: Vec<crate::engine::script_frame::ScriptFrame>,
+    script: Vec<ScriptFrame>,
     alive: Option<u64>,
     may_ask: bool,
 }
