@@ -9,14 +9,14 @@
 
 use crate::describe::beginning::Beginning;
 use crate::describe::scope::ScopeKind;
-use crate::engine::counters::EngineCounts;
 use crate::engine::ids::IsolateId;
 use crate::engine::interface::{Engine, LiveIsolate};
 use crate::guards::callback::{CallbackGuard, callback_at};
 use crate::guards::isolate::end_isolate;
+use crate::guards::scope::record_slow;
 use crate::guards::session::{entering, leaving};
 use crate::guards::verdicts;
-use crate::pipeline::{Session, add_late, violated};
+use crate::pipeline::{Session, violated};
 use crate::place::Place;
 use crate::process::{announce, global};
 use crate::symbolize::names;
@@ -51,7 +51,6 @@ fn constructed_fast<E: Engine>(engine: E, kind: ScopeKind, ip: usize, storage: u
 
 #[inline(never)]
 fn constructed_slow<L: LiveIsolate>(isolate: L, kind: ScopeKind, ip: usize, storage: usize) {
-    let engine = isolate.engine();
     serving(isolate, |session| {
         let thread = session.thread;
         thread.set_fast_isolate(isolate, session.checker.allows_fast_path());
@@ -64,33 +63,11 @@ fn constructed_slow<L: LiveIsolate>(isolate: L, kind: ScopeKind, ip: usize, stor
                 0,
             )
         };
-        verdicts::entered(session, engine, Beginning::Scope(kind), place);
-        let budgeted = verdicts::budget(session, engine, u32::from(kind.holds_handles()));
-        let (found, late, below) = thread.record(engine.isolate(), place, |stack| {
-            let counts = EngineCounts {
-                level: isolate.level(),
-                handles: if budgeted || stack.wants_handles() {
-                    isolate.handles()
-                } else {
-                    None
-                },
-            };
-            let outside = counts
-                .level
-                .map(|level| level.saturating_sub(kind.levels()));
-            let found = stack
-                .resync(outside)
-                .or_else(|| stack.in_gc(Beginning::Scope(kind), place))
-                .or_else(|| stack.claim_storage(kind, place, storage, counts));
+        record_slow(session, isolate, kind, place, |stack, counts, found| {
+            let found = found.or_else(|| stack.claim_storage(kind, place, storage, counts));
             let late = stack.construct_scope(kind, place, storage, counts);
-            stack.note_cursor(isolate.cursor());
-            (found, late, stack.engine_is_below())
-        })?;
-        add_late(session, late);
-        if let Some(found) = found {
-            violated(session, engine, found, below, || None);
-        }
-        Some(())
+            (found, (), late)
+        })
     });
 }
 

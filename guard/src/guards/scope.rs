@@ -1,13 +1,16 @@
 //! The guard of a handle scope.
 
 use crate::describe::beginning::Beginning;
+use crate::describe::finding::Finding;
 use crate::describe::scope::ScopeKind;
+use crate::detect::stack::ScopeStack;
+use crate::detect::stack::outcome::LateHandles;
 use crate::engine::counters::EngineCounts;
 use crate::engine::ids::EntryId;
 use crate::engine::interface::{Engine, LiveIsolate};
 use crate::guards::session::{NotSend, entering, leaving};
 use crate::guards::verdicts;
-use crate::pipeline::{add_late, violated};
+use crate::pipeline::{Session, add_late, violated};
 use crate::place::{Location, Place};
 use crate::process::global;
 use crate::react::usdt;
@@ -106,36 +109,59 @@ fn open<L: LiveIsolate>(isolate: L, kind: ScopeKind, place: Place) -> Option<Ent
         if thread.adopt(engine.isolate(), kind, place) {
             return None;
         }
-        verdicts::entered(session, engine, Beginning::Scope(kind), place);
-        let budgeted = verdicts::budget(session, engine, u32::from(kind.holds_handles()));
-        let (found, (id, late), below) = thread.record(engine.isolate(), place, |stack| {
-            let counts = EngineCounts {
-                level: isolate.level(),
-                handles: if budgeted || stack.wants_handles() {
-                    isolate.handles()
-                } else {
-                    None
-                },
-            };
-            let outside = counts
-                .level
-                .map(|level| level.saturating_sub(kind.levels()));
-            let found = stack
-                .resync(outside)
-                .or_else(|| stack.in_gc(Beginning::Scope(kind), place));
-            let opened = stack.open_scope(kind, place, counts);
-            stack.note_cursor(isolate.cursor());
-            (found, opened, stack.engine_is_below())
+        let guard = record_slow(session, isolate, kind, place, |stack, counts, found| {
+            let (id, late) = stack.open_scope(kind, place, counts);
+            usdt::scope_open(engine.isolate());
+            // A guard already, so that a report that panics closes the scope again.
+            (found, ScopeGuard::of(engine, id), late)
         })?;
-        usdt::scope_open(engine.isolate());
-        // Before the reaction: one that panics closes the scope again.
-        let guard = ScopeGuard::of(engine, id);
-        add_late(session, late);
-        if let Some(found) = found {
-            violated(session, engine, found, below, || None);
-        }
         Some(guard.into_id())
     })
+}
+
+/// Judges a scope that the engine has opened, and records it by `record`, which gets the engine's counts and what was found so
+/// far, and returns what is found in the end, what it recorded, and late handles of an earlier report.
+pub(crate) fn record_slow<L: LiveIsolate, R>(
+    session: Session<'_>,
+    isolate: L,
+    kind: ScopeKind,
+    place: Place,
+    record: impl FnOnce(
+        &mut ScopeStack,
+        EngineCounts,
+        Option<Finding>,
+    ) -> (Option<Finding>, R, Option<LateHandles>),
+) -> Option<R> {
+    let engine = isolate.engine();
+    let beginning = Beginning::Scope(kind);
+    verdicts::entered(session, engine, beginning, place);
+    let budgeted = verdicts::budget(session, engine, u32::from(kind.holds_handles()));
+    let recorded = session.thread.record(engine.isolate(), place, |stack| {
+        let counts = EngineCounts {
+            level: isolate.level(),
+            // Counting handles costs a call of the engine, so only where a verdict needs the number.
+            handles: if budgeted || stack.wants_handles() {
+                isolate.handles()
+            } else {
+                None
+            },
+        };
+        let outside = counts
+            .level
+            .map(|level| level.saturating_sub(kind.levels()));
+        let found = stack
+            .resync(outside)
+            .or_else(|| stack.in_gc(beginning, place));
+        let (found, recorded, late) = record(stack, counts, found);
+        stack.note_cursor(isolate.cursor());
+        (found, recorded, late, stack.engine_is_below())
+    });
+    let (found, recorded, late, below) = recorded?;
+    add_late(session, late);
+    if let Some(found) = found {
+        violated(session, engine, found, below, || None);
+    }
+    Some(recorded)
 }
 
 impl<E: Engine> ScopeGuard<E> {
