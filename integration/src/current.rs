@@ -1,18 +1,22 @@
 //! The current isolate of this thread. Each scope and each callback asks for it.
 
 use crate::ffi::{self, RawIsolate};
+use std::ptr;
 
 /// The isolate entered last on this thread, or null.
 #[inline]
 pub(crate) fn isolate() -> *mut RawIsolate {
-    let seen = word::read();
-    if seen.is_null() { ask() } else { seen }
+    match word::read() {
+        0 => ask(),
+        // V8 wrote the pointer as a word, so its provenance is exposed.
+        current => ptr::with_exposed_provenance_mut(current),
+    }
 }
 
 /// Whether `isolate` was entered last on this thread.
 #[inline(always)]
 pub(crate) fn is(isolate: *mut RawIsolate) -> bool {
-    word::read() == isolate || ask() == isolate
+    word::read() == isolate.addr() || ask() == isolate
 }
 
 #[cold]
@@ -25,31 +29,25 @@ fn ask() -> *mut RawIsolate {
 /// two functions.
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod word {
-    use super::RawIsolate;
     use handleguard::tls_word;
-    use std::ptr;
 
     // No V8 promises the name. A weak definition gives way to V8's own. Where V8 has none, this one is linked, which stays null,
     // and `isolate` asks V8.
     handleguard::__tls_word!(".weak", "_ZN2v88internal18g_current_isolate_E");
 
-    /// Null if there is none, or V8 has no such word.
-    ///
-    /// The caller may read the isolate: V8 wrote the pointer as a word, so its provenance is exposed.
+    /// The address of the isolate; 0 if there is none, or V8 has no such word.
     #[inline(always)]
-    pub(super) fn read() -> *mut RawIsolate {
+    pub(super) fn read() -> usize {
         // SAFETY: the offset is that of the word declared here, on this thread.
-        ptr::with_exposed_provenance_mut(unsafe { tls_word::read(offset()) })
+        unsafe { tls_word::read(offset()) }
     }
 }
 
 #[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
 mod word {
-    use super::RawIsolate;
-
     #[inline(always)]
-    pub(super) fn read() -> *mut RawIsolate {
-        std::ptr::null_mut()
+    pub(super) fn read() -> usize {
+        0
     }
 }
 
@@ -65,7 +63,7 @@ mod tests {
             assert_eq!(isolate(), asked);
             assert!(is(asked));
             if cfg!(all(target_os = "linux", target_arch = "x86_64")) {
-                assert_eq!(word::read(), asked);
+                assert_eq!(word::read(), asked.addr());
             }
             asked
         }
