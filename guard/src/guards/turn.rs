@@ -111,20 +111,25 @@ impl<E: Engine> Drop for TurnGuard<E> {
         if id == EntryId::NONE {
             return;
         }
-        let _ = leaving(|session| {
-            let ended = session.thread.recorded_entry(engine, id, |live, stack| {
-                if sealed {
-                    live.unseal(id);
-                }
-                let counts = live.counts();
-                verdicts::record_stats_around(session.checker, live, stack, counts);
-                (stack.end_turn(id, counts), stack.engine_is_below())
-            });
-            if let Some((outcome, below)) = ended {
-                settle(session, engine, outcome, below);
-            }
-        });
-        // The end of a turn is no tail call, which would leave the function that holds the guard out of the stack.
+        end(engine, id, sealed);
+        // `end` is no tail call, which would leave the function that holds the guard out of the stack.
         std::hint::black_box(());
     }
+}
+
+#[inline(never)]
+fn end<E: Engine>(engine: E, id: EntryId, sealed: bool) {
+    let _ = leaving(|session| {
+        let ended = session.thread.recorded_entry(engine, id, |live, stack| {
+            if sealed {
+                live.unseal(id);
+            }
+            let counts = live.counts();
+            verdicts::record_stats_around(session.checker, live, stack, counts);
+            (stack.end_turn(id, counts), stack.engine_is_below())
+        });
+        if let Some((outcome, below)) = ended {
+            settle(session, engine, outcome, below);
+        }
+    });
 }
