@@ -117,10 +117,7 @@ impl ThreadState {
         isolate: IsolateId,
         f: impl FnOnce(&mut ScopeStack) -> R,
     ) -> Option<R> {
-        let mut records = self.records.try_borrow_mut().ok()?;
-        records.flush();
-        let at = records.find(isolate)?;
-        Some(self.update(&mut records, at, f))
+        self.existing_record_if(isolate, |_| true, f)
     }
 
     /// Runs `f` on the live isolate that `engine` names and on its scope stack, if the isolate has a record on this thread. A
@@ -131,12 +128,7 @@ impl ThreadState {
         engine: E,
         f: impl for<'a> FnOnce(E::Live<'a>, &mut ScopeStack) -> R,
     ) -> Option<R> {
-        self.existing_record(engine.isolate(), |stack| {
-            // SAFETY: the isolate has a record on this thread, and `find` has checked that no thread has ended it. `f` asks for
-            // counts, which disposes of no isolate, and cannot keep the value, as it accepts any lifetime.
-            let live = unsafe { engine.live() };
-            f(live, stack)
-        })
+        self.recorded_if(engine, |_| true, f)
     }
 
     /// As [`recorded`](Self::recorded), for a guard that holds `id`. The guard may have outlived its isolate, and another one
@@ -148,14 +140,35 @@ impl ThreadState {
         id: EntryId,
         f: impl for<'a> FnOnce(E::Live<'a>, &mut ScopeStack) -> R,
     ) -> Option<R> {
+        self.recorded_if(engine, |record| id > record.since, f)
+    }
+
+    #[inline]
+    fn recorded_if<E: Engine, R>(
+        &self,
+        engine: E,
+        accepts: impl FnOnce(&Record) -> bool,
+        f: impl for<'a> FnOnce(E::Live<'a>, &mut ScopeStack) -> R,
+    ) -> Option<R> {
+        self.existing_record_if(engine.isolate(), accepts, |stack| {
+            // SAFETY: the isolate has a record on this thread, and `find` has checked that no thread has ended it. `f` asks for
+            // counts, which disposes of no isolate, and cannot keep the value, as it accepts any lifetime.
+            let live = unsafe { engine.live() };
+            f(live, stack)
+        })
+    }
+
+    #[inline]
+    fn existing_record_if<R>(
+        &self,
+        isolate: IsolateId,
+        accepts: impl FnOnce(&Record) -> bool,
+        f: impl FnOnce(&mut ScopeStack) -> R,
+    ) -> Option<R> {
         let mut records = self.records.try_borrow_mut().ok()?;
         records.flush();
-        let at = records.find(engine.isolate())?;
-        if id <= records.all[at].since {
-            return None;
-        }
-        drop(records);
-        self.recorded(engine, f)
+        let at = records.find(isolate)?;
+        accepts(&records.all[at]).then(|| self.update(&mut records, at, f))
     }
 
     /// Runs `f` on the live isolate that `engine` names, if the isolate has a record on this thread. The records are not
