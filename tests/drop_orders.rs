@@ -6,9 +6,7 @@
 
 use handleguard_tests::{function, start_v8};
 use handleguard_v8::handleguard::finding::ScopeKind;
-use handleguard_v8::handleguard::{
-    AddonFunction, AddonGuard, CallbackGuard, GcGuard, ScopeGuard, TurnGuard,
-};
+use handleguard_v8::handleguard::{AddonFunction, TurnGuard};
 use handleguard_v8::{
     GcPhase, V8, addon_guard, callback_guard, gc_guard, scope, scope_guard, turn, turn_guard,
 };
@@ -114,15 +112,21 @@ fn use_it(isolate: &mut v8::Isolate) {
 }
 
 /// The fields of a struct are dropped in the order of their declaration.
-fn isolate_before_turn() {
-    struct Request {
-        isolate: v8::OwnedIsolate,
-        _turn: TurnGuard<V8>,
-    }
+struct IsolateFirst<G> {
+    isolate: v8::OwnedIsolate,
+    _guard: G,
+}
+
+/// Makes a guard by `guard`, and drops it after its isolate.
+fn isolate_before<G>(guard: impl FnOnce(&mut v8::OwnedIsolate) -> G) {
     let mut isolate = isolate();
-    let _turn = turn_guard(&mut isolate, "request");
-    let mut request = Request { isolate, _turn };
+    let _guard = guard(&mut isolate);
+    let mut request = IsolateFirst { isolate, _guard };
     use_it(&mut request.isolate);
+}
+
+fn isolate_before_turn() {
+    isolate_before(|isolate| turn_guard(isolate, "request"));
 }
 
 fn isolate_before_nested_turns() {
@@ -136,48 +140,20 @@ fn isolate_before_nested_turns() {
 }
 
 fn isolate_before_scope() {
-    struct Request {
-        isolate: v8::OwnedIsolate,
-        _scope: ScopeGuard<V8>,
-    }
-    let mut isolate = isolate();
-    let _scope = scope_guard(&mut isolate, ScopeKind::CallbackScope, "request");
-    let mut request = Request { isolate, _scope };
-    use_it(&mut request.isolate);
+    isolate_before(|isolate| scope_guard(isolate, ScopeKind::CallbackScope, "request"));
 }
 
 fn isolate_before_callback() {
-    struct Request {
-        isolate: v8::OwnedIsolate,
-        _callback: CallbackGuard<V8>,
-    }
-    let mut isolate = isolate();
-    let _callback = callback_guard(&mut isolate, "request");
-    let mut request = Request { isolate, _callback };
-    use_it(&mut request.isolate);
+    isolate_before(|isolate| callback_guard(isolate, "request"));
 }
 
 fn isolate_before_gc() {
-    struct Request {
-        isolate: v8::OwnedIsolate,
-        _gc: GcGuard<V8>,
-    }
-    let mut isolate = isolate();
-    let _gc = gc_guard(&mut isolate, GcPhase::SecondPass, "finalizer");
-    let mut request = Request { isolate, _gc };
-    use_it(&mut request.isolate);
+    isolate_before(|isolate| gc_guard(isolate, GcPhase::SecondPass, "finalizer"));
 }
 
 fn isolate_before_addon() {
-    struct Request {
-        isolate: v8::OwnedIsolate,
-        _addon: AddonGuard<V8>,
-    }
-    let mut isolate = isolate();
     let function = AddonFunction::new("addons/libtimers.so".as_ref(), "on_timer");
-    let _addon = addon_guard(&mut isolate, function);
-    let mut request = Request { isolate, _addon };
-    use_it(&mut request.isolate);
+    isolate_before(|isolate| addon_guard(isolate, function));
 }
 
 /// Dropped outermost first, and after the isolate.
@@ -236,19 +212,15 @@ fn snapshot_of_plain_code() {
 
 /// What was initialised first is dropped last, after the locals of handleguard.
 fn thread_local_isolate() {
-    struct Worker {
-        isolate: v8::OwnedIsolate,
-        _turn: TurnGuard<V8>,
-    }
     thread_local! {
-        static WORKER: RefCell<Option<Worker>> = const { RefCell::new(None) };
+        static WORKER: RefCell<Option<IsolateFirst<TurnGuard<V8>>>> = const { RefCell::new(None) };
     }
     on_a_thread(|| {
         // Has the local's destructor registered before those of handleguard.
         WORKER.with(|_| ());
         let mut isolate = isolate();
-        let _turn = turn_guard(&mut isolate, "worker");
-        let mut worker = Worker { isolate, _turn };
+        let _guard = turn_guard(&mut isolate, "worker");
+        let mut worker = IsolateFirst { isolate, _guard };
         use_it(&mut worker.isolate);
         WORKER.set(Some(worker));
     });
