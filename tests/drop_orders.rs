@@ -315,7 +315,7 @@ fn turn_of_a_reused_address() {
 /// What no guard may do. Run by valgrind only.
 fn reads_a_freed_isolate() {
     let isolate = isolate();
-    let address = std::ptr::from_ref::<v8::Isolate>(&isolate).cast::<*const u64>();
+    let address = (&raw const *isolate).cast::<*const u64>();
     // SAFETY: `v8::Isolate` is a transparent wrapper of the address of V8's object (`isolate.rs`).
     let object = unsafe { *address };
     drop(isolate);

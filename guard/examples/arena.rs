@@ -73,7 +73,7 @@ impl Engine for &'static Arena {
     type Live<'a> = Self;
 
     fn isolate(self) -> IsolateId {
-        IsolateId(std::ptr::from_ref(self).addr())
+        IsolateId((&raw const *self).addr())
     }
 
     unsafe fn live<'a>(self) -> Self::Live<'a> {

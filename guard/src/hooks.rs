@@ -45,7 +45,7 @@ pub fn scope_constructed<L: LiveIsolate>(isolate: L, kind: ScopeKind, ip: usize,
 
 #[inline(always)]
 fn constructed_fast<E: Engine>(engine: E, kind: ScopeKind, ip: usize, storage: usize) -> bool {
-    let here = std::ptr::from_ref(&ip).addr();
+    let here = (&raw const ip).addr();
     storage.wrapping_sub(here) < NEAR && fast_path::construct(engine, kind, ip, storage)
 }
 
@@ -54,7 +54,7 @@ fn constructed_slow<L: LiveIsolate>(isolate: L, kind: ScopeKind, ip: usize, stor
     serving(isolate, |session| {
         let thread = session.thread;
         thread.set_fast_isolate(isolate, session.checker.allows_fast_path());
-        let here = std::ptr::from_ref(&ip).addr();
+        let here = (&raw const ip).addr();
         let place = if storage.wrapping_sub(here) < NEAR {
             Place::code(ip, storage)
         } else {
@@ -122,7 +122,7 @@ pub fn callback<L: LiveIsolate>(
         return None;
     }
     let engine = isolate.engine();
-    let place = Place::code(ip, std::ptr::from_ref(&ip).addr());
+    let place = Place::code(ip, (&raw const ip).addr());
     match fast_path::call(engine.isolate(), place) {
         Call::Recorded => None,
         Call::Logged(id) => Some(CallbackGuard::of(engine, id)),
@@ -206,7 +206,7 @@ pub fn callback_on_no_isolate<E: Engine>(ip: usize, engine: impl FnOnce(IsolateI
                 return;
             }
             thread.in_hook(|| {
-                let place = Place::code(ip, std::ptr::from_ref(&ip).addr());
+                let place = Place::code(ip, (&raw const ip).addr());
                 verdicts::entered(session, engine, Beginning::Callback, place);
             });
         });
@@ -251,7 +251,7 @@ pub fn isolate_ends<L: LiveIsolate>(isolate: L) {
 pub fn host_pumps<L: LiveIsolate>(isolate: L, ip: usize) {
     let engine = isolate.engine();
     serving(isolate, |session| {
-        let place = Place::code(ip, std::ptr::from_ref(&ip).addr());
+        let place = Place::code(ip, (&raw const ip).addr());
         let (finding, below) = session.thread.existing_record(engine.isolate(), |stack| {
             let finding = stack.infer_turn(place, isolate.counts());
             (finding, stack.engine_is_below())

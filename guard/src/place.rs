@@ -105,8 +105,8 @@ impl Place {
     pub(crate) fn identity(&self) -> (usize, usize) {
         let name = self.name.map_or(0, |name| name.as_ptr().addr());
         let location = match self.location {
-            Location::Source(location) => std::ptr::from_ref(location).addr(),
-            Location::Line(line) => std::ptr::from_ref(line).addr(),
+            Location::Source(location) => (&raw const *location).addr(),
+            Location::Line(line) => (&raw const *line).addr(),
             Location::Code(code) => code.ip,
         };
         (name, location)

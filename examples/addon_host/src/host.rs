@@ -195,7 +195,7 @@ unsafe extern "C" fn call_function(
 /// `out` may be written.
 unsafe fn give(out: *mut Value, value: Local<'_, v8::Value>) -> Status {
     // SAFETY: `out` may be written: required by this fn.
-    unsafe { out.write(ptr::from_ref::<v8::Value>(&value).cast()) };
+    unsafe { out.write((&raw const *value).cast()) };
     Status::Ok
 }
 

@@ -41,7 +41,7 @@ pub(crate) fn user_around_hook(ip: usize, classifier: &FrameClassifier) -> usize
     if resolved(ip, classifier).is_users {
         return ip;
     }
-    user_around(std::ptr::from_ref(&classifier).addr(), classifier).unwrap_or(ip)
+    user_around((&raw const classifier).addr(), classifier).unwrap_or(ip)
 }
 
 /// Returns the return address into the innermost function of the user's, from the frame outwards that holds the address

@@ -3,7 +3,6 @@
 use crate::thread::pending_logs::PendingLogs;
 use loom::sync::Arc;
 use loom::thread;
-use std::ptr;
 
 /// The race: two threads claim a log, and one of them has one to give up.
 #[test]
@@ -14,9 +13,9 @@ fn loom_a_log_is_claimed_by_one_thread_at_a_time() {
         logs.release(first);
         let other = thread::spawn({
             let logs = Arc::clone(&logs);
-            move || ptr::from_ref(logs.claim()).addr()
+            move || (&raw const *logs.claim()).addr()
         });
-        let own = ptr::from_ref(logs.claim()).addr();
+        let own = (&raw const *logs.claim()).addr();
         assert_ne!(own, other.join().unwrap());
     });
 }
@@ -28,9 +27,9 @@ fn loom_two_logs_that_are_added_at_once_are_both_found() {
         let logs = Arc::new(PendingLogs::new());
         let other = thread::spawn({
             let logs = Arc::clone(&logs);
-            move || ptr::from_ref(logs.claim()).addr()
+            move || (&raw const *logs.claim()).addr()
         });
-        let own = ptr::from_ref(logs.claim()).addr();
+        let own = (&raw const *logs.claim()).addr();
         let other = other.join().unwrap();
         let mut listed = logs.addresses();
         listed.sort_unstable();

@@ -76,7 +76,7 @@ impl Engine for Mobile {
     type Live<'a> = Self;
 
     fn isolate(self) -> IsolateId {
-        IsolateId(std::ptr::from_ref(self.0).addr())
+        IsolateId((&raw const *self.0).addr())
     }
 
     unsafe fn live<'a>(self) -> Self::Live<'a> {

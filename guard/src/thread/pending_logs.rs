@@ -51,7 +51,7 @@ impl PendingLogs {
             // Release: whoever finds the log finds it initialised.
             match self.first.compare_exchange_weak(
                 first,
-                ptr::from_ref(log).cast_mut(),
+                (&raw const *log).cast_mut(),
                 Ordering::Release,
                 Ordering::Relaxed,
             ) {
@@ -77,7 +77,7 @@ impl PendingLogs {
     /// The addresses of all logs.
     #[cfg(all(test, loom))]
     pub(crate) fn addresses(&self) -> Vec<usize> {
-        self.iter().map(|log| ptr::from_ref(log).addr()).collect()
+        self.iter().map(|log| (&raw const *log).addr()).collect()
     }
 
     fn iter(&self) -> impl Iterator<Item = &'static PendingLog> {

@@ -1,5 +1,4 @@
 use std::ffi::{CStr, c_char, c_void};
-use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 /// A place in the host's source, which reports use to name an entry that begins there. Keep one in static storage for each place,
@@ -43,7 +42,7 @@ pub(crate) unsafe fn interned(place: *mut Place) -> &'static handleguard::Place 
         )
     };
     let place = handleguard::Place::interned(&name, &file, line);
-    kept.store(ptr::from_ref(place).cast_mut(), Ordering::Release);
+    kept.store((&raw const *place).cast_mut(), Ordering::Release);
     place
 }
 

@@ -44,7 +44,7 @@ pub(super) unsafe fn enter(isolate: *mut RawIsolate, ip: usize) {
     unsafe { real::isolate_enter(isolate) };
     // SAFETY: `isolate` is live and this thread has entered it, as this function requires.
     let live = unsafe { LiveV8::from_raw(isolate) };
-    hooks::serve(|| handleguard::enter(live, Place::code(ip, ptr::from_ref(&ip).addr())));
+    hooks::serve(|| handleguard::enter(live, Place::code(ip, (&raw const ip).addr())));
 }
 
 /// # Safety
@@ -53,7 +53,7 @@ pub(super) unsafe fn enter(isolate: *mut RawIsolate, ip: usize) {
 pub(super) unsafe fn exit(isolate: *mut RawIsolate, ip: usize) {
     // SAFETY: `isolate` is live and this thread has entered it, as this function requires.
     let live = unsafe { LiveV8::from_raw(isolate) };
-    hooks::serve(|| handleguard::exit(live, Place::code(ip, ptr::from_ref(&ip).addr())));
+    hooks::serve(|| handleguard::exit(live, Place::code(ip, (&raw const ip).addr())));
     // SAFETY: V8's function requires the same.
     unsafe { real::isolate_exit(isolate) };
 }

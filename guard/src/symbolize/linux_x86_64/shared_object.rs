@@ -49,6 +49,7 @@ fn module_at(address: usize) -> Option<libc::Dl_info> {
     let mut info = MaybeUninit::uninit();
     // SAFETY: `dladdr` takes any address, and fills `info` where it does not return 0.
     unsafe {
+        #[expect(clippy::disallowed_methods, reason = "an address to look up")]
         let found = libc::dladdr(ptr::without_provenance(address), info.as_mut_ptr());
         (found != 0).then(|| info.assume_init())
     }

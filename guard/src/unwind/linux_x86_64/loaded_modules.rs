@@ -26,6 +26,7 @@ pub(crate) fn function_start(ip: usize) -> Option<usize> {
         fn _Unwind_FindEnclosingFunction(pc: *mut c_void) -> *mut c_void;
     }
     // SAFETY: looks the address up in tables, and takes any address.
+    #[expect(clippy::disallowed_methods, reason = "an address to look up")]
     let start = unsafe { _Unwind_FindEnclosingFunction(ptr::without_provenance_mut(ip - 1)) };
     (!start.is_null()).then_some(start.addr())
 }
@@ -179,6 +180,7 @@ fn object(find: FindObject, address: usize) -> Option<Object> {
     let mut found = Found::default();
     // SAFETY: `_dl_find_object` takes any address, writes no more than a `struct dl_find_object`, and may be called at any
     // time, a signal handler included (the manual of glibc, "Dynamic Linker Introspection").
+    #[expect(clippy::disallowed_methods, reason = "an address to look up")]
     let result = unsafe { find(ptr::without_provenance_mut(address), &raw mut found) };
     (result == 0).then_some(Object {
         start: found.map_start,
@@ -243,6 +245,7 @@ fn first_page_headers(start: usize) -> Option<&'static [libc::Elf64_Phdr]> {
     const PAGE: usize = 4096;
     let mut is_resident = 0;
     // SAFETY: `mincore` takes any address, and writes one byte for one page.
+    #[expect(clippy::disallowed_methods, reason = "an address to look up")]
     let mapped = start.is_multiple_of(PAGE)
         && unsafe {
             libc::mincore(
