@@ -3,8 +3,15 @@
 //! Whoever runs a script or loads a file chooses such a name. It may hold a line that looks like a report, an escape sequence of
 //! the terminal, or a megabyte of data. It is therefore made harmless where it is taken in, once for all outputs.
 
+use crate::sync::real::Arc;
+use std::fmt;
+use std::ops::Deref;
+
 /// How many bytes of a foreign text are kept.
 pub const MAX_FOREIGN_TEXT: usize = 256;
+
+/// Room for two foreign texts, the marks of their cuts, and two numbers between punctuation.
+const MAX_FOREIGN_DESCRIPTION: usize = 2 * MAX_FOREIGN_TEXT + 64;
 
 /// Stands for the rest of a text that was cut.
 const CUT: char = '…';
@@ -17,6 +24,16 @@ const CUT: char = '…';
 /// assert!(handleguard::foreign_text(&"x".repeat(1 << 20)).ends_with("x…"));
 /// ```
 pub fn foreign_text(text: &str) -> String {
+    cut_and_escaped(text, MAX_FOREIGN_TEXT)
+}
+
+/// As [`foreign_text`], for a description that is composed of two foreign texts and some words, as
+/// `onClose (handlers.js:12:20)` is.
+pub(crate) fn foreign_description(text: &str) -> String {
+    cut_and_escaped(text, MAX_FOREIGN_DESCRIPTION)
+}
+
+fn cut_and_escaped(text: &str, max: usize) -> String {
     let mut kept = String::new();
     for character in text.chars() {
         let before = kept.len();
@@ -26,13 +43,43 @@ pub fn foreign_text(text: &str) -> String {
             // A short escape where there is one, `\n`, and else the code point.
             kept.extend(character.escape_default());
         }
-        if kept.len() > MAX_FOREIGN_TEXT {
+        if kept.len() > max {
             kept.truncate(before);
             kept.push(CUT);
             break;
         }
     }
     kept
+}
+
+/// A foreign text that [`foreign_text`] has made harmless. A clone shares the text and copies nothing.
+///
+/// ```
+/// let name = handleguard::ForeignText::from("app.js\n");
+/// assert_eq!(&*name, r"app.js\n");
+/// assert_eq!(name.clone().as_ptr(), name.as_ptr());
+/// ```
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ForeignText(Arc<str>);
+
+impl From<&str> for ForeignText {
+    fn from(text: &str) -> Self {
+        Self(foreign_text(text).into())
+    }
+}
+
+impl Deref for ForeignText {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ForeignText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
 }
 
 /// Whether a terminal or an editor shows the character where it stands, and as nothing but itself.
@@ -77,6 +124,23 @@ mod tests {
         ] {
             assert_eq!(foreign_text(text), shown);
         }
+    }
+
+    #[test]
+    fn a_harmless_text_is_not_changed_again() {
+        for text in ["x".repeat(300), "\u{202e}".repeat(100), "a\n".repeat(200)] {
+            let once = foreign_text(&text);
+            assert_eq!(foreign_text(&once), once);
+        }
+    }
+
+    #[test]
+    fn a_description_has_room_for_two_long_names() {
+        let [function, script] = ["f", "s"].map(|name| foreign_text(&name.repeat(1000)));
+        let callee = format!("{function} ({script}:{0}:{0})", u32::MAX);
+        assert_eq!(foreign_description(&callee), callee);
+        assert_eq!(foreign_description(&"x".repeat(1000)).len(), 576 + 3);
+        assert_eq!(foreign_description("f\n"), r"f\n");
     }
 
     #[test]

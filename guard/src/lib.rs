@@ -221,7 +221,7 @@ pub use engine::interface::{Engine, LiveIsolate};
 pub use engine::refused::Refused;
 pub use engine::script_frame::ScriptFrame;
 pub use engine::wording::{FrameClassifier, Wording};
-pub use foreign_text::{MAX_FOREIGN_TEXT, foreign_text};
+pub use foreign_text::{ForeignText, MAX_FOREIGN_TEXT, foreign_text};
 #[doc(hidden)]
 pub use fork::mutex::ForkMutex;
 pub use place::{CodeAddress, Location, Place, SourceLine};

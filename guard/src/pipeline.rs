@@ -20,6 +20,7 @@ use crate::detect::stack::outcome::{LateHandles, Outcome, ReportRef};
 use crate::engine::entered::Entered;
 use crate::engine::interface::{Engine, LiveIsolate};
 use crate::engine::script_frame::ScriptFrame;
+use crate::foreign_text::foreign_description;
 use crate::react::breakpoint::handleguard_on_violation;
 use crate::react::{actions, usdt};
 use crate::record::checker::Checker;
@@ -295,7 +296,11 @@ fn describe<E: Engine>(
         note,
         thread: isolates::thread_name(),
         isolate,
-        callee: if answers.may_ask { callee() } else { None },
+        callee: answers
+            .may_ask
+            .then(callee)
+            .flatten()
+            .map(|callee| foreign_description(&callee)),
         first_user: match finding.rule() {
             Rule::WrongThread => isolates::first_user_of(isolate, E::WORDING.classifier),
             _ => None,

@@ -18,7 +18,7 @@ pub(crate) mod real {
     pub(crate) use std::sync::atomic::{
         AtomicBool, AtomicPtr, AtomicU8, AtomicU64, AtomicUsize, Ordering,
     };
-    pub(crate) use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+    pub(crate) use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
     pub(crate) use std::thread::yield_now;
 }
 

@@ -41,6 +41,7 @@
 
 use crate::isolate::LiveV8;
 pub use handleguard::testing::{Outcome, assert_clean, run, run_strictly};
+use handleguard::{LiveIsolate, ScriptFrame};
 
 /// Runs `f` and returns its result. `isolate` is any scope, or an isolate.
 ///
@@ -54,4 +55,10 @@ where
 {
     let handles = |isolate: &mut S| LiveV8::of((*isolate).as_ref()).handles();
     handleguard::testing::assert_at_most_by(isolate, most, handles, f)
+}
+
+/// The frames of JavaScript on the stack, innermost first, as a violation keeps them.
+#[doc(hidden)]
+pub fn script_frames(isolate: &mut v8::Isolate) -> Vec<ScriptFrame> {
+    LiveV8::of(isolate).script_frames()
 }

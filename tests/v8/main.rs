@@ -7,6 +7,8 @@ mod facts;
 mod gc;
 mod isolates;
 mod macros;
+#[cfg(target_os = "linux")]
+mod names;
 mod programs;
 mod rules;
 mod sealed;

@@ -3,7 +3,8 @@
 use crate::config::action::Action;
 use crate::config::rule::Rule;
 use crate::config::settings::Config;
-use crate::place::Place;
+use crate::foreign_text::foreign_text;
+use crate::place::{Place, intern};
 use std::cell::Cell;
 use std::fmt;
 use std::path::Path;
@@ -21,19 +22,22 @@ impl AddonFunction {
     /// Names the function `symbol` of the add-on that was loaded from `path`.
     pub fn new(path: &Path, symbol: &str) -> Self {
         let file = path.file_name().unwrap_or_default().to_string_lossy();
+        // Each by itself: the name as a whole may be longer than a foreign text.
+        let [file, symbol] = [&*file, symbol].map(foreign_text);
         let name = format!("{file}!{symbol}");
-        let place = Place::interned(&name, &path.to_string_lossy(), 0);
+        let place = intern::harmless_line(&name, &foreign_text(&path.to_string_lossy()), 0);
         Self {
             // A part of the interned name, which lives as long as the process. Empty if the interner is full.
             file: place
                 .name
-                .and_then(|name| name.strip_suffix(symbol)?.strip_suffix('!'))
+                .and_then(|name| name.strip_suffix(symbol.as_str())?.strip_suffix('!'))
                 .unwrap_or_default(),
             place,
         }
     }
 
-    /// The add-on's file name without its folder: the name that [`Config::addon`](crate::Config::addon) takes.
+    /// The add-on's file name without its folder, made harmless by [`foreign_text`](crate::foreign_text()). It is the name that
+    /// [`Config::addon`](crate::Config::addon) takes.
     pub fn file(self) -> &'static str {
         self.file
     }
@@ -69,7 +73,7 @@ pub(crate) fn action_of(config: &Config, rule: Rule) -> (Action, Option<&'static
     CURRENT
         .get()
         .filter(|_| !rule.is_advice())
-        .and_then(|current| Some((config.addon_action_of(current.file)?, Some(current.file))))
+        .and_then(|current| Some((config.action_of_addon(current.file)?, Some(current.file))))
         .unwrap_or((config.action_of(rule), None))
 }
 

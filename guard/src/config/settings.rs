@@ -1,5 +1,6 @@
 use crate::config::action::Action;
 use crate::config::rule::Rule;
+use crate::foreign_text::foreign_text;
 use std::num::NonZeroU16;
 use std::time::Duration;
 
@@ -78,7 +79,8 @@ impl Config {
     /// Sets the action of every rule in calls of one add-on, named by its file, as in `libtimers.so`. It overrides the actions
     /// of the rules. See [`addon`](crate::addon()).
     pub fn addon(mut self, file: impl Into<String>, action: Action) -> Self {
-        let file = file.into();
+        // As `AddonFunction` keeps it.
+        let file = foreign_text(&file.into());
         self.addons.retain(|(other, _)| *other != file);
         self.addons.push((file, action));
         self
@@ -86,6 +88,11 @@ impl Config {
 
     /// The action that [`addon`](Self::addon) set for this file name, if any.
     pub fn addon_action_of(&self, file: &str) -> Option<Action> {
+        self.action_of_addon(&foreign_text(file))
+    }
+
+    /// As [`addon_action_of`](Self::addon_action_of), for a file name that is harmless already.
+    pub(crate) fn action_of_addon(&self, file: &str) -> Option<Action> {
         self.addons()
             .find(|(other, _)| *other == file)
             .map(|(_, action)| action)

@@ -80,6 +80,8 @@ impl Drop for Outer {
 #[cfg(all(test, feature = "testing", not(loom)))]
 mod tests {
     use super::*;
+    use crate::config::action::Action;
+    use crate::config::settings::Config;
     use crate::engine::fake::Fake;
     use crate::engine::ids::IsolateId;
     use std::path::Path;
@@ -92,6 +94,23 @@ mod tests {
             function.to_string(),
             "`libtimers.so!on_timer` at addons/libtimers.so"
         );
+    }
+
+    #[test]
+    fn a_name_that_a_terminal_would_obey_is_harmless_and_still_has_its_action() {
+        let name = "lib\u{1b}[2J\n.so";
+        let function = AddonFunction::new(&Path::new("addons").join(name), &"f\u{202e}".repeat(40));
+        assert_eq!(function.file(), r"lib\u{1b}[2J\n.so");
+        assert_eq!(
+            function.to_string(),
+            format!(
+                r"`lib\u{{1b}}[2J\n.so!{}…` at addons/lib\u{{1b}}[2J\n.so",
+                r"f\u{202e}".repeat(28) + "f"
+            )
+        );
+        let config = Config::new().addon(name, Action::Log);
+        assert_eq!(config.addon_action_of(name), Some(Action::Log));
+        assert_eq!(config.addon_action_of(function.file()), Some(Action::Log));
     }
 
     #[test]

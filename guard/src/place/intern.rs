@@ -1,6 +1,7 @@
 //! The interner: keeps each place that is named at run time once. A [`Place`] holds `'static` references, so what it names is
 //! never freed; that is why there is a limit.
 
+use crate::foreign_text::foreign_text;
 use crate::fork::mutex::ForkMutex;
 use crate::place::{CodeAddress, Location, Place, SourceLine};
 use crate::sync::real::OnceBox;
@@ -28,6 +29,8 @@ impl Place {
     /// Returns the place `name` at `file:line`, or at `file` if the line is 0. Equal arguments return the same reference. Up
     /// to 4096 places are kept; all others are one place whose text says so.
     ///
+    /// Both texts are made harmless by [`foreign_text`]: an add-on or a file may have chosen them.
+    ///
     /// Takes a lock: call it once for each place, and keep the result.
     ///
     /// ```
@@ -36,11 +39,16 @@ impl Place {
     /// assert!(std::ptr::eq(place, handleguard::Place::interned("on_close", "close.cc", 7)));
     /// ```
     pub fn interned(name: &str, file: &str, line: u32) -> &'static Self {
-        line_of(name, file, line).unwrap_or_else(beyond)
+        harmless_line(&foreign_text(name), &foreign_text(file), line)
     }
 }
 
-/// As [`Place::interned`]; returns `None` where there is no room.
+/// As [`Place::interned`], for texts that are harmless already.
+pub(crate) fn harmless_line(name: &str, file: &str, line: u32) -> &'static Place {
+    line_of(name, file, line).unwrap_or_else(beyond)
+}
+
+/// As [`harmless_line`]; returns `None` where there is no room.
 pub(crate) fn line_of(name: &str, file: &str, line: u32) -> Option<&'static Place> {
     PLACES.with(|places| intern(places, MAX_PLACES, name, Key::Line(file, line)))
 }
@@ -106,6 +114,20 @@ mod tests {
         assert!(std::ptr::eq(first, place("f", 1).unwrap()));
         assert_eq!(place("f", 2), None, "no room");
         assert!(std::ptr::eq(second, place("g", 1).unwrap()));
+    }
+
+    #[test]
+    fn a_foreign_name_is_cut_and_harmless_and_still_kept_once() {
+        let long = "x".repeat(1000);
+        let place = Place::interned("f\n\u{1b}[2J", &long, 7);
+        assert_eq!(
+            place.to_string(),
+            format!(r"`f\n\u{{1b}}[2J` at {}…:7", "x".repeat(256))
+        );
+        assert!(std::ptr::eq(
+            place,
+            Place::interned("f\n\u{1b}[2J", &long, 7)
+        ));
     }
 
     #[test]

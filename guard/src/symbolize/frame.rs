@@ -73,10 +73,10 @@ impl Frame {
     /// Makes a frame of one that the engine named.
     pub(crate) fn script(frame: &ScriptFrame) -> Self {
         Self {
-            function: frame.function.clone(),
+            function: frame.function.to_string(),
             kind: FrameKind::Script,
             module: None,
-            file: Some(PathBuf::from(&frame.script)),
+            file: Some(PathBuf::from(&*frame.script)),
             line: Some(frame.line),
             column: Some(frame.column),
         }

@@ -241,8 +241,8 @@ mod tests {
 
     fn script(function: &str) -> ScriptFrame {
         ScriptFrame {
-            function: function.to_owned(),
-            script: "app.js".to_owned(),
+            function: function.into(),
+            script: "app.js".into(),
             line: 1,
             column: 2,
         }

@@ -6,6 +6,7 @@
 
 use crate::engine::ids::IsolateId;
 use crate::engine::wording::FrameClassifier;
+use crate::foreign_text::foreign_text;
 use crate::fork::mutex::ForkMutex;
 use crate::place::Place;
 use crate::symbolize::names;
@@ -147,10 +148,7 @@ pub(crate) fn first_user_of(isolate: IsolateId, classifier: &FrameClassifier) ->
 
 /// Returns the name of this thread, for messages.
 pub(crate) fn thread_name() -> String {
-    std::thread::current()
-        .name()
-        .unwrap_or("<unnamed>")
-        .to_owned()
+    foreign_text(std::thread::current().name().unwrap_or("<unnamed>"))
 }
 
 #[cfg(all(test, not(loom)))]
