@@ -96,7 +96,7 @@
 //! | `addon:<file>=<action>` | sets the action of every rule in calls of one add-on, as in `addon:libtimers.so=log`; see [`addon`](addon()) |
 //! | `scope-budget=<number>` | sets how many handles a scope may hold, as in `scope-budget=10000`; see [`Config::scope_budget`] |
 //! | `sites=<number>` | sets how many distinct causes are kept, at about 2 KiB each, as in `sites=4096`; see [`Config::sites`] |
-//! | `tick=<duration>` | sets the time between periodic reports, as in `tick=500ms` or `tick=off`; see [`Config::tick`] |
+//! | `tick=<duration>` | sets the time between periodic reports, 100 ms or more, as in `tick=500ms` or `tick=off`; see [`Config::tick`] |
 //! | `strict` | checks each callback as if the event loop had called it, which finds callbacks that only a JavaScript caller's scope keeps clean; see [`Config::strict`] |
 //! | `require-hooks` | ends the process with status 2 at its start unless every hook took effect; see [`Config::require_hooks`] |
 //! | `full-stack` | shows every frame of a stack, the checker's own and the engine's too; see [`Config::full_stack`] |

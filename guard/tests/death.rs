@@ -445,6 +445,100 @@ fn try_init_gives_a_wrong_directive_back_and_prints_nothing() {
 }
 
 #[test]
+fn tick_that_is_too_short_is_an_error_unless_the_variable_replaces_it() {
+    if is_child() {
+        let short = Config::new().tick(Duration::from_millis(50));
+        println!("{:?}", short.try_init().map_err(|error| error.to_string()));
+        return;
+    }
+    for (directives, result) in [
+        (
+            "log",
+            "Err(\"`Config::tick`: 50ms is too short a time between reports; expected 100 ms or more, or zero for no reports\")\n",
+        ),
+        ("tick=100ms", "Ok(())\n"),
+        ("tick=off", "Ok(())\n"),
+    ] {
+        let ended = rerun(
+            "tick_that_is_too_short_is_an_error_unless_the_variable_replaces_it",
+            directives,
+        );
+        ended.assert_exit(0);
+        ended.assert_stderr("");
+        assert!(ended.all.contains(result), "{}", ended.all);
+    }
+}
+
+/// The variable would switch the checks off. Runs as root only, for the test makes a program that others start as root.
+#[test]
+#[cfg(target_os = "linux")]
+fn program_with_more_rights_than_its_user_ignores_the_variable_and_prints_so_once() {
+    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::process::CommandExt;
+
+    // SAFETY: both functions always succeed, and read no memory of this process.
+    let (user, effective) = unsafe { (libc::getuid(), libc::geteuid()) };
+    if is_child() {
+        if user == effective {
+            println!("no set-user-id here");
+            return;
+        }
+        Config::new().try_init().unwrap();
+        assert!(Config::new().try_init().is_err());
+        return mended_host();
+    }
+    if effective != 0 {
+        println!("skipped: makes a set-user-id program, which needs root");
+        return;
+    }
+    let folder =
+        std::env::temp_dir().join(format!("handleguard-set-user-id-{}", std::process::id()));
+    let program = folder.join("program");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+    for (path, mode) in [(&folder, 0o755), (&program, 0o4755)] {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    }
+    let this = command(
+        "program_with_more_rights_than_its_user_ignores_the_variable_and_prints_so_once",
+        "off",
+    );
+    let mut set_user_id = Command::new(&program);
+    set_user_id
+        .args(this.get_args())
+        .envs(
+            this.get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        )
+        .current_dir("/")
+        .uid(65534)
+        .gid(65534)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let started = set_user_id.spawn();
+    let ended = started.map(ended);
+    std::fs::remove_dir_all(&folder).unwrap();
+    let ended = match ended {
+        Ok(ended) if ended.all.contains("no set-user-id here\n") => {
+            println!(
+                "skipped: the file system of {} has no set-user-id programs",
+                folder.display()
+            );
+            return;
+        }
+        Ok(ended) => ended,
+        Err(error) => panic!("{}: {error}", program.display()),
+    };
+    ended.assert_exit(0);
+    ended.assert_stderr(
+        &("handleguard: HANDLEGUARD is ignored, because this program runs with more rights than its user (AT_SECURE)\n"
+            .to_owned()
+            + &on(Action::default_for_build().name())),
+    );
+}
+
+#[test]
 fn variable_wins_over_code_and_a_second_start_is_an_error() {
     if is_child() {
         Config::new().action(Action::Abort).try_init().unwrap();
@@ -609,7 +703,7 @@ fn tick_thread_prints_the_report() {
         std::io::stdin().read_to_end(&mut until_closed).unwrap();
         return;
     }
-    let mut child = command("tick_thread_prints_the_report", "log,tick=50ms")
+    let mut child = command("tick_thread_prints_the_report", "log,tick=100ms")
         .stdin(Stdio::piped())
         .spawn()
         .unwrap();

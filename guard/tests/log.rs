@@ -68,7 +68,7 @@ fn new_site_and_each_tick_are_one_event_with_all_fields() {
     tracing::subscriber::set_global_default(subscriber).unwrap();
     Config::new()
         .action(Action::Log)
-        .tick(Duration::from_millis(50))
+        .tick(Duration::from_millis(100))
         .try_init()
         .expect("HANDLEGUARD must not be set");
 

@@ -4,12 +4,16 @@ use crate::foreign_text::foreign_text;
 use std::num::NonZeroU16;
 use std::time::Duration;
 
-/// The environment variable with directives that win over the program's own configuration.
+/// The environment variable with directives that win over the program's own configuration. A program that runs with more
+/// rights than the user who started it, as a set-user-id program does, ignores the variable and prints so once.
 pub const VARIABLE: &str = "HANDLEGUARD";
 
 /// The default of [`Config::sites`].
 // In a loom model, each slot of the table is five atomics to explore.
 const DEFAULT_SITES: usize = if cfg!(all(test, loom)) { 1 } else { 1024 };
+
+/// The shortest time between periodic reports. A report at each turn of a loop would be work for the program that is watched.
+const MIN_TICK: Duration = Duration::from_millis(100);
 
 /// The configuration of the checker: the action of each rule, and the settings.
 ///
@@ -105,7 +109,8 @@ impl Config {
             .map(|(file, action)| (file.as_str(), *action))
     }
 
-    /// Sets the time between periodic reports. Zero turns them off.
+    /// Sets the time between periodic reports: 100 ms or more, or zero, which turns them off. [`try_init`](Self::try_init)
+    /// refuses any other.
     pub fn tick(mut self, tick: Duration) -> Self {
         self.tick = tick;
         self
@@ -183,6 +188,11 @@ impl Config {
     /// The action of one rule.
     pub fn action_of(&self, rule: Rule) -> Action {
         self.actions[index(rule)]
+    }
+
+    /// Whether the time between periodic reports is zero or long enough.
+    pub(crate) fn has_valid_tick(&self) -> bool {
+        self.tick.is_zero() || self.tick >= MIN_TICK
     }
 
     /// The time between periodic reports. Zero if there are none.

@@ -6,12 +6,14 @@ use crate::config::directives::help::Help;
 use crate::config::directives::parse;
 use crate::config::rule::Rule;
 use crate::config::settings::{Config, VARIABLE};
+use crate::process::privilege;
 use crate::process::start::Start;
 use crate::process::tick;
 use crate::react::colour;
 use crate::react::stderr;
 use crate::record::checker::Checker;
 use crate::record::report::Report;
+use std::time::Duration;
 
 #[cfg(not(all(test, loom)))]
 static START: Start = Start::new();
@@ -33,6 +35,10 @@ pub fn tick() -> (Report, Report) {
 /// As [`Config::try_init`].
 pub fn try_init(config: Config) -> Result<(), InitError> {
     let (config, help) = from_environment(&config).map_err(InitError::Config)?;
+    // The variable holds none that is too short, and may have replaced this one.
+    if !config.has_valid_tick() {
+        return Err(InitError::Tick(config.tick_interval()));
+    }
     start()
         .try_start(Box::new(Checker::new(config.clone())))
         .map_err(|_| InitError::AlreadyStarted)?;
@@ -52,9 +58,9 @@ pub fn is_on() -> bool {
     checker().is_some_and(|checker| checker.config.is_on())
 }
 
-/// Applies the variable to `config`. Returns also whether the variable asks for help.
+/// Applies the variable to `config`, unless the program does not trust its environment. Returns also whether the variable asks for help.
 pub(crate) fn from_environment(config: &Config) -> Result<(Config, bool), ConfigError> {
-    match std::env::var_os(VARIABLE) {
+    match privilege::directives() {
         None => Ok((config.clone(), false)),
         Some(value) => match value.to_str() {
             Some(directives) => parse::apply(config, directives),
@@ -120,6 +126,8 @@ pub(crate) fn start() -> &'static Start {
 pub enum InitError {
     /// The variable `HANDLEGUARD` holds a wrong directive.
     Config(ConfigError),
+    /// [`Config::tick`] was called with this time, which is neither zero nor 100 ms or more.
+    Tick(Duration),
     /// It was started before, by an earlier call or by the first guard.
     AlreadyStarted,
 }
@@ -128,6 +136,10 @@ impl std::fmt::Display for InitError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Config(error) => write!(f, "{VARIABLE}: {error}"),
+            Self::Tick(tick) => write!(
+                f,
+                "`Config::tick`: {tick:?} is too short a time between reports; expected 100 ms or more, or zero for no reports"
+            ),
             Self::AlreadyStarted => f.write_str(
                 "handleguard is already running: call `try_init` once, before the first guard",
             ),
@@ -139,7 +151,7 @@ impl std::error::Error for InitError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Config(error) => Some(error),
-            Self::AlreadyStarted => None,
+            Self::Tick(_) | Self::AlreadyStarted => None,
         }
     }
 }

@@ -3,6 +3,7 @@
 pub(crate) mod announce;
 pub(crate) mod banner;
 pub(crate) mod global;
+mod privilege;
 pub(crate) mod seal;
 pub(crate) mod start;
 pub(crate) mod tick;

@@ -25,8 +25,11 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// [`InitError::Config`] if the variable holds a wrong directive, [`InitError::AlreadyStarted`] if the checker is already
-    /// running. The error changes nothing.
+    /// - [`InitError::Config`] if the variable holds a wrong directive.
+    /// - [`InitError::Tick`] if the time between reports is too short, and the variable does not replace it.
+    /// - [`InitError::AlreadyStarted`] if the checker is already running.
+    ///
+    /// The error changes nothing.
     pub fn try_init(self) -> Result<(), InitError> {
         try_init(self)
     }

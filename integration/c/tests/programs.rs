@@ -155,8 +155,8 @@ fn every_misuse_returns_a_code_and_a_message() {
 }
 
 const MISUSE: &str = "\
-init: 4, handleguard_init: directive 1 (byte 0) `tick=10`: `10` is not a duration; expected a number with a unit, as in \
-`10s`, `500ms` or `2m`, or `off`
+init: 4, handleguard_init: directive 1 (byte 0) `tick=10`: `10` is not a time between reports; expected a number with a unit, \
+`100ms` or more, as in `10s` or `2m`, or `off`
 register: 1, handleguard_isolate_register: `isolate` is null
 register: 1, handleguard_isolate_register: `reader->size` is 0; accepted: sizeof(handleguard_reader), which is 32 here
 end: 1, handleguard_isolate_end: `isolate` is null

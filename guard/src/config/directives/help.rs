@@ -84,7 +84,7 @@ handleguard: HANDLEGUARD=<directive>,<directive>,... (a directive overrides thos
     addon:libb.so                    now count
   scope-budget=<number>              now none    sets how many handles a scope may hold, as in scope-budget=10000
   sites=<number>                     now 1024    sets how many distinct causes are kept, at about 2 KiB each, as in sites=4096
-  tick=<duration>                    now 10s     sets the time between periodic reports, as in tick=500ms or tick=off
+  tick=<duration>                    now 10s     sets the time between periodic reports, 100 ms or more, as in tick=500ms or tick=off
   strict                             now on      checks each callback as if the event loop had called it, which finds callbacks that only a JavaScript caller's scope keeps clean
   require-hooks                      now off     ends the process with status 2 at its start unless every hook took effect
   full-stack                         now off     shows every frame of a stack, the checker's own and the engine's too

@@ -226,7 +226,10 @@ mod tests {
         for (text, tick) in [
             ("tick=10s", Duration::from_secs(10)),
             ("tick=2m", Duration::from_secs(120)),
+            ("tick=100ms", Duration::from_millis(100)),
             ("tick=off", Duration::ZERO),
+            ("tick=0", Duration::ZERO),
+            ("tick=0ms", Duration::ZERO),
         ] {
             let config = Config::new().with_directives(text).unwrap();
             assert_eq!(config.tick_interval(), tick);
@@ -254,8 +257,8 @@ mod tests {
         );
         assert_eq!(
             error("tick=10"),
-            "directive 1 (byte 0) `tick=10`: `10` is not a duration; expected a number with a unit, as in `10s`, \
-             `500ms` or `2m`, or `off`"
+            "directive 1 (byte 0) `tick=10`: `10` is not a time between reports; expected a number with a unit, \
+             `100ms` or more, as in `10s` or `2m`, or `off`"
         );
         assert_eq!(
             error("scope-budget=10k"),
@@ -284,6 +287,19 @@ mod tests {
             error("tick"),
             "directive 1 (byte 0) `tick`: needs a value; expected `tick=<duration>`, as in `tick=500ms`"
         );
+    }
+
+    #[test]
+    fn a_tick_that_is_too_short_is_named_with_the_shortest_that_is_accepted() {
+        for wrong in ["1ns", "50ms", "99ms 999us"] {
+            assert_eq!(
+                error(&format!("log,tick={wrong}")),
+                format!(
+                    "directive 2 (byte 4) `tick={wrong}`: `{wrong}` is not a time between reports; expected a number with a unit, \
+                     `100ms` or more, as in `10s` or `2m`, or `off`"
+                )
+            );
+        }
     }
 
     #[test]

@@ -102,21 +102,21 @@ pub(super) static DIRECTIVES: [Directive; 10] = [
         name: "tick",
         form: Form::Value {
             placeholder: "<duration>",
-            noun: "a duration",
-            expected: "a number with a unit, as in `10s`, `500ms` or `2m`, or `off`",
+            noun: "a time between reports",
+            expected: "a number with a unit, `100ms` or more, as in `10s` or `2m`, or `off`",
             parse: |config, value| {
                 let tick = match value {
                     "off" => Duration::ZERO,
                     _ => humantime::parse_duration(value).ok()?,
                 };
-                Some(config.tick(tick))
+                Some(config.tick(tick)).filter(Config::has_valid_tick)
             },
             show: |config| match config.tick_interval() {
                 Duration::ZERO => "off".to_owned(),
                 tick => humantime::format_duration(tick).to_string(),
             },
         },
-        meaning: "sets the time between periodic reports",
+        meaning: "sets the time between periodic reports, 100 ms or more",
         examples: &["tick=500ms", "tick=off"],
     },
     flag(
