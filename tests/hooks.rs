@@ -134,14 +134,11 @@ fn each_way_into_javascript_is_judged() {
     judged(scope, &|scope| {
         class.new_instance(scope, &[]);
     });
-    judged(scope, &|scope| scope.perform_microtask_checkpoint());
     let source = v8::String::new(scope, "1").unwrap();
     let script = v8::Script::compile(scope, source, None).unwrap();
     judged(scope, &|scope| {
         script.run(scope);
     });
-    let queue = v8::MicrotaskQueue::new(scope, v8::MicrotasksPolicy::Explicit);
-    judged(scope, &|scope| queue.perform_checkpoint(scope));
     let source = v8::String::new(scope, "export {}").unwrap();
     let origin = origin(scope, "module.js", true);
     let mut source = v8::script_compiler::Source::new(source, Some(&origin));
@@ -149,6 +146,28 @@ fn each_way_into_javascript_is_judged() {
     module.instantiate_module(scope, |_, _, _, _| None).unwrap();
     judged(scope, &|scope| {
         let _ = module.evaluate(scope);
+    });
+}
+
+/// V8 opens a scope for the microtasks (`microtask-queue.cc`, `MicrotaskQueue::RunMicrotasks`).
+#[test]
+fn a_plain_checkpoint_needs_no_scope() {
+    start_v8();
+    let isolate = &mut v8::Isolate::new(Default::default());
+    let queue = v8::MicrotaskQueue::new(isolate, v8::MicrotasksPolicy::Explicit);
+    testing::assert_at_most(isolate, 0, |isolate| {
+        testing::assert_clean(|| {
+            // With no turn marked and no scope open, in a turn, and in a turn inside a scope.
+            isolate.perform_microtask_checkpoint();
+            queue.perform_checkpoint(isolate);
+            turn!(isolate, "loop");
+            isolate.perform_microtask_checkpoint();
+            queue.perform_checkpoint(isolate);
+            v8::scope!(let scope, isolate);
+            turn!(scope, "inner");
+            scope.perform_microtask_checkpoint();
+            queue.perform_checkpoint(scope);
+        });
     });
 }
 

@@ -11,7 +11,7 @@ use crate::describe::beginning::Beginning;
 use crate::describe::scope::ScopeKind;
 use crate::engine::ids::IsolateId;
 use crate::engine::interface::{Engine, LiveIsolate};
-use crate::guards::callback::{CallbackGuard, callback_at};
+use crate::guards::callback::{CallbackGuard, callback_at, checkpoint_at};
 use crate::guards::isolate::end_isolate;
 use crate::guards::scope::record_slow;
 use crate::guards::session::{entering, leaving};
@@ -127,6 +127,29 @@ pub fn callback<L: LiveIsolate>(
         Call::Recorded => None,
         Call::Logged(id) => Some(CallbackGuard::of(engine, id)),
         Call::Slow => callback_slow(isolate, place, handle, of, callee),
+    }
+}
+
+/// Records a checkpoint for microtasks that a hooked function makes, as `checkpoint_at` does. `isolate` is the current one, `ip`
+/// the address to which the function returns.
+///
+/// Returns `None` if a guard has recorded the checkpoint already. [`callback_ends`] ends it.
+#[inline]
+pub fn checkpoint<L: LiveIsolate>(isolate: L, ip: usize) -> Option<CallbackGuard<L::Engine>> {
+    if global::start().is_off() {
+        return None;
+    }
+    let engine = isolate.engine();
+    let place = Place::code(ip, (&raw const ip).addr());
+    match fast_path::call(engine.isolate(), place) {
+        Call::Recorded => None,
+        Call::Logged(id) => Some(CallbackGuard::of(engine, id)),
+        Call::Slow => serving(isolate, |session| {
+            if is_recorded(session.thread, engine.isolate(), isolate.level()) {
+                return None;
+            }
+            Some(checkpoint_at(isolate, place))
+        }),
     }
 }
 

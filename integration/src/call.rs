@@ -3,7 +3,7 @@
 
 use crate::interpose::isolates::has_isolate_hooks;
 use crate::isolate::{LiveV8, V8};
-use handleguard::{CallbackGuard, Engine, Location, Place, callback_at};
+use handleguard::{CallbackGuard, Engine, Location, Place, callback_at, checkpoint_at};
 use std::panic;
 use v8::{Context, Local, Object, PinScope, Value};
 
@@ -109,7 +109,8 @@ impl GuardedModule for v8::Module {
 
 /// [`v8::Isolate`], guarded.
 pub trait GuardedIsolate {
-    /// `Isolate::perform_microtask_checkpoint`, as a callback.
+    /// `Isolate::perform_microtask_checkpoint`, as a callback that needs no scope around it: V8 opens one for the microtasks
+    /// (`microtask-queue.cc`, `MicrotaskQueue::RunMicrotasks`). `outer-growth` judges what the checkpoint leaves.
     #[track_caller]
     fn guarded_perform_microtask_checkpoint(&mut self);
 
@@ -136,7 +137,7 @@ impl GuardedIsolate for v8::Isolate {
     #[track_caller]
     fn guarded_perform_microtask_checkpoint(&mut self) {
         let place = Place::here("Isolate::perform_microtask_checkpoint");
-        let _callback = callback_at(LiveV8::of(self), place, || None);
+        let _checkpoint = checkpoint_at(LiveV8::of(self), place);
         self.perform_microtask_checkpoint();
     }
 
@@ -163,7 +164,8 @@ impl GuardedIsolate for v8::Isolate {
 
 /// [`v8::MicrotaskQueue`], guarded.
 pub trait GuardedMicrotaskQueue {
-    /// `MicrotaskQueue::perform_checkpoint`, as a callback.
+    /// `MicrotaskQueue::perform_checkpoint`, as a callback that needs no scope around it, as
+    /// [`guarded_perform_microtask_checkpoint`](GuardedIsolate::guarded_perform_microtask_checkpoint).
     #[track_caller]
     fn guarded_perform_checkpoint(&self, isolate: &mut v8::Isolate);
 }
@@ -173,7 +175,7 @@ impl GuardedMicrotaskQueue for v8::MicrotaskQueue {
     #[track_caller]
     fn guarded_perform_checkpoint(&self, isolate: &mut v8::Isolate) {
         let place = Place::here("MicrotaskQueue::perform_checkpoint");
-        let _callback = callback_at(LiveV8::of(isolate), place, || None);
+        let _checkpoint = checkpoint_at(LiveV8::of(isolate), place);
         self.perform_checkpoint(isolate);
     }
 }

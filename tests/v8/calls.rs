@@ -6,6 +6,8 @@ use handleguard_v8::{
     GuardedFunction, GuardedIsolate, GuardedMicrotaskQueue, GuardedModule, GuardedScript,
     make_callback, scope, tc_scope, testing, turn,
 };
+use std::ffi::c_void;
+use std::ptr;
 
 /// Runs `call` twice in a turn: without a scope, which must be reported as `name`, and in one, which must be silent.
 fn judged(
@@ -70,16 +72,80 @@ fn every_way_into_javascript_is_judged() {
     judged(scope, "Module::evaluate", |scope| {
         assert!(module.guarded_evaluate(scope).unwrap().is_promise());
     });
-    judged(scope, "Isolate::perform_microtask_checkpoint", |scope| {
-        scope.guarded_perform_microtask_checkpoint();
-    });
     judged(scope, "on_event", |scope| {
         let result = make_callback(scope, "on_event", object, two, &[]).unwrap();
         assert_eq!(result.uint32_value(scope), Some(2));
     });
+}
+
+/// V8 opens a scope for the microtasks (`microtask-queue.cc`, `MicrotaskQueue::RunMicrotasks`).
+#[test]
+fn a_checkpoint_needs_no_scope_and_leaves_no_handle() {
+    host!(scope, _context);
+    scope.set_microtasks_policy(v8::MicrotasksPolicy::Explicit);
+    eval(scope, "globalThis.drained = 0");
+    let task = function(
+        scope,
+        "() => Promise.resolve().then(() => ({ n: drained++ }))",
+    );
     let queue = v8::MicrotaskQueue::new(scope, v8::MicrotasksPolicy::Explicit);
-    judged(scope, "MicrotaskQueue::perform_checkpoint", |scope| {
-        queue.guarded_perform_checkpoint(scope);
+    testing::assert_at_most(scope, 0, |scope| {
+        testing::assert_clean(|| {
+            for _ in 0..100 {
+                turn!(scope, "loop");
+                {
+                    scope!(let scope, scope);
+                    scope.enqueue_microtask(task);
+                }
+                scope.guarded_perform_microtask_checkpoint();
+                queue.guarded_perform_checkpoint(scope);
+            }
+        });
+    });
+    assert_eq!(eval(scope, "drained").uint32_value(scope), Some(100));
+}
+
+unsafe extern "C" {
+    /// `Isolate::AddMicrotasksCompletedCallback`, which the v8 crate does not bind.
+    #[link_name = "_ZN2v87Isolate30AddMicrotasksCompletedCallbackEPFvPS0_PvES2_"]
+    fn add_completed_callback(
+        isolate: v8::UnsafeRawIsolatePtr,
+        callback: unsafe extern "C" fn(v8::UnsafeRawIsolatePtr, *mut c_void),
+        data: *mut c_void,
+    );
+    fn v8__Undefined(isolate: v8::UnsafeRawIsolatePtr) -> *const c_void;
+    fn v8__Local__New(isolate: v8::UnsafeRawIsolatePtr, value: *const c_void) -> *const c_void;
+}
+
+/// V8 calls the host's own code after the last microtask, outside the scope that it opened for them
+/// (`MicrotaskQueue::OnCompleted`).
+#[test]
+fn a_handle_that_a_checkpoint_leaves_is_growth() {
+    unsafe extern "C" fn completed(isolate: v8::UnsafeRawIsolatePtr, _: *mut c_void) {
+        // SAFETY: V8 passes the isolate, which this thread has entered, and the host's scope is open.
+        unsafe { v8__Local__New(isolate, v8__Undefined(isolate)) };
+    }
+
+    host!(scope, _context);
+    scope.set_microtasks_policy(v8::MicrotasksPolicy::Explicit);
+    // SAFETY: the isolate is live, and V8 calls the function as it is declared.
+    unsafe { add_completed_callback(scope.as_raw_isolate_ptr(), completed, ptr::null_mut()) };
+    let violations = testing::run(|| {
+        turn!(scope, "loop");
+        scope.guarded_perform_microtask_checkpoint();
+    })
+    .violations;
+    assert_eq!(violations.len(), 1, "{violations:#?}");
+    assert_eq!(violations[0].rule(), Rule::OuterGrowth);
+    assert_eq!(violations[0].handles(), 1);
+    assert_eq!(
+        violations[0].finding().callback().unwrap().name,
+        Some("Isolate::perform_microtask_checkpoint")
+    );
+    testing::assert_clean(|| {
+        turn!(scope, "loop");
+        scope!(let scope, scope);
+        scope.guarded_perform_microtask_checkpoint();
     });
 }
 

@@ -60,7 +60,42 @@ pub fn callback_at<L: LiveIsolate>(
         Location::Source(location) => callback_fast(isolate.engine(), place.name, location),
         _ => None,
     };
-    fast.unwrap_or_else(|| callback_slow(isolate, place, callee))
+    fast.unwrap_or_else(|| callback_slow(isolate, place, Entrance::Call, callee))
+}
+
+/// Records that the host begins a checkpoint for microtasks; the checkpoint ends when the guard is dropped. It is a callback
+/// that needs no scope around it, because the engine opens one for the microtasks. So `missing-scope` does not judge it, and
+/// `outer-growth` judges what it leaves at its end.
+///
+/// # Panics and aborts
+///
+/// By the action of `outer-growth`, when the guard is dropped.
+#[inline]
+#[track_caller]
+pub fn checkpoint<L: LiveIsolate>(
+    isolate: L,
+    name: impl Into<Option<&'static str>>,
+) -> CallbackGuard<L::Engine> {
+    checkpoint_at(isolate, Place::here(name))
+}
+
+/// As [`checkpoint`], for a checkpoint at another place.
+#[inline]
+pub fn checkpoint_at<L: LiveIsolate>(isolate: L, place: Place) -> CallbackGuard<L::Engine> {
+    let fast = match place.location {
+        Location::Source(location) => callback_fast(isolate.engine(), place.name, location),
+        _ => None,
+    };
+    fast.unwrap_or_else(|| callback_slow(isolate, place, Entrance::Checkpoint, || None))
+}
+
+/// How the host enters JavaScript.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Entrance {
+    /// It calls a function, a script or a module.
+    Call,
+    /// It lets the engine run the microtasks.
+    Checkpoint,
 }
 
 /// The fast path of [`callback_at`]. Returns `None` if the slow path must run.
@@ -83,6 +118,7 @@ pub fn callback_fast<E: Engine>(
 fn callback_slow<L: LiveIsolate>(
     isolate: L,
     place: Place,
+    entrance: Entrance,
     callee: impl FnOnce() -> Option<String>,
 ) -> CallbackGuard<L::Engine> {
     let engine = isolate.engine();
@@ -102,7 +138,11 @@ fn callback_slow<L: LiveIsolate>(
             } else {
                 None
             };
-            let (id, missing) = stack.begin_callback(place, EngineCounts { level, handles });
+            let counts = EngineCounts { level, handles };
+            let (id, missing) = match entrance {
+                Entrance::Call => stack.begin_callback(place, counts),
+                Entrance::Checkpoint => (stack.begin_checkpoint(place, counts), None),
+            };
             let hint = stack.callbacks_begun() == HINT_AFTER
                 && stack.turns_begun() == 0
                 && !stack.was_empty_once();

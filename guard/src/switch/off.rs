@@ -94,6 +94,21 @@ pub fn callback_at<L: LiveIsolate>(
 
 /// Does nothing: the checks are compiled out.
 #[inline(always)]
+pub fn checkpoint<L: LiveIsolate>(
+    _: L,
+    _: impl Into<Option<&'static str>>,
+) -> CallbackGuard<L::Engine> {
+    CallbackGuard(PhantomData)
+}
+
+/// Does nothing: the checks are compiled out.
+#[inline(always)]
+pub fn checkpoint_at<L: LiveIsolate>(_: L, _: Place) -> CallbackGuard<L::Engine> {
+    CallbackGuard(PhantomData)
+}
+
+/// Does nothing: the checks are compiled out.
+#[inline(always)]
 pub fn turn<L: LiveIsolate>(_: L, _: impl Into<Option<&'static str>>) -> TurnGuard<L::Engine> {
     TurnGuard(PhantomData)
 }

@@ -1,7 +1,9 @@
 //! The API of builds with checks. Its twin is [`off`](crate::switch::off).
 
 pub use crate::guards::addon::{AddonGuard, addon};
-pub use crate::guards::callback::{CallbackGuard, callback, callback_at, callback_fast};
+pub use crate::guards::callback::{
+    CallbackGuard, callback, callback_at, callback_fast, checkpoint, checkpoint_at,
+};
 pub use crate::guards::gc::{GcGuard, collection_begins, collection_ends, gc};
 pub use crate::guards::isolate::{end_isolate, enter, exit};
 pub use crate::guards::scope::{ScopeGuard, depth, scope, scope_at, scope_fast};

@@ -36,6 +36,8 @@ macro_rules! check_guards_of {
         let _: fn(Fake, Place, fn() -> Option<String>) -> $twin::CallbackGuard<Fake> =
             $twin::callback_at;
         let _: fn(Fake, Name, Caller) -> Option<$twin::CallbackGuard<Fake>> = $twin::callback_fast;
+        let _: Guard<$twin::CallbackGuard<Fake>> = $twin::checkpoint;
+        let _: fn(Fake, Place) -> $twin::CallbackGuard<Fake> = $twin::checkpoint_at;
         let _: fn($twin::CallbackGuard<Fake>) -> Option<EntryId> = $twin::CallbackGuard::detach;
         let _: fn(Fake, EntryId) -> $twin::CallbackGuard<Fake> = $twin::CallbackGuard::attach;
 

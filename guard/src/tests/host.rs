@@ -142,6 +142,10 @@ impl Host {
         id
     }
 
+    pub(crate) fn begin_checkpoint(&mut self, name: &'static str) -> EntryId {
+        self.stack.begin_checkpoint(place(name), self.counts())
+    }
+
     pub(crate) fn end(&mut self, id: EntryId) -> Vec<Finding> {
         let outcome = self.stack.end_callback(id, self.counts());
         self.settle(outcome)

@@ -290,6 +290,19 @@ handleguard_status handleguard_callback_begin(void *isolate,
                                               handleguard_callback *callback);
 
 /**
+ * Records that the host is about to let the engine run its microtasks, as by `v8::Isolate::PerformMicrotaskCheckpoint`. This
+ * needs no scope around it, because the engine opens one for the microtasks: `missing-scope` is not checked.
+ * `handleguard_callback_end` ends it.
+ *
+ * # Safety
+ *
+ * `place` is null, or as `HANDLEGUARD_PLACE` makes it and in static storage; `callback` is null or may be written.
+ */
+handleguard_status handleguard_checkpoint_begin(void *isolate,
+                                                handleguard_place *place,
+                                                handleguard_callback *callback);
+
+/**
  * Records that the call has returned. Checks `outer-growth`.
  */
 handleguard_status handleguard_callback_end(handleguard_callback callback);

@@ -94,6 +94,14 @@ class Callback : public detail::Guard<handleguard_callback, handleguard_callback
   }
 };
 
+/** A checkpoint for microtasks, which needs no scope around it. */
+class Checkpoint : public detail::Guard<handleguard_callback, handleguard_callback_end> {
+ public:
+  Checkpoint(void* isolate, handleguard_place* place) noexcept {
+    status_ = handleguard_checkpoint_begin(isolate, place, &token_);
+  }
+};
+
 /** Whether the library is compatible with this header. */
 inline bool abi_matches() noexcept {
   return handleguard_abi_version() == HANDLEGUARD_ABI_VERSION;
@@ -182,9 +190,10 @@ inline handleguard_status register_isolate(v8::Isolate* isolate) noexcept {
   const ::handleguard::type HANDLEGUARD_UNIQUE_(handleguard_guard_, __LINE__)(               \
       isolate, &HANDLEGUARD_UNIQUE_(handleguard_place_, __LINE__))
 
-/** A turn, callback or scope from here to the end of the block. A scope has the name of the enclosing function. */
+/** A turn, callback, checkpoint or scope from here to the end of the block. A scope has the name of the enclosing function. */
 #define HANDLEGUARD_TURN(isolate, name) HANDLEGUARD_GUARD_(Turn, isolate, name)
 #define HANDLEGUARD_CALLBACK(isolate, name) HANDLEGUARD_GUARD_(Callback, isolate, name)
+#define HANDLEGUARD_CHECKPOINT(isolate, name) HANDLEGUARD_GUARD_(Checkpoint, isolate, name)
 #define HANDLEGUARD_SCOPE(isolate) HANDLEGUARD_GUARD_(Scope, isolate, __func__)
 
 #endif

@@ -189,6 +189,39 @@ pub unsafe extern "C" fn handleguard_callback_begin(
     }
 }
 
+/// Records that the host is about to let the engine run its microtasks, as by `v8::Isolate::PerformMicrotaskCheckpoint`. This
+/// needs no scope around it, because the engine opens one for the microtasks: `missing-scope` is not checked.
+/// `handleguard_callback_end` ends it.
+///
+/// # Safety
+///
+/// `place` is null, or as `HANDLEGUARD_PLACE` makes it and in static storage; `callback` is null or may be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn handleguard_checkpoint_begin(
+    isolate: *mut c_void,
+    place: *mut Place,
+    callback: *mut Callback,
+) -> Status {
+    let empty = Callback {
+        isolate: ptr::null_mut(),
+        number: 0,
+    };
+    // SAFETY: `place` and the token are null or valid: required by this fn.
+    unsafe {
+        begin(
+            "handleguard_checkpoint_begin",
+            isolate,
+            place,
+            (callback, "callback"),
+            empty,
+            |engine, place| {
+                let number = number(handleguard::checkpoint_at(engine, place).detach());
+                Ok(Callback { isolate, number })
+            },
+        )
+    }
+}
+
 /// Records that the call has returned. Checks `outer-growth`.
 #[unsafe(no_mangle)]
 pub extern "C" fn handleguard_callback_end(callback: Callback) -> Status {

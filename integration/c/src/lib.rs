@@ -35,7 +35,8 @@ mod status;
 pub use config::{HANDLEGUARD_ABI_VERSION, handleguard_abi_version, handleguard_init};
 pub use guards::{
     Callback, Scope, ScopeKind, Turn, handleguard_callback_begin, handleguard_callback_end,
-    handleguard_scope_begin, handleguard_scope_end, handleguard_turn_begin, handleguard_turn_end,
+    handleguard_checkpoint_begin, handleguard_scope_begin, handleguard_scope_end,
+    handleguard_turn_begin, handleguard_turn_end,
 };
 pub use isolate::{Reader, handleguard_isolate_end, handleguard_isolate_register};
 pub use place::Place;

@@ -11,7 +11,6 @@ use crate::ffi::{Handle, RawIsolate};
 use crate::isolate::{LiveV8, V8};
 use handleguard::hooks;
 use std::ffi::{c_int, c_void};
-use std::ptr;
 
 /// # Safety
 ///
@@ -73,8 +72,7 @@ pub(super) unsafe fn module_evaluate(module: Handle, context: Handle, ip: usize)
 /// As `v8__Isolate__PerformMicrotaskCheckpoint`'s.
 pub(super) unsafe fn isolate_checkpoint(isolate: *mut RawIsolate, ip: usize) {
     // SAFETY: V8's function requires the same.
-    let call = || unsafe { real::isolate_checkpoint(isolate) };
-    as_callback(ip, ptr::null(), unnamed, call);
+    as_checkpoint(ip, || unsafe { real::isolate_checkpoint(isolate) });
 }
 
 /// # Safety
@@ -82,8 +80,7 @@ pub(super) unsafe fn isolate_checkpoint(isolate: *mut RawIsolate, ip: usize) {
 /// As `v8__MicrotaskQueue__PerformCheckpoint`'s.
 pub(super) unsafe fn queue_checkpoint(isolate: *mut RawIsolate, queue: *const c_void, ip: usize) {
     // SAFETY: V8's function requires the same.
-    let call = || unsafe { real::queue_checkpoint(isolate, queue) };
-    as_callback(ip, ptr::null(), unnamed, call);
+    as_checkpoint(ip, || unsafe { real::queue_checkpoint(isolate, queue) });
 }
 
 /// V8 does its own work here, in scopes of its own: this is no callback to be judged, but a moment at which the host waits.
@@ -103,6 +100,14 @@ pub(super) unsafe fn pump_message_loop(
     unsafe { real::pump_message_loop(platform, isolate, wait) }
 }
 
+/// Runs `call` as a checkpoint for microtasks. V8 opens a scope for them itself (`microtask-queue.cc`,
+/// `MicrotaskQueue::RunMicrotasks`).
+fn as_checkpoint(ip: usize, call: impl FnOnce()) {
+    let callback = entered().and_then(|live| hooks::checkpoint(live, ip));
+    call();
+    hooks::callback_ends(callback);
+}
+
 /// Runs `call` as a callback of the isolate that is entered, which is the only one whose JavaScript can be called.
 fn as_callback<R>(
     ip: usize,
@@ -110,11 +115,8 @@ fn as_callback<R>(
     callee: impl FnOnce(LiveV8<'_>) -> Option<String>,
     call: impl FnOnce() -> R,
 ) -> R {
-    let isolate = current::isolate();
-    // SAFETY: an isolate that is entered on this thread is live, and this thread uses it.
-    let live = (!isolate.is_null()).then(|| unsafe { LiveV8::from_raw(isolate) });
-    let callback =
-        live.and_then(|live| hooks::callback(live, ip, handle.addr(), V8::named, || callee(live)));
+    let callback = entered()
+        .and_then(|live| hooks::callback(live, ip, handle.addr(), V8::named, || callee(live)));
     let result = call();
     hooks::callback_ends(callback);
     result
@@ -134,6 +136,14 @@ fn call_as_callback<R>(
     as_callback(ip, handle, callee, call)
 }
 
+/// The isolate that this thread has entered last.
+#[inline(always)]
+fn entered<'a>() -> Option<LiveV8<'a>> {
+    let isolate = current::isolate();
+    // SAFETY: an isolate that is entered on this thread is live, and this thread uses it.
+    (!isolate.is_null()).then(|| unsafe { LiveV8::from_raw(isolate) })
+}
+
 /// The name of the function at `function`, for a report.
 ///
 /// # Safety
@@ -145,7 +155,7 @@ unsafe fn name(live: LiveV8<'_>, function: Handle) -> Option<String> {
     Some(live.callee(unsafe { &*function.cast::<v8::Function>() }))
 }
 
-/// Scripts, modules and checkpoints for microtasks have no name.
+/// Scripts and modules have no name.
 fn unnamed(_: LiveV8<'_>) -> Option<String> {
     None
 }

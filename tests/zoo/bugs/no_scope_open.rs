@@ -2,7 +2,7 @@
 //! message names neither the callback nor the rule.
 
 use crate::host::{Realm, host, strong};
-use crate::open::{call, call_with, checkpoint};
+use crate::open::{call, call_with};
 use crate::specimen::specimens;
 use crate::stage::Stage;
 use v8::{Isolate, Local, Object};
@@ -14,8 +14,6 @@ specimens! {
         "timer on the main thread", MissingScope;
     keymap: "microsoft/node-native-keymap #22", "https://github.com/microsoft/node-native-keymap/pull/22",
         "keyboard-change callback of the operating system, by a C function pointer", MissingScope;
-    microtasks: "lightpanda-io/browser #1395", "https://github.com/lightpanda-io/browser/pull/1395",
-        "microtask drain", MissingScope;
     mojo_reply: "electron/electron #50556", "https://github.com/electron/electron/pull/50556",
         "reply of a task, hidden by its caller where it comes synchronously", MissingScope, directives = "strict";
     trace_event: "nodejs/node #19972", "https://github.com/nodejs/node/pull/19972",
@@ -146,44 +144,6 @@ mod keymap {
         uv_run(stage, "function onKeymap() {}", |isolate, realm| {
             listen(isolate, realm, mended);
         });
-    }
-}
-
-mod microtasks {
-    use super::*;
-
-    fn queue(isolate: &mut Isolate, realm: &Realm) {
-        scope!(let scope, isolate);
-        let context = Local::new(scope, &realm.context);
-        let scope = &mut v8::ContextScope::new(scope, context);
-        let callback = Local::new(scope, &realm.callback);
-        call(scope, callback);
-    }
-
-    fn run_microtasks(isolate: &mut Isolate, realm: &Realm) {
-        queue(isolate, realm);
-        checkpoint(isolate); //~ microtasks callback
-    }
-
-    fn mended(isolate: &mut Isolate, realm: &Realm) {
-        scope!(let scope, isolate);
-        run_microtasks(scope, realm);
-    }
-
-    pub fn bug(stage: &Stage) {
-        uv_run(
-            stage,
-            "function queue() { Promise.resolve().then(() => ({})) }",
-            run_microtasks,
-        );
-    }
-
-    pub fn twin(stage: &Stage) {
-        uv_run(
-            stage,
-            "function queue() { Promise.resolve().then(() => ({})) }",
-            mended,
-        );
     }
 }
 

@@ -17,7 +17,7 @@ specimens! {
     buffer_new: "nodejs/node #7711", "https://github.com/nodejs/node/pull/7711",
         "current context fetched before an escapable scope", OuterGrowth;
     catch_all: "electron/electron #22531", "https://github.com/electron/electron/pull/22531",
-        "task of a message pump under a catch-all scope", MissingScope;
+        "task of a message pump under a catch-all scope", OuterGrowth;
     worker: "clockworklabs/SpacetimeDB #4746", "https://github.com/clockworklabs/SpacetimeDB/pull/4746",
         "requests in a scope that lives as long as the worker", MissingScope;
     message_queue: "armory3d/armorcore #58", "https://github.com/armory3d/armorcore/issues/58",
@@ -192,7 +192,7 @@ mod catch_all {
     fn run_task(scope: &mut PinScope, callback: &Global<Function>) {
         let callback = Local::new(scope, callback);
         scope.enqueue_microtask(callback);
-        checkpoint(scope); //~ catch_all callback
+        checkpoint(scope);
     }
 
     fn mended(scope: &mut PinScope, callback: &Global<Function>) {
@@ -205,7 +205,7 @@ mod catch_all {
         scope.set_microtasks_policy(v8::MicrotasksPolicy::Explicit);
         let callback = global(scope, "function onTask() { return {} }");
         stage.turns(scope, |scope| {
-            turn!(scope, "message pump");
+            turn!(scope, "message pump"); //~ catch_all place
             run_task(scope, &callback);
         });
     }

@@ -44,8 +44,11 @@ fn on_close(isolate: impl handleguard::LiveIsolate) {
 Set `missing-scope=off` or `missing-scope=count` in `HANDLEGUARD`, or `addon:<file>=count` for the calls of one add-on. With
 `missing-scope=off`, `outer-growth` still reports the handles that the callback leaves.
 
+A checkpoint for microtasks needs no scope, because the engine opens one for the microtasks.
+
 Native code that JavaScript calls needs no scope of its own, because the engine opens one around it. With `strict`, handleguard
-also reports a callback that only such a scope encloses: the same code would leak if the event loop called it directly.
+also reports a callback that only such a scope encloses: the same code would leak if the event loop called it directly. Code that
+the engine calls on its own account, such as a hook for promises, is not reported.
 "#
     #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
     #[non_exhaustive]
@@ -75,7 +78,7 @@ impl RuleText for MissingScope {
                 "callback {callback} started with no HandleScope of its own; only that of its JavaScript caller, in callback \
                  {caller}, encloses it"
             ),
-            Opener::Known(_) | Opener::Unrecorded => {
+            Opener::Known(_) | Opener::Unrecorded | Opener::Engine(_) => {
                 let since = match self.turn {
                     Some(_) => " since the turn began",
                     None => "",
@@ -138,7 +141,31 @@ impl RuleText for MissingScope {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tests::message;
+    use crate::tests::{message, uv_run};
+
+    #[test]
+    fn a_callback_whose_handles_stay_in_a_scope_of_the_engine() {
+        let finding = MissingScope {
+            callback: Place::here("on_close"),
+            opener: Opener::Engine(Place::here("on_read")),
+            turn: Some(uv_run(Place::here("uv_run"), None)),
+        };
+        assert_eq!(
+            message(finding, file!()),
+            "\
+handleguard: missing-scope: callback `on_close` at FILE started with no HandleScope opened since the turn began; its handles \
+stay in the engine's own HandleScope in callback `on_read` at FILE
+      callback: `on_close` at FILE
+  swallowed by: a HandleScope that the engine opened around native code, in callback `on_read` at FILE
+          turn: #3 `uv_run` at FILE
+        thread: worker-3
+       isolate: 0xabc
+          rule: missing-scope=panic
+          help: open a scope on entry to `on_close`: `let _scope = arena.scope();`
+     backtrace (at the start of the callback):
+"
+        );
+    }
 
     #[test]
     fn a_callback_hidden_by_a_javascript_caller() {

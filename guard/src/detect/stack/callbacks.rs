@@ -1,4 +1,8 @@
 //! Calls into JavaScript, and the verdict of `missing-scope`.
+//!
+//! A checkpoint for microtasks is a call that gets no such verdict. V8 opens a scope for the microtasks itself
+//! (`microtask-queue.cc`, `MicrotaskQueue::RunMicrotasks`), and returns no handle. What is left of a checkpoint comes from the
+//! host's own code that V8 calls after the last microtask, outside that scope (`MicrotaskQueue::OnCompleted`).
 
 use super::ScopeStack;
 use super::entry::{Callback, Kind};
@@ -56,6 +60,20 @@ impl ScopeStack {
                 turn: self.current_turn(),
             })
         });
+        (self.push_callback(place, counts, exposed), finding)
+    }
+
+    /// Begins a checkpoint for microtasks, as [`begin_callback`](Self::begin_callback). It needs no scope around it: the engine
+    /// opens one for the microtasks that it runs. Only what the checkpoint leaves behind is judged, at its
+    /// [end](Self::end_callback).
+    #[inline]
+    pub(crate) fn begin_checkpoint(&mut self, place: Place, counts: EngineCounts) -> EntryId {
+        let exposed = self.exposed(counts.level);
+        self.push_callback(place, counts, exposed)
+    }
+
+    #[inline]
+    fn push_callback(&mut self, place: Place, counts: EngineCounts, exposed: bool) -> EntryId {
         if let Some(entry) = self.entries.last_mut() {
             entry.served = true;
         }
@@ -68,7 +86,7 @@ impl ScopeStack {
             handles: if exposed { counts.handles } else { None },
             report_ref: None,
         });
-        (id, finding)
+        id
     }
 
     /// The JavaScript caller, if a callback that starts now is enclosed by no scope but the caller's.

@@ -39,6 +39,25 @@ fn callback_in_a_scope_of_its_turn_is_silent() {
 }
 
 #[test]
+fn a_checkpoint_needs_no_scope() {
+    for readable in [ALL, LEVEL, HANDLES, NOTHING] {
+        for strict in [false, true] {
+            let mut host = Host::new(readable);
+            host.stack.set_strict(strict);
+            host.open("main");
+            let uv_run = host.begin_turn("uv_run");
+            let checkpoint = host.begin_checkpoint("drain");
+            // The engine's scope around the microtasks, and a call that native code makes in one of them.
+            host.open_unrecorded();
+            host.make(3);
+            host.close_unrecorded();
+            assert_eq!(host.end(checkpoint), []);
+            assert_eq!(host.end_turn(uv_run), []);
+        }
+    }
+}
+
+#[test]
 fn callback_after_the_scope_of_its_turn_has_closed_is_reported() {
     for readable in [ALL, NOTHING] {
         let mut host = Host::new(readable);

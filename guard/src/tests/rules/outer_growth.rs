@@ -334,6 +334,34 @@ fn growth_of_a_turn_inside_a_reported_callback_is_reported_once() {
 }
 
 #[test]
+fn handles_that_a_checkpoint_leaves_are_its_own() {
+    let mut host = Host::new(ALL);
+    host.open("main");
+    let uv_run = host.begin_turn("uv_run");
+    let checkpoint = host.begin_checkpoint("drain");
+    assert!(host.stack.callback_is_exposed());
+    host.make(2);
+    assert_eq!(
+        host.end(checkpoint),
+        [Finding::OuterGrowth(OuterGrowth {
+            ended: Ended::Callback(place("drain")),
+            opener: known(1, "main", 1),
+            turn: turn(1, "uv_run"),
+            grown: 2,
+        })]
+    );
+    assert_eq!(host.end_turn(uv_run), []);
+    // In a scope of its turn they end with that scope.
+    let uv_run = host.begin_turn("uv_run");
+    let own = host.open("own");
+    let checkpoint = host.begin_checkpoint("drain");
+    host.make(2);
+    assert_eq!(host.end(checkpoint), []);
+    assert_eq!(host.close(own), None);
+    assert_eq!(host.end_turn(uv_run), []);
+}
+
+#[test]
 fn a_callback_in_a_scope_of_its_turn_is_not_exposed() {
     let mut host = Host::new(ALL);
     host.open("main");

@@ -69,6 +69,9 @@ int main(int argc, char**) {
     HANDLEGUARD_SCOPE(&the_arena);
     for (int pass = 0; pass < 2; pass++) {
       HANDLEGUARD_TURN(&the_arena, "event loop");
+      {
+        HANDLEGUARD_CHECKPOINT(&the_arena, "drain");
+      }
       on_timer();
       if (argc == 1) on_close();
       if (argc == 1 && pass == 0) keeps_a_scope();
