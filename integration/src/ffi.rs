@@ -59,6 +59,17 @@ unsafe extern "C" {
     )]
     pub(crate) fn set_fatal_error_handler(isolate: *mut RawIsolate, handler: FatalErrorCallback);
 
+    /// `base::OS::Abort()` (`platform-posix.cc`): ends the process in the way that V8's flags choose.
+    #[cfg_attr(not(windows), link_name = "_ZN2v84base2OS5AbortEv")]
+    #[cfg_attr(windows, link_name = "?Abort@OS@base@v8@@SAXXZ")]
+    pub(crate) fn os_abort() -> !;
+
+    /// `base::FatalOOM(OOMType, const char*)` (`logging.cc`): V8's own end where memory is short and no handler is set. `OOMType` is
+    /// 0 for the heap of JavaScript, 1 for the process (`logging.h`).
+    #[cfg_attr(not(windows), link_name = "_ZN2v84base8FatalOOMENS0_7OOMTypeEPKc")]
+    #[cfg_attr(windows, link_name = "?FatalOOM@base@v8@@YAXW4OOMType@12@PEBD@Z")]
+    pub(crate) fn fatal_oom(kind: c_int, location: *const c_char) -> !;
+
     /// Constructs a `HandleScope` in `buffer` (the v8 crate's `binding.cc`).
     pub(crate) fn v8__HandleScope__CONSTRUCT(buffer: *mut ScopeBuffer, isolate: *mut RawIsolate);
 

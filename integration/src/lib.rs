@@ -43,8 +43,12 @@
 //!
 //! # Handles that V8 refuses
 //!
-//! V8 aborts where a handle is made with no scope at all, with three lines and no stack. handleguard reports the handle first: it
-//! sets V8's fatal-error handler of each isolate in which a guard is used. `HANDLEGUARD=sealed=abort` seals each turn with V8's
+//! V8 ends the process where a handle is made with no scope at all, with three lines and no stack. handleguard reports the handle
+//! first. Where the [hooks](self#no-source-change) are linked, the hook in `HandleScope::Extend` does so. Where they are not, the
+//! first guard of an isolate sets V8's fatal-error handler of that isolate, unless the host has set one before, or `sealed` is
+//! `off`. A host that sets its own handler after the first guard replaces handleguard's. handleguard's handler ends the process in
+//! V8's own way: with V8's lines, by the signal or exit status that V8's flags choose, for a refused handle and for any other fatal
+//! error. `HANDLEGUARD=sealed=abort` seals each turn with V8's
 //! own `SealHandleScope`, and V8 then refuses each handle made directly under it, whoever makes it: C++, generated bindings,
 //! `Local::new`.
 //!
@@ -109,10 +113,8 @@
 //!   bug* for `missing-scope`; the handles that they leave are still found at the end of the turn, as `outer-growth`.
 //! - Without the hooks, the opener of a scope that plain `v8::scope!` opened. Its handles are found, and the report has no opener.
 //! - With the hooks, that a plain escapable scope is one: a report calls it a `HandleScope`, because one function constructs both.
-//! - Fatal errors of V8 in a host's own handler. The first guard of an isolate sets V8's fatal-error handler of that isolate, unless
-//!   `sealed` is `off`, and V8 has no function that returns the handler set before. handleguard's prints V8's own lines and aborts,
-//!   as V8 does without a handler. A host that needs its own handler runs with `HANDLEGUARD=sealed=off`, or sets the handler after
-//!   the first guard, and then V8 refuses a handle without handleguard's report.
+//! - Without the hooks, handles that V8 refuses in an isolate whose fatal-error handler is the host's own. *Missed bug* for
+//!   `sealed`: V8 calls the host's handler, and handleguard reports nothing.
 //! - Off x86-64 Linux, native frames below JavaScript: a stack that begins in a native function called from JavaScript ends at
 //!   V8's builtins there, for they have no unwind tables. On x86-64 Linux it goes on, with the JavaScript functions in their
 //!   place.
