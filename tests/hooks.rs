@@ -260,6 +260,46 @@ fn a_plain_scope_in_a_leaked_box_is_named_when_its_opener_has_returned() {
     assert!(opener.place.location.file().ends_with("hooks.rs"));
 }
 
+#[inline(never)]
+fn makes_an_isolate() -> v8::OwnedIsolate {
+    let mut isolate = v8::Isolate::new(Default::default());
+    {
+        v8::scope!(let scope, &mut isolate);
+        let _ = scope;
+    }
+    isolate
+}
+
+#[test]
+fn wrong_thread_names_the_hosts_own_line_of_the_first_use() {
+    start_v8();
+    let mut isolate = makes_an_isolate();
+    let address = (&raw mut isolate).expose_provenance();
+    // SAFETY: entered by `Isolate::new`; entered again below.
+    unsafe { isolate.exit() };
+    let second = move || {
+        // SAFETY: the first thread has left the isolate, and waits.
+        let isolate: &mut v8::OwnedIsolate =
+            unsafe { &mut *std::ptr::with_exposed_provenance_mut(address) };
+        let reply = || {
+            turn!(isolate, "reply");
+        };
+        testing::run(reply).violations
+    };
+    let violations = std::thread::spawn(second).join().unwrap();
+    // SAFETY: no thread has entered it.
+    unsafe { isolate.enter() };
+    assert_eq!(rules(&violations), [Rule::WrongThread], "{violations:#?}");
+    let text = normal::lines(&violations[0].to_string());
+    assert!(
+        text.contains(
+            "\n   used before: by thread wrong_thread_names_the_hosts_own_line_of_the_first_use, first at \
+             `hooks::makes_an_isolate` at hooks.rs:LL\n"
+        ),
+        "{text}"
+    );
+}
+
 fn pump(isolate: &v8::Isolate) {
     while v8::Platform::pump_message_loop(&v8::V8::get_current_platform(), isolate, false) {}
 }

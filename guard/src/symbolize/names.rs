@@ -15,6 +15,9 @@ static NAMES: ForkMutex<HashMap<usize, Resolved>> = ForkMutex::new();
 /// have many frames of their own.
 const MAX_DEPTH: usize = 64;
 
+/// How many callers of a place are kept. In a debug build, the crate that binds the engine has about ten frames there.
+const MAX_CALLERS: usize = 24;
+
 /// Returns the place with its function, file and line, if it is a code address that symbols name; else the place itself.
 ///
 /// Slow (milliseconds the first time): reads the program's symbols.
@@ -30,6 +33,29 @@ pub(crate) fn named(place: Place, classifier: &FrameClassifier) -> Place {
         user_around(stack, classifier).map_or(code, |ip| resolved(ip, classifier))
     };
     code.named.unwrap_or(place)
+}
+
+/// Returns the return addresses around the code of `place`, innermost first, for [`named_among`]. None if the place has a name
+/// already.
+pub(crate) fn callers_of(place: Place) -> Vec<usize> {
+    match place.location {
+        Location::Code(CodeAddress { stack, .. }) => platform::frames_from(stack, MAX_CALLERS),
+        _ => Vec::new(),
+    }
+}
+
+/// As [`named`], after the function at the place has returned: `callers` are the addresses that [`callers_of`] returned before.
+pub(crate) fn named_among(place: Place, callers: &[usize], classifier: &FrameClassifier) -> Place {
+    let Location::Code(CodeAddress { ip, .. }) = place.location else {
+        return place;
+    };
+    let users = [ip].into_iter().chain(callers.iter().copied());
+    users
+        .map(|ip| resolved(ip, classifier))
+        .find(|code| code.is_users)
+        .unwrap_or_else(|| resolved(ip, classifier))
+        .named
+        .unwrap_or(place)
 }
 
 /// Returns the return address into the innermost function of the user's on this stack, for a hook that returns to `ip`.

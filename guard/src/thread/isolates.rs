@@ -33,6 +33,8 @@ struct Isolates {
 struct FirstUse {
     thread: String,
     place: Place,
+    /// The return addresses on the stack then, innermost first, where the place is a code address.
+    callers: Vec<usize>,
     number: u64,
 }
 
@@ -55,6 +57,13 @@ impl Isolates {
     }
 
     fn note_use(&self, isolate: IsolateId, place: Place) -> Lifetime {
+        let is_known = self.uses.with(|uses| uses.contains_key(&isolate));
+        // Not under the lock: it walks the stack.
+        let callers = if is_known {
+            Vec::new()
+        } else {
+            names::callers_of(place)
+        };
         self.uses.with(|uses| {
             let number = match uses.get(&isolate) {
                 Some(known) => known.number,
@@ -64,6 +73,7 @@ impl Isolates {
                         let first = FirstUse {
                             thread: thread_name(),
                             place,
+                            callers,
                             number,
                         };
                         uses.insert(isolate, first);
@@ -137,12 +147,12 @@ pub(crate) fn only() -> Option<IsolateId> {
 
 /// Returns the thread that used `isolate` first, and where, for a message.
 pub(crate) fn first_user_of(isolate: IsolateId, classifier: &FrameClassifier) -> Option<String> {
-    let (thread, place) = ISOLATES.uses.with(|uses| {
+    let (thread, place, callers) = ISOLATES.uses.with(|uses| {
         let first = uses.get(&isolate)?;
-        Some((first.thread.clone(), first.place))
+        Some((first.thread.clone(), first.place, first.callers.clone()))
     })?;
     // Unlocked by now: naming a place may read the program's symbols.
-    let place = names::named(place, classifier);
+    let place = names::named_among(place, &callers, classifier);
     Some(format!("thread {thread}, first at {place}"))
 }
 

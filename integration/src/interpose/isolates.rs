@@ -12,7 +12,6 @@ use crate::{gc, seal};
 use handleguard::{ForkMutex, IsolateId, Place, hooks};
 use std::collections::BTreeSet;
 use std::ffi::c_void;
-use std::ptr;
 
 /// The isolates that were made through the hook and are not disposed of yet.
 static MADE: ForkMutex<BTreeSet<usize>> = ForkMutex::new();
