@@ -171,10 +171,10 @@ fn normalised(report: &str) -> String {
 
 const WHOLE: &str = "\
 handleguard: missing-scope: callback `Function::call` at tests/v8/stacks.rs:LL:CC started with no HandleScope opened since \
-the turn began; its handles stay in a HandleScope that handleguard did not record
+the turn began; its handles stay in the engine's own HandleScope in callback `Function::call` at tests/v8/stacks.rs:LL:CC
       callback: `Function::call` at tests/v8/stacks.rs:LL:CC
          calls: leak (handlers.js:1:15)
-  swallowed by: a HandleScope that no guard or hook recorded
+  swallowed by: a HandleScope that the engine opened around native code, in callback `Function::call` at tests/v8/stacks.rs:LL:CC
           turn: #2 `nested loop` at tests/v8/stacks.rs:LL:CC
         thread: stacks::a_leak_called_from_javascript_is_reported_whole
        isolate: <address>

@@ -15,6 +15,8 @@ pub enum Opener {
     Known(ScopeRef),
     /// A scope that the engine has open and that no guard or hook recorded.
     Unrecorded,
+    /// The scope that the engine itself opened around native code, which it called inside the callback at this place.
+    Engine(Place),
     /// No scope is open at all.
     Nothing,
     /// The scope that the engine opened around the native code that JavaScript called, inside the callback at this place.
@@ -27,7 +29,7 @@ impl Opener {
     pub(crate) fn scope(&self) -> Option<ScopeRef> {
         match *self {
             Self::Known(scope) => Some(scope),
-            Self::Unrecorded | Self::Nothing | Self::Caller(_) => None,
+            Self::Unrecorded | Self::Engine(_) | Self::Nothing | Self::Caller(_) => None,
         }
     }
 
@@ -35,7 +37,7 @@ impl Opener {
     pub(crate) fn map_places(&mut self, change: &mut dyn FnMut(&mut Place)) {
         match self {
             Self::Known(scope) => change(&mut scope.place),
-            Self::Caller(place) => change(place),
+            Self::Engine(place) | Self::Caller(place) => change(place),
             Self::Unrecorded | Self::Nothing => {}
         }
     }
@@ -56,6 +58,12 @@ impl Opener {
             (Self::Unrecorded, _) => {
                 lines.line(label, "a HandleScope that no guard or hook recorded")
             }
+            (Self::Engine(callback), _) => lines.line(
+                label,
+                format_args!(
+                    "a HandleScope that the engine opened around native code, in callback {callback}"
+                ),
+            ),
             (Self::Nothing, _) => lines.line(label, self),
             (Self::Caller(caller), _) => lines.line(
                 "hidden by",
@@ -72,6 +80,9 @@ impl fmt::Display for Opener {
         match self {
             Self::Known(scope) => write!(f, "the {scope}"),
             Self::Unrecorded => f.write_str("a HandleScope that handleguard did not record"),
+            Self::Engine(callback) => {
+                write!(f, "the engine's own HandleScope in callback {callback}")
+            }
             Self::Nothing => f.write_str("no HandleScope that handleguard sees"),
             Self::Caller(caller) => write!(
                 f,

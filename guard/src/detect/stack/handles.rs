@@ -4,7 +4,7 @@
 //! created now ([`Turn::last_report`]). See the [parent module](super) for the rule.
 
 use super::ScopeStack;
-use super::entry::{Callback, Turn};
+use super::entry::{Callback, Kind, Turn};
 use super::outcome::{LateHandles, Outcome, ReportRef};
 use crate::describe::ended::Ended;
 use crate::describe::finding::Finding;
@@ -13,6 +13,10 @@ use crate::describe::rules::outer_growth::OuterGrowth;
 use crate::engine::counters::EngineCounts;
 use crate::engine::ids::EntryId;
 use crate::place::Place;
+
+/// How many scopes the engine opens between a callback and native code that runs in it: V8 has one for the call itself
+/// (`api-inl.h`, `EnterV8Scope`), and one around the native code.
+const ENGINES_SCOPES: u32 = 2;
 
 impl ScopeStack {
     /// Whether [`open_scope`](Self::open_scope) needs the number of handles: it puts an end to late handles.
@@ -143,11 +147,38 @@ impl ScopeStack {
         let recorded = innermost.and_then(|entry| Some((entry.level, self.scope_ref(entry)?)));
         match (level, recorded) {
             (Some(0), _) => Opener::Nothing,
-            // The engine stands higher than the innermost recorded scope, so code without a guard opened another inside it.
-            (Some(now), Some((Some(inside), _))) if inside < now => Opener::Unrecorded,
+            // The engine stands higher than the innermost recorded scope, so another was opened inside it.
+            (Some(now), Some((Some(inside), _))) if inside < now => self.unrecorded(barrier, now),
             (_, Some((_, scope))) => Opener::Known(scope),
-            (Some(_), None) => Opener::Unrecorded,
+            (Some(now), None) => self.unrecorded(barrier, now),
             (None, None) => Opener::Nothing,
         }
+    }
+
+    /// The innermost scope at `level`, which the record does not have below the index `barrier`.
+    ///
+    /// Between a callback and native code that runs in it, the engine opens [scopes of its own](ENGINES_SCOPES). So a scope that
+    /// stands no higher above the callback is the engine's. Where hooks record the scopes of all other code, any scope that
+    /// they did not record inside the callback is.
+    fn unrecorded(&self, barrier: usize, level: u32) -> Opener {
+        let innermost = self.entries[..barrier]
+            .iter()
+            .rev()
+            .find(|entry| entry.holds_handles() || matches!(entry.kind, Kind::Callback));
+        match innermost {
+            Some(entry)
+                if matches!(entry.kind, Kind::Callback)
+                    && (level <= entry.level.unwrap_or(0) + ENGINES_SCOPES
+                        || self.has_hooked_scopes()) =>
+            {
+                Opener::Engine(entry.place)
+            }
+            _ => Opener::Unrecorded,
+        }
+    }
+
+    /// Whether a hook recorded a scope that is open.
+    fn has_hooked_scopes(&self) -> bool {
+        self.entries.iter().any(|entry| entry.storage != 0)
     }
 }

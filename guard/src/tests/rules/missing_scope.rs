@@ -3,7 +3,9 @@
 use crate::config::rule::Rule;
 use crate::describe::opener::Opener;
 use crate::describe::scope::ScopeKind;
-use crate::tests::host::{ALL, HANDLES, Host, LEVEL, NOTHING, known, missing, turn};
+use crate::tests::host::{
+    ALL, HANDLES, Host, LEVEL, NOTHING, at_level, constructed, known, missing, place, turn,
+};
 
 #[test]
 fn callback_with_no_scope_since_the_turn_began_is_reported() {
@@ -136,6 +138,46 @@ fn an_opener_without_a_guard_is_named_as_unrecorded() {
         finding,
         missing("on_close", Opener::Unrecorded, Some(turn(1, "uv_run"))),
         "`main` is not the innermost scope, though the record says so"
+    );
+}
+
+#[test]
+fn the_scope_around_native_code_that_javascript_calls_is_the_engines() {
+    for readable in [ALL, LEVEL] {
+        // A third scope is perhaps one that the native code opened without a guard.
+        for (scopes, opener) in [
+            (1, Opener::Engine(place("on_read"))),
+            (2, Opener::Engine(place("on_read"))),
+            (3, Opener::Unrecorded),
+        ] {
+            let mut host = Host::new(readable);
+            host.open("main");
+            host.begin_turn("uv_run");
+            host.open("own");
+            host.begin_silent("on_read");
+            for _ in 0..scopes {
+                host.open_unrecorded();
+            }
+            host.begin_turn("nested");
+            let (_, finding) = host.begin("on_close");
+            assert_eq!(
+                finding,
+                missing("on_close", opener, Some(turn(2, "nested")))
+            );
+        }
+    }
+}
+
+#[test]
+fn with_hooks_each_unrecorded_scope_in_a_callback_is_the_engines() {
+    let mut stack = constructed(&[0x1000]);
+    stack.begin_callback(place("on_read"), at_level(1));
+    stack.begin_turn(place("nested"), at_level(5));
+    let (_, finding) = stack.begin_callback(place("on_close"), at_level(5));
+    let engine = Opener::Engine(place("on_read"));
+    assert_eq!(
+        finding,
+        missing("on_close", engine, Some(turn(1, "nested")))
     );
 }
 
