@@ -25,6 +25,17 @@ impl Engine for V8 {
                 "Builtins_InterpreterPushArgsThenFastConstructFunction",
                 "Builtins_BaselineOutOfLinePrologue",
             ],
+            internal_symbols: &["Builtins_", "v8::internal::"],
+            // JavaScript calls a function that was made from native code. V8 calls other native code by its runtime functions:
+            // hooks of promises, `import.meta`, `import()`.
+            native_call_symbols: &[
+                "Builtins_CallApiCallback",
+                "Builtins_HandleApiCall",
+                "v8::internal::Builtin_HandleApiCall",
+                "v8::internal::Builtins::InvokeApiFunction",
+                "v8::internal::(anonymous namespace)::HandleApiCallHelper",
+                "v8::internal::FunctionCallbackArguments::",
+            ],
         },
     };
 

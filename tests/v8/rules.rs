@@ -396,6 +396,115 @@ fn a_path_that_only_a_javascript_callers_scope_hides_is_found_in_strict_mode() {
     });
 }
 
+/// Native code that V8 calls on its own account: the loop never does, so its caller's scope is always there.
+mod called_by_v8 {
+    use super::*;
+    use handleguard_v8::GuardedModule;
+    use v8::{Context, Function, Local, Module, Object, PinScope, Promise, Value};
+
+    /// Calls the function `called` of the context.
+    fn calls_back(scope: &mut PinScope, context: Local<Context>) {
+        let scope = &mut v8::ContextScope::new(scope, context);
+        let name = v8::String::new(scope, "called").unwrap();
+        let called = context.global(scope).get(scope, name.into()).unwrap();
+        let undefined = v8::undefined(scope).into();
+        let called: Local<Function> = called.try_into().unwrap();
+        called.guarded_call(scope, undefined, &[]);
+    }
+
+    extern "C" fn import_meta(context: Local<Context>, _: Local<Module>, _: Local<Object>) {
+        v8::callback_scope!(unsafe let scope, context);
+        calls_back(scope, context);
+    }
+
+    extern "C" fn promise_hook(_: v8::PromiseHookType, promise: Local<Promise>, _: Local<Value>) {
+        v8::callback_scope!(unsafe let scope, promise);
+        let context = scope.get_current_context();
+        calls_back(scope, context);
+    }
+
+    fn import<'s>(
+        scope: &mut PinScope<'s, '_>,
+        _: Local<'s, v8::Data>,
+        _: Local<'s, Value>,
+        _: Local<'s, v8::String>,
+        _: Local<'s, v8::FixedArray>,
+    ) -> Option<Local<'s, Promise>> {
+        let context = scope.get_current_context();
+        calls_back(scope, context);
+        Some(v8::PromiseResolver::new(scope)?.get_promise(scope))
+    }
+
+    fn prepare_stack<'s>(
+        scope: &mut PinScope<'s, '_>,
+        _: Local<'s, Value>,
+        _: Local<'s, v8::Array>,
+    ) -> Local<'s, Value> {
+        let context = scope.get_current_context();
+        calls_back(scope, context);
+        v8::undefined(scope).into()
+    }
+
+    /// Runs `source` as a module, in a scope of its turn, and returns what strict mode reports and how often `called` was called.
+    fn run(set: impl FnOnce(&mut v8::Isolate), source: &str) -> (Vec<Violation>, Option<u32>) {
+        host!(scope, context);
+        handleguard_tests::eval(
+            scope,
+            "globalThis.count = 0; globalThis.called = () => { count++ }",
+        );
+        set(scope);
+        let source = v8::String::new(scope, source).unwrap();
+        let origin = handleguard_tests::origin(scope, "module.js", true);
+        let mut source = v8::script_compiler::Source::new(source, Some(&origin));
+        let module = v8::script_compiler::compile_module(scope, &mut source).unwrap();
+        module.instantiate_module(scope, |_, _, _, _| None).unwrap();
+        let report = testing::run_strictly(|| {
+            turn!(scope, "loop");
+            scope!(let scope, scope);
+            let _ = module.guarded_evaluate(scope);
+        });
+        let count = handleguard_tests::eval(scope, "count").uint32_value(scope);
+        let _ = context;
+        (report.violations, count)
+    }
+
+    #[test]
+    fn strict_mode_accuses_no_hook_of_v8() {
+        let (violations, count) = run(
+            |isolate| isolate.set_host_initialize_import_meta_object_callback(import_meta),
+            "import.meta",
+        );
+        assert_eq!(
+            (rules(&violations), count),
+            (vec![], Some(1)),
+            "{violations:#?}"
+        );
+        let (violations, count) = run(
+            |isolate| isolate.set_promise_hook(promise_hook),
+            "new Promise(() => {})",
+        );
+        assert!(violations.is_empty() && count >= Some(1), "{violations:#?}");
+        let (violations, count) = run(
+            |isolate| isolate.set_host_import_module_dynamically_callback(import),
+            "import('other.js')",
+        );
+        assert_eq!(
+            (rules(&violations), count),
+            (vec![], Some(1)),
+            "{violations:#?}"
+        );
+        let (violations, count) = run(
+            |isolate| isolate.set_prepare_stack_trace_callback(prepare_stack),
+            "new Error('a').stack",
+        );
+        assert_eq!(
+            (rules(&violations), count),
+            (vec![], Some(1)),
+            "{violations:#?}"
+        );
+    }
+}
+
 /// The worker of rusty_v8 #481: a loop that never leaves its one scope, and so never ends a turn.
 fn compile_in_one_scope(scope: &mut v8::PinScope, rounds: usize, mended: bool) {
     scope!(let scope, scope);

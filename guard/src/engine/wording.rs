@@ -29,6 +29,11 @@ pub struct FrameClassifier {
     pub engine_symbols: &'static [&'static str],
     /// The first parts of the names of the engine's functions that each run one function of the script.
     pub script_symbols: &'static [&'static str],
+    /// The first parts of the names of the engine's functions that are neither the binding crate's nor the engine's interface.
+    pub internal_symbols: &'static [&'static str],
+    /// The first parts of the names of the engine's functions that call a native function for the script. In strict mode, a
+    /// callback counts only if native code that was called so makes it; every callback does if there are none.
+    pub native_call_symbols: &'static [&'static str],
 }
 
 impl FrameClassifier {
@@ -40,5 +45,7 @@ impl FrameClassifier {
         engine_crate: None,
         engine_symbols: &[],
         script_symbols: &[],
+        internal_symbols: &[],
+        native_call_symbols: &[],
     };
 }

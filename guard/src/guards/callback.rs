@@ -1,6 +1,9 @@
 //! The guard of a call into JavaScript.
 
 use crate::describe::beginning::Beginning;
+use crate::describe::finding::Finding;
+use crate::describe::opener::Opener;
+use crate::describe::rules::missing_scope::MissingScope;
 use crate::detect::stack::replay::HINT_AFTER;
 use crate::engine::counters::EngineCounts;
 use crate::engine::ids::EntryId;
@@ -10,7 +13,9 @@ use crate::guards::verdicts;
 use crate::pipeline::{add_late, settle, violated};
 use crate::place::{Location, Place};
 use crate::process::{announce, global};
+use crate::symbolize::native_call;
 use crate::thread::fast_path;
+use crate::unwind::capture::Origin;
 use std::marker::PhantomData;
 use std::panic;
 
@@ -148,6 +153,11 @@ fn callback_slow<L: LiveIsolate>(
                 && !stack.was_empty_once();
             (id, found.or(missing), below, hint)
         })?;
+        // Not from within `record`: naming the frames of the stack reads files.
+        let finding = finding.filter(|finding| {
+            !is_hidden_by_caller(finding)
+                || native_call::is_by_script(Origin::here(), L::Engine::WORDING.classifier)
+        });
         // Before the reaction: one that panics takes the callback off the stack again.
         let guard = CallbackGuard::of(engine, id);
         let reported =
@@ -164,6 +174,17 @@ fn callback_slow<L: LiveIsolate>(
         Some(guard)
     });
     guard.unwrap_or(CallbackGuard::of(engine, EntryId::NONE))
+}
+
+/// Whether strict mode alone made the finding, which then holds only for native code that the event loop can call too.
+fn is_hidden_by_caller(finding: &Finding) -> bool {
+    matches!(
+        finding,
+        Finding::MissingScope(MissingScope {
+            opener: Opener::Caller(_),
+            ..
+        })
+    )
 }
 
 impl<E: Engine> CallbackGuard<E> {

@@ -7,6 +7,7 @@ pub(crate) mod frame;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub(crate) mod linux_x86_64;
 pub(crate) mod names;
+pub(crate) mod native_call;
 // The tests compile it too, so that it keeps up with its twin.
 #[cfg(any(test, not(all(target_os = "linux", target_arch = "x86_64"))))]
 pub(crate) mod portable;

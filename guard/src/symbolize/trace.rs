@@ -233,6 +233,8 @@ mod tests {
         engine_crate: Some("engine-"),
         engine_symbols: &["Builtins_", "engine::"],
         script_symbols: &["Builtins_Interpreter"],
+        internal_symbols: &[],
+        native_call_symbols: &[],
     };
 
     fn frame(function: &str) -> Frame {
