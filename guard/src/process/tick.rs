@@ -7,7 +7,6 @@ use crate::fork::generation;
 use crate::process::start::Start;
 use crate::react::colour::Headline;
 use crate::react::{actions, stderr};
-use crate::symbolize::platform;
 use crate::sync::real::{AtomicU64, Ordering};
 use std::thread;
 
@@ -69,6 +68,4 @@ fn tick(start: &Start) {
             }
         }
     }
-    // Naming the stacks read the symbols of the whole program, which would take tens of MiB until the next tick.
-    platform::forget_symbols();
 }

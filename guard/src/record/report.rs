@@ -3,7 +3,6 @@
 use crate::describe::handles::Handles;
 use crate::describe::violation::Violation;
 use crate::record::high_water::OpenerStats;
-use crate::symbolize::platform::forget_symbols;
 use crate::symbolize::trace::Line;
 use std::fmt;
 use std::time::Duration;
@@ -14,7 +13,7 @@ const SHOWN: usize = 10;
 /// All sites and counters at one moment, or over one interval.
 ///
 /// [`Display`](fmt::Display) prints a table like that of a DTrace aggregation: each stack once, with its count below. To name
-/// the stacks, it reads the program's symbols and frees them again.
+/// the stacks, it reads the files of the program and its shared objects.
 #[derive(Clone, Default, Debug)]
 pub struct Report {
     pub(crate) elapsed: Duration,
@@ -174,9 +173,6 @@ impl fmt::Display for Report {
         )?;
         for site in self.sites.iter().take(SHOWN) {
             site.fmt(f)?;
-        }
-        if sites > 0 {
-            forget_symbols();
         }
         if sites > SHOWN {
             writeln!(f, "\n  and {} more sites", sites - SHOWN)?;

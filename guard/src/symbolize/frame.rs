@@ -2,6 +2,7 @@
 
 use crate::engine::script_frame::ScriptFrame;
 use crate::engine::wording::FrameClassifier;
+use crate::symbolize::address::Address;
 use crate::symbolize::platform;
 use crate::symbolize::symbol::Symbol;
 use std::fmt;
@@ -10,7 +11,8 @@ use std::path::{Path, PathBuf};
 /// One named frame of a stack.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Frame {
-    /// The function's name, demangled; its address if it has no name.
+    /// The function's name, demangled. Without a name, it is the module and the address in its file, `libtimers.so+0x1a2b`, or
+    /// the bare address, `0x7f00`, if no module holds the code.
     pub function: String,
     /// Whose code it is.
     pub kind: FrameKind,
@@ -19,6 +21,20 @@ pub struct Frame {
     file: Option<PathBuf>,
     line: Option<u32>,
     column: Option<u32>,
+    named_by: NamedBy,
+    /// The build id of the module, if only that names the function.
+    build_id: Option<String>,
+}
+
+/// What names the function of a frame.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum NamedBy {
+    /// A symbol, or the engine.
+    Symbol,
+    /// Its module, whose symbols do not name it.
+    Module,
+    /// Its address, which no module holds.
+    Address,
 }
 
 /// Whose code a frame runs.
@@ -35,39 +51,58 @@ pub enum FrameKind {
 impl Frame {
     /// Appends the frames of the address `ip` to `each`, innermost first: more than one if functions were inlined there.
     pub(crate) fn resolve(ip: usize, classifier: &FrameClassifier, each: &mut Vec<Self>) {
-        let before = each.len();
-        let module = platform::shared_object_of(ip);
-        platform::symbols_at(ip, |symbol| {
-            each.push(Self::native(ip, symbol, module.clone(), classifier));
-        });
-        if each.len() == before {
-            let unnamed = Symbol {
-                name: None,
-                file: None,
-                line: None,
-            };
-            each.push(Self::native(ip, unnamed, module, classifier));
+        let loaded = platform::module_at(ip.wrapping_sub(1));
+        Self::resolve_all(&[Address::new(ip, loaded.as_ref())], classifier, each);
+    }
+
+    /// Appends the frames of the addresses to `each`.
+    pub(crate) fn resolve_all(
+        addresses: &[Address<'_>],
+        classifier: &FrameClassifier,
+        each: &mut Vec<Self>,
+    ) {
+        for (address, symbols) in addresses.iter().zip(platform::symbols_at(addresses)) {
+            if symbols.is_empty() {
+                each.push(Self::unnamed(address));
+            }
+            each.extend((symbols.iter()).map(|symbol| Self::native(address, symbol, classifier)));
         }
     }
 
-    fn native(
-        ip: usize,
-        symbol: Symbol,
-        module: Option<String>,
-        classifier: &FrameClassifier,
-    ) -> Self {
+    fn native(address: &Address<'_>, symbol: &Symbol, classifier: &FrameClassifier) -> Self {
         let mut frame = Self {
-            function: symbol.name.unwrap_or_else(|| format!("{ip:#x}")),
-            kind: FrameKind::Native,
-            module,
-            file: symbol.file,
+            file: symbol.file.clone(),
             line: symbol.line,
-            column: None,
+            ..Self::unnamed(address)
         };
+        if let Some(name) = &symbol.name {
+            frame.function.clone_from(name);
+            frame.named_by = NamedBy::Symbol;
+            frame.build_id = None;
+        }
         if frame.is_engine(classifier) {
             frame.kind = FrameKind::Engine;
         }
         frame
+    }
+
+    fn unnamed(address: &Address<'_>) -> Self {
+        let (function, named_by) = match address.module {
+            Some((module, offset)) => (format!("{}+{offset:#x}", module.name()), NamedBy::Module),
+            None => (format!("{:#x}", address.ip), NamedBy::Address),
+        };
+        let module = address.module.map(|(module, _)| module);
+        let build_id = module.and_then(|module| module.identity().build_id());
+        Self {
+            function,
+            kind: FrameKind::Native,
+            module: module.and_then(|module| Some(module.shared_object()?.to_owned())),
+            file: None,
+            line: None,
+            column: None,
+            named_by,
+            build_id: build_id.map(|id| id.to_string()),
+        }
     }
 
     /// Makes a frame of one that the engine named.
@@ -79,6 +114,8 @@ impl Frame {
             file: Some(PathBuf::from(&*frame.script)),
             line: Some(frame.line),
             column: Some(frame.column),
+            named_by: NamedBy::Symbol,
+            build_id: None,
         }
     }
 
@@ -90,7 +127,22 @@ impl Frame {
 
     /// Whether the function has a name, and not only an address.
     pub(crate) fn has_name(&self) -> bool {
-        !self.function.starts_with("0x")
+        self.named_by == NamedBy::Symbol
+    }
+
+    /// Whether no module holds its code, as of compiled script.
+    pub(crate) fn is_compiled_script(&self) -> bool {
+        self.named_by == NamedBy::Address
+    }
+
+    /// Returns the build id of the module, if only that names the function.
+    pub(crate) fn build_id(&self) -> Option<&str> {
+        self.build_id.as_deref()
+    }
+
+    /// Shows no build id.
+    pub(crate) fn forget_build_id(&mut self) {
+        self.build_id = None;
     }
 
     /// Returns `file:line`, or `file:line:column` if the column is known. A file below the working directory is shown relative
@@ -104,19 +156,23 @@ impl Frame {
         Some(source)
     }
 
-    /// Shows the function, and the shared object that it is in: `on_timer [libtimers.so]`.
+    /// Shows the function, and the shared object that it is in: `on_timer [libtimers.so]`. Without a name, it shows the build id
+    /// of the module: `libtimers.so+0x1a2b [build id 0123456789abcdef]`.
     pub(crate) fn shown(&self) -> impl fmt::Display + '_ {
-        fmt::from_fn(|f| match &self.module {
-            Some(module) => write!(f, "{} [{module}]", self.function),
-            None => f.write_str(&self.function),
+        fmt::from_fn(|f| {
+            f.write_str(&self.function)?;
+            match (self.named_by, &self.module, &self.build_id) {
+                (NamedBy::Symbol, Some(module), _) => write!(f, " [{module}]"),
+                (NamedBy::Module, _, Some(id)) => write!(f, " [build id {id}]"),
+                _ => Ok(()),
+            }
         })
     }
 
-    /// Whether this native frame runs a function of the script: it is one of the engine's that do, or it has no name, as
-    /// compiled script has none.
+    /// Whether this native frame runs a function of the script: it is one of the engine's that do, or compiled script.
     pub(crate) fn runs_script(&self, classifier: &FrameClassifier) -> bool {
         self.kind != FrameKind::Script
-            && (!self.has_name()
+            && (self.is_compiled_script()
                 || classifier
                     .script_symbols
                     .iter()
@@ -211,6 +267,12 @@ impl Frame {
             file: file.map(PathBuf::from),
             line: file.map(|_| 1),
             column: None,
+            named_by: if function.starts_with("0x") {
+                NamedBy::Address
+            } else {
+                NamedBy::Symbol
+            },
+            build_id: None,
         }
     }
 }

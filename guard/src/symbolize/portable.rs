@@ -1,14 +1,40 @@
-//! The twin of `linux_x86_64` for every other target: crate `backtrace` looks up every name, and no frame is known to be in a
-//! shared object.
+//! The twin of `linux_x86_64` for every other target: crate `backtrace` looks up every name, and no address is known to be in a
+//! module.
 
-use crate::symbolize::symbol;
+use crate::foreign_text::foreign_text;
+use crate::symbolize::address::Address;
+use crate::symbolize::module::LoadedModule;
+use crate::symbolize::symbol::{self, Symbol};
+use std::path::PathBuf;
+use std::sync::Arc;
 
-pub(crate) use symbol::by_backtrace as symbols_at;
-pub(crate) use symbol::forget_in_backtrace as forget_symbols;
-
-/// Returns `None`: the shared object is not known.
-pub(crate) fn shared_object_of(_: usize) -> Option<String> {
+/// Returns `None`: the module is not known.
+pub(crate) fn module_at(_: usize) -> Option<LoadedModule> {
     None
+}
+
+/// Returns the functions at each of the addresses, innermost first: more than one if functions were inlined there, none if
+/// there is no name.
+///
+/// Takes the lock of crate `backtrace`, which every user of that crate in the program shares.
+pub(crate) fn symbols_at(addresses: &[Address<'_>]) -> Vec<Arc<[Symbol]>> {
+    (addresses.iter())
+        .map(|address| by_backtrace(address.ip).into())
+        .collect()
+}
+
+fn by_backtrace(ip: usize) -> Vec<Symbol> {
+    let mut symbols = Vec::new();
+    backtrace::resolve(ip as *mut _, |symbol| {
+        symbols.push(Symbol {
+            name: symbol.name().as_ref().map(symbol::demangled),
+            file: symbol
+                .filename()
+                .map(|file| PathBuf::from(foreign_text(&file.to_string_lossy()))),
+            line: symbol.lineno(),
+        });
+    });
+    symbols
 }
 
 #[cfg(test)]
@@ -16,15 +42,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_looked_up_without_shared_objects() {
-        let ip = forget_symbols as *const () as usize + 1;
-        let mut names = Vec::new();
-        symbols_at(ip, |symbol| names.extend(symbol.name));
-        assert_eq!(
-            names.last().map(String::as_str),
-            Some("handleguard::symbolize::symbol::forget_in_backtrace")
-        );
-        assert_eq!(shared_object_of(ip), None);
-        forget_symbols();
+    fn names_are_looked_up_without_modules() {
+        let ip = by_backtrace as *const () as usize + 1;
+        let symbols = symbols_at(&[Address::new(ip, module_at(ip).as_ref())]);
+        let name = symbols[0].last().and_then(|symbol| symbol.name.as_deref());
+        assert_eq!(name, Some("handleguard::symbolize::portable::by_backtrace"));
     }
 }

@@ -3,18 +3,20 @@
 
 use crate::engine::script_frame::ScriptFrame;
 use crate::engine::wording::FrameClassifier;
+use crate::symbolize::address::Address;
 use crate::symbolize::frame::{Frame, FrameKind};
+use crate::symbolize::located_stack::LocatedStack;
 use crate::unwind::capture::CapturedStack;
 use crate::unwind::truncated::Truncated;
 use std::fmt;
 
 /// The stack of a violation, innermost frame first.
 ///
-/// Native frames are kept as bare addresses, which [`frames`](Self::frames) looks up names for; the engine named the frames
-/// of script when the violation was found.
+/// Native frames are kept as addresses with their modules. [`frames`](Self::frames) looks up names for them, on any thread, and
+/// also after a module was unloaded. The engine named the frames of script when the violation was found.
 #[derive(Clone, Debug)]
 pub struct Trace {
-    ips: Box<[usize]>,
+    stack: LocatedStack,
     script: Box<[ScriptFrame]>,
     truncated: Option<Truncated>,
     /// Every frame is shown, the checker's own and the engine's too.
@@ -41,7 +43,7 @@ impl Trace {
         full: bool,
     ) -> Self {
         Self {
-            ips: ips.into(),
+            stack: LocatedStack::new(ips),
             script: script.into(),
             truncated,
             full,
@@ -52,15 +54,16 @@ impl Trace {
     /// Looks up the names of the frames, from the callback out to `main` or the thread's start. Frames of the checker itself
     /// and of the runtime below `main` are left out, unless the directive `full-stack` is set.
     ///
-    /// Slow (milliseconds the first time): reads the binary's symbols and keeps them.
+    /// Slow (milliseconds the first time): reads the files of the program and its shared objects. It keeps only the names, and
+    /// of those the newest MiB.
     pub fn frames(&self) -> Vec<Frame> {
         let mut native = Vec::new();
-        for &ip in &self.ips {
-            Frame::resolve(ip, self.classifier, &mut native);
-        }
+        let addresses: Vec<Address<'_>> = self.stack.addresses().collect();
+        Frame::resolve_all(&addresses, self.classifier, &mut native);
         if !self.full {
             native = prune(native, self.classifier);
         }
+        show_build_ids_once(&mut native);
         with_script(native, &self.script, self.classifier)
     }
 
@@ -79,7 +82,7 @@ impl Trace {
 
     /// Returns the captured address of each native frame, innermost first.
     pub fn addresses(&self) -> &[usize] {
-        &self.ips
+        self.stack.ips()
     }
 
     /// Whether outer frames are missing: the stack is deeper than [`MAX_FRAMES`](crate::MAX_FRAMES), it leaves the thread's
@@ -183,6 +186,19 @@ fn prune(frames: Vec<Frame>, classifier: &FrameClassifier) -> Vec<Frame> {
     if kept.is_empty() { frames } else { kept }
 }
 
+/// Leaves the build id at the first frame of each module.
+fn show_build_ids_once(frames: &mut [Frame]) {
+    let mut shown: Vec<String> = Vec::new();
+    for frame in frames {
+        let Some(id) = frame.build_id() else { continue };
+        if shown.iter().any(|it| it == id) {
+            frame.forget_build_id();
+        } else {
+            shown.push(id.to_owned());
+        }
+    }
+}
+
 /// Puts the frames of script where they ran: each replaces the native frame that runs that function of the script.
 ///
 /// If there are more frames of script than such native frames, the engine has inlined functions into compiled code. The extra
@@ -205,8 +221,7 @@ fn with_script(
             frames.push(frame);
             continue;
         }
-        let compiled = !frame.has_name();
-        let here = if compiled {
+        let here = if frame.is_compiled_script() {
             1 + std::mem::take(&mut inlined)
         } else {
             1

@@ -61,26 +61,26 @@ pub(super) enum Seen {
 
 /// One module, as `_dl_find_object` describes it. The addresses are those of all its segments, or of one with code.
 #[derive(Clone, Copy, PartialEq, Eq)]
-struct Object {
+pub(super) struct Object {
     start: usize,
     end: usize,
-    link_map: usize,
+    pub(super) link_map: usize,
     eh_frame: usize,
 }
 
 impl Object {
-    const fn range(&self) -> Range<usize> {
+    pub(super) const fn range(&self) -> Range<usize> {
         self.start..self.end
     }
 }
 
 /// `int _dl_find_object(void *, struct dl_find_object *)` (`dlfcn.h`).
-type FindObject = unsafe extern "C" fn(*mut c_void, *mut Found) -> c_int;
+pub(super) type FindObject = unsafe extern "C" fn(*mut c_void, *mut Found) -> c_int;
 
 /// `struct dl_find_object` (`dlfcn.h`): these fields and seven reserved words.
 #[repr(C)]
 #[derive(Default)]
-struct Found {
+pub(super) struct Found {
     flags: u64,
     map_start: usize,
     map_end: usize,
@@ -170,13 +170,14 @@ fn is_permanent(range: &Range<usize>) -> bool {
 }
 
 /// Whether the program's code is at `range`.
-fn is_program(range: &Range<usize>) -> bool {
+pub(super) fn is_program(range: &Range<usize>) -> bool {
     // SAFETY: looks up a number in a table that the kernel gave the process.
     let entry = unsafe { libc::getauxval(libc::AT_ENTRY) };
     range.contains(&(entry as usize))
 }
 
-fn object(find: FindObject, address: usize) -> Option<Object> {
+/// Returns the module at `address`.
+pub(super) fn object(find: FindObject, address: usize) -> Option<Object> {
     let mut found = Found::default();
     // SAFETY: `_dl_find_object` takes any address, writes no more than a `struct dl_find_object`, and may be called at any
     // time, a signal handler included (the manual of glibc, "Dynamic Linker Introspection").
@@ -191,7 +192,7 @@ fn object(find: FindObject, address: usize) -> Option<Object> {
 }
 
 /// Finds `_dl_find_object` at run time, for an older glibc and other C libraries have none.
-fn find_object() -> Option<FindObject> {
+pub(super) fn find_object() -> Option<FindObject> {
     // SAFETY: looks up a symbol by its name, a string that ends with 0.
     let symbol = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"_dl_find_object".as_ptr()) };
     // SAFETY: null, or the function of that name, which is glibc's: names with a leading underscore are reserved to it. Its
@@ -227,7 +228,7 @@ fn module_of(object: &Object) -> Option<Module<Tables>> {
 }
 
 /// Returns the program headers of the program.
-fn program_headers() -> &'static [libc::Elf64_Phdr] {
+pub(super) fn program_headers() -> &'static [libc::Elf64_Phdr] {
     // SAFETY: looks up numbers in a table that the kernel gave the process.
     let (at, count) = unsafe {
         (
@@ -241,7 +242,7 @@ fn program_headers() -> &'static [libc::Elf64_Phdr] {
 
 /// Returns the program headers of the shared object whose file begins at `start`, if they lie in its first page. Returns `None`
 /// if no file begins there.
-fn first_page_headers(start: usize) -> Option<&'static [libc::Elf64_Phdr]> {
+pub(super) fn first_page_headers(start: usize) -> Option<&'static [libc::Elf64_Phdr]> {
     const PAGE: usize = 4096;
     let mut is_resident = 0;
     // SAFETY: `mincore` takes any address, and writes one byte for one page.
@@ -316,7 +317,7 @@ fn list(mut each: impl FnMut(u64, &[libc::Elf64_Phdr])) -> Option<(u64, u64)> {
 }
 
 /// Returns the addresses that a module is loaded at.
-fn loaded_range(bias: u64, headers: &[libc::Elf64_Phdr]) -> Option<Range<usize>> {
+pub(super) fn loaded_range(bias: u64, headers: &[libc::Elf64_Phdr]) -> Option<Range<usize>> {
     let loaded = || {
         headers
             .iter()

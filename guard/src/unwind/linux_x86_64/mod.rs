@@ -4,6 +4,7 @@
 mod eh_frame;
 mod frame_pointers;
 mod loaded_modules;
+pub(crate) mod loaded_object;
 mod stack_memory;
 
 pub(crate) use eh_frame::{frames_from, walk as walk_tables};
