@@ -58,10 +58,7 @@ fn constructed_slow<L: LiveIsolate>(isolate: L, kind: ScopeKind, ip: usize, stor
         let place = if storage.wrapping_sub(here) < NEAR {
             Place::code(ip, storage)
         } else {
-            Place::code(
-                names::user_around_hook(ip, L::Engine::WORDING.classifier),
-                0,
-            )
+            names::kept(Place::code(ip, here))
         };
         record_slow(session, isolate, kind, place, |stack, counts, found| {
             let found = found.or_else(|| stack.claim_storage(kind, place, storage, counts));

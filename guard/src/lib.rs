@@ -224,7 +224,7 @@ pub use engine::wording::{FrameClassifier, Wording};
 pub use foreign_text::{ForeignText, MAX_FOREIGN_TEXT, foreign_text};
 #[doc(hidden)]
 pub use fork::mutex::ForkMutex;
-pub use place::{CodeAddress, Location, Place, SourceLine};
+pub use place::{CodeAddress, CodeFrames, Location, Place, SourceLine};
 pub use process::global::InitError;
 pub use react::breakpoint::handleguard_on_violation;
 pub use record::high_water::OpenerStats;

@@ -3,13 +3,15 @@
 //! ```text
 //!   a guard or hook   asks the scope stack, which returns a `Finding`      detect/
 //!     -> violated     asks the configuration for the action of the rule    config/
-//!        -> describe  names places and captures the stack: a `Violation`   describe/, unwind/, symbolize/
+//!        -> describe  captures the stack, asks the isolate: a `Violation`  describe/, unwind/
 //!        -> record    counts it at its site; only a new site is described  record/
-//!        -> react     aborts, panics, or logs: the only side effects       react/
+//!        -> react     aborts or panics; or wakes the thread that logs      react/, process/reporter.rs
 //! ```
 //!
-//! A site that is known is only counted, so [`record`] takes `describe` as a closure and calls it for a new site alone. The
-//! actions `panic` and `abort` need the whole text each time; a test collects each violation instead of any action.
+//! A site that is known is only counted, so [`record`] takes `describe` as a closure and calls it for a new site alone. With the
+//! action `log`, this thread goes on at once: to name places and stack reads the program's symbols, and to write may block, so
+//! the checker's own thread does both. The actions `panic` and `abort` need the whole text each time, on this thread; a test
+//! collects each violation instead of any action.
 
 use crate::config::action::Action;
 use crate::config::addon;
@@ -21,15 +23,18 @@ use crate::engine::entered::Entered;
 use crate::engine::interface::{Engine, LiveIsolate};
 use crate::engine::script_frame::ScriptFrame;
 use crate::foreign_text::foreign_description;
+use crate::fork::generation;
 use crate::react::breakpoint::handleguard_on_violation;
+use crate::react::subscriber::Subscriber;
 use crate::react::{actions, usdt};
-use crate::record::checker::Checker;
-use crate::record::sites::Recorded;
+use crate::record::checker::{Checker, Occurrence};
+use crate::record::sites::{First, Recorded};
 use crate::symbolize::names;
 use crate::symbolize::trace::Trace;
 use crate::thread::isolates;
 use crate::thread::state::ThreadState;
 use crate::unwind::capture::{CapturedStack, Origin, UnwindMethod};
+use std::sync::Arc;
 
 /// The note of a refused handle that is let through.
 const RESCUED: &str = "continues: the seal is lifted until the turn ends, and the handle stays in the enclosing scope";
@@ -121,16 +126,16 @@ pub(crate) fn violated<E: Engine>(
             return collect(thread, &incident, describe);
         }
         if !actions::needs_full_report(action) {
-            return record(session, action, &finding, incident.origin, describe);
+            return Some(record(session, action, &finding, incident.origin, describe));
         }
-        let violation = describe(&incident.by_tables());
-        let recorded = count(session, &finding, incident.origin, |_| violation.clone());
-        let report_ref = recorded.map(|recorded| ReportRef::Site(recorded.slot));
+        let violation = named(describe(&incident.by_tables()));
+        let first = |_: &CapturedStack| not_to_be_logged(violation.clone());
+        let recorded = count(session, &finding, incident.origin, first);
         match action {
             Action::Abort => actions::abort(&violation),
             _ => actions::panic(&violation),
         }
-        report_ref
+        Some(ReportRef::Site(recorded.slot))
     })
     .flatten()
 }
@@ -156,8 +161,9 @@ pub(crate) fn refused<E: Engine>(
         let describe =
             |stack: &CapturedStack| describe(session, engine, finding, stack, note, || None);
         if fatal || !can_rescue {
-            let violation = describe(&incident.by_tables());
-            count(session, &finding, incident.origin, |_| violation.clone());
+            let violation = named(describe(&incident.by_tables()));
+            let first = |_: &CapturedStack| not_to_be_logged(violation.clone());
+            count(session, &finding, incident.origin, first);
             actions::print(&violation);
             return (false, None);
         }
@@ -165,7 +171,7 @@ pub(crate) fn refused<E: Engine>(
             collect(thread, &incident, describe)
         } else {
             let action = incident.configured;
-            record(session, action, &finding, incident.origin, describe)
+            Some(record(session, action, &finding, incident.origin, describe))
         };
         (true, report_ref)
     })
@@ -225,48 +231,65 @@ fn collect(
 ) -> Option<ReportRef> {
     thread
         .collected
-        .push(describe(&incident.by_tables()))
+        .push(named(describe(&incident.by_tables())))
         .map(ReportRef::Collected)
 }
 
-/// Counts one occurrence, and logs it if it is the first at its site.
+/// Names the places of a violation that is shown on this thread.
+fn named(violation: Violation) -> Violation {
+    violation.named().unwrap_or(violation)
+}
+
+/// Counts one occurrence, and has it logged if it is the first at its site.
 fn record(
     session: Session<'_>,
     action: Action,
     finding: &Finding,
     origin: Origin,
     describe: impl FnOnce(&CapturedStack) -> Violation,
-) -> Option<ReportRef> {
+) -> ReportRef {
     let Session { checker, thread } = session;
+    let logs = action == Action::Log;
     let timer = checker.start_timer(thread.violations());
-    let recorded = count(session, finding, origin, describe);
-    checker.stop_timer(
-        timer,
-        recorded.is_some_and(|recorded| recorded.new.is_some()),
-    );
-    let recorded = recorded?;
-    if action == Action::Log
-        && let Some(detail) = recorded.new
-    {
-        actions::log(&detail.violation);
+    let recorded = count(session, finding, origin, |stack| First {
+        violation: describe(stack),
+        to_log: logs.then(Subscriber::current),
+        generation: generation::current(),
+    });
+    checker.stop_timer(timer, recorded.is_new);
+    if logs {
+        checker.log(recorded, finding);
     }
-    Some(ReportRef::Site(recorded.slot))
+    ReportRef::Site(recorded.slot)
+}
+
+fn not_to_be_logged(violation: Violation) -> First {
+    First {
+        violation,
+        to_log: None,
+        generation: generation::current(),
+    }
 }
 
 /// Counts one occurrence in the site table. Logs a notice if the checker gave up frame pointers, as the start-up line promises
 /// them.
 #[inline]
-fn count<'a>(
-    Session { checker, thread }: Session<'a>,
+fn count(
+    Session { checker, thread }: Session<'_>,
     finding: &Finding,
     origin: Origin,
-    describe: impl FnOnce(&CapturedStack) -> Violation,
-) -> Option<Recorded<'a>> {
-    let counted = checker.record(finding, origin, thread.lane(), describe);
+    first: impl FnOnce(&CapturedStack) -> First,
+) -> Recorded {
+    let occurrence = Occurrence {
+        finding,
+        origin,
+        lane: thread.lane(),
+    };
+    let counted = checker.record(occurrence, first);
     if counted.gave_up_frame_pointers {
         actions::notice(tracing::Level::INFO, GAVE_UP_FRAME_POINTERS);
     }
-    counted.site
+    counted.recorded
 }
 
 /// The answers of the isolate that go into a description.
@@ -277,7 +300,7 @@ struct Answers {
     may_ask: bool,
 }
 
-/// Describes `finding` as data, with its places named.
+/// Describes `finding` as data. Its places are named later, for that is slow.
 fn describe<E: Engine>(
     Session { checker, thread }: Session<'_>,
     engine: E,
@@ -290,7 +313,7 @@ fn describe<E: Engine>(
     let answers = ask(thread, engine, &finding);
     let (configured, policy) = addon::action_of(&checker.config, finding.rule());
     Violation {
-        finding: finding.map_places(|place| names::named(place, E::WORDING.classifier)),
+        finding: finding.map_places(names::kept),
         configured,
         policy,
         note,
@@ -302,17 +325,17 @@ fn describe<E: Engine>(
             .flatten()
             .map(|callee| foreign_description(&callee)),
         first_user: match finding.rule() {
-            Rule::WrongThread => isolates::first_user_of(isolate, E::WORDING.classifier),
+            Rule::WrongThread => isolates::first_user_of(isolate),
             _ => None,
         },
         handles: finding.handles(),
         alive: answers.alive,
-        trace: Trace::keep(
+        trace: Arc::new(Trace::keep(
             stack,
             E::WORDING.classifier,
             answers.script,
             checker.config.is_full_stack(),
-        ),
+        )),
         wording: E::WORDING,
     }
 }

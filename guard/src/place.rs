@@ -30,6 +30,8 @@ pub enum Location {
     Line(&'static SourceLine),
     /// Code whose source is unknown. A report looks up its name and line in the program's symbols.
     Code(CodeAddress),
+    /// Such code with the frames around it, kept when the function that the place names may have returned.
+    Frames(&'static CodeFrames),
 }
 
 /// A line of source.
@@ -49,6 +51,15 @@ pub struct CodeAddress {
     /// An address inside the stack frame of the function that the place names, such as the address of a scope that the
     /// function holds. 0 if that function is the one that `ip` returns into.
     pub stack: usize,
+}
+
+/// An instruction, and the stack that it ran on. Which of its functions is the user's own is known only once they are named.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct CodeFrames {
+    /// The return address.
+    pub ip: usize,
+    /// The return addresses of the frames from the one that held [`CodeAddress::stack`] outwards, a limited number of them.
+    pub around: Box<[usize]>,
 }
 
 // Only `ip` is compared: the address on the stack differs from one call to the next, and the place is the same.
@@ -108,18 +119,25 @@ impl Place {
             Location::Source(location) => (&raw const *location).addr(),
             Location::Line(line) => (&raw const *line).addr(),
             Location::Code(code) => code.ip,
+            Location::Frames(frames) => (&raw const *frames).addr(),
         };
         (name, location)
     }
 }
 
 impl Location {
+    /// Whether it is in the code, as a hook records it, and not in the source.
+    #[inline]
+    pub(crate) fn is_code(&self) -> bool {
+        matches!(self, Self::Code(_) | Self::Frames(_))
+    }
+
     /// The file's name; empty for a code address.
     pub fn file(&self) -> &'static str {
         match self {
             Self::Source(location) => location.file(),
             Self::Line(line) => &line.file,
-            Self::Code(_) => "",
+            Self::Code(_) | Self::Frames(_) => "",
         }
     }
 
@@ -128,7 +146,7 @@ impl Location {
         match self {
             Self::Source(location) => location.line(),
             Self::Line(line) => line.line,
-            Self::Code(_) => 0,
+            Self::Code(_) | Self::Frames(_) => 0,
         }
     }
 }
@@ -148,7 +166,9 @@ impl fmt::Display for Location {
             Self::Source(location) => location.fmt(f),
             Self::Line(SourceLine { file, line: 0 }) => f.write_str(file),
             Self::Line(SourceLine { file, line }) => write!(f, "{file}:{line}"),
-            Self::Code(CodeAddress { ip, .. }) => write!(f, "{ip:#x}"),
+            Self::Code(CodeAddress { ip, .. }) | Self::Frames(CodeFrames { ip, .. }) => {
+                write!(f, "{ip:#x}")
+            }
         }
     }
 }

@@ -53,6 +53,14 @@ mod model {
             unsafe { ptr.as_ref() }
         }
 
+        pub(crate) fn get_or_init(&self, init: impl FnOnce() -> Box<T>) -> &T {
+            if self.get().is_none() {
+                // If another thread was first, its value stays.
+                let _ = self.set(init());
+            }
+            self.get().expect("set just now")
+        }
+
         #[expect(unsafe_code, reason = "a model of once_cell's own unsafe code")]
         pub(crate) fn set(&self, value: Box<T>) -> Result<(), Box<T>> {
             let ptr = Box::into_raw(value);

@@ -679,6 +679,7 @@ fn subscriber_that_violates_a_rule_while_it_logs_one_is_not_reported() {
         let subscriber = tracing_subscriber::registry().with(violates);
         tracing::subscriber::set_global_default(subscriber).unwrap();
         leaking_host();
+        assert!(handleguard::flush(std::time::Duration::from_secs(60)));
         assert_eq!(
             EVENTS.load(std::sync::atomic::Ordering::Relaxed),
             2,

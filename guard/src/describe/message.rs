@@ -33,7 +33,7 @@ fn write_details(violation: &Violation, lines: &mut Lines<'_, '_>) -> fmt::Resul
         lines,
         &Evidence {
             callee: violation.callee.as_deref(),
-            first_user: violation.first_user.as_deref(),
+            first_user: violation.first_user.as_ref(),
             alive: violation.alive,
         },
     )?;

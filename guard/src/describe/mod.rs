@@ -6,6 +6,7 @@
 pub(crate) mod beginning;
 pub(crate) mod ended;
 pub mod finding;
+pub(crate) mod first_user;
 pub(crate) mod gc_phase;
 pub(crate) mod handles;
 pub(crate) mod lines;

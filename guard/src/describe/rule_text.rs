@@ -1,6 +1,7 @@
 //! What the file of a rule provides.
 
 use crate::config::rule::Rule;
+use crate::describe::first_user::FirstUser;
 use crate::describe::lines::Lines;
 use crate::describe::scope::ScopeRef;
 use crate::describe::turn::TurnRef;
@@ -60,6 +61,11 @@ pub(crate) trait RuleText {
         0
     }
 
+    /// Whether the engine may end the process right after it, or corrupt its memory: the report cannot wait then.
+    fn is_urgent(&self) -> bool {
+        false
+    }
+
     /// Whether the message has a line for the turn. Not needed where the finding's own lines name the turn.
     fn shows_turn(&self) -> bool {
         true
@@ -74,7 +80,7 @@ pub(crate) struct Evidence<'a> {
     /// The JavaScript function that was called, with its script and line.
     pub(crate) callee: Option<&'a str>,
     /// The thread that used the isolate first, where another thread did.
-    pub(crate) first_user: Option<&'a str>,
+    pub(crate) first_user: Option<&'a FirstUser>,
     /// Handles alive in all open scopes of the isolate.
     pub(crate) alive: Option<u64>,
 }

@@ -3,9 +3,12 @@
 use crate::config::action::Action;
 use crate::config::rule::Rule;
 use crate::describe::finding::Finding;
+use crate::describe::first_user::FirstUser;
 use crate::engine::ids::IsolateId;
 use crate::engine::wording::Wording;
+use crate::symbolize::names;
 use crate::symbolize::trace::Trace;
+use std::sync::Arc;
 
 /// One occurrence of a violated rule: what was found, where, and by which stack.
 ///
@@ -24,15 +27,38 @@ pub struct Violation {
     pub(crate) isolate: IsolateId,
     pub(crate) callee: Option<String>,
     /// The thread that used the isolate first, where another thread did.
-    pub(crate) first_user: Option<String>,
+    pub(crate) first_user: Option<FirstUser>,
     pub(crate) handles: u64,
     /// Handles alive in all open scopes at that moment.
     pub(crate) alive: Option<u64>,
-    pub(crate) trace: Trace,
+    pub(crate) trace: Arc<Trace>,
     pub(crate) wording: &'static Wording,
 }
 
 impl Violation {
+    /// The same with the name and line of each place that is known only by its code; `None` if there is no such place.
+    ///
+    /// Slow, for it reads the program's symbols.
+    pub(crate) fn named(&self) -> Option<Self> {
+        let classifier = self.wording.classifier;
+        let finding = self
+            .finding
+            .map_places(|place| names::named(place, classifier));
+        let first_user = self.first_user.as_ref().map(|first| FirstUser {
+            place: names::named(first.place, classifier),
+            ..first.clone()
+        });
+        let places = |user: &Option<FirstUser>| user.as_ref().map(|user| user.place);
+        if finding == self.finding && places(&first_user) == places(&self.first_user) {
+            return None;
+        }
+        Some(Self {
+            finding,
+            first_user,
+            ..self.clone()
+        })
+    }
+
     /// The rule that was violated.
     pub fn rule(&self) -> Rule {
         self.finding.rule()

@@ -3,7 +3,7 @@
 
 use crate::engine::interface::LiveIsolate;
 use crate::pipeline::Session;
-use crate::process::{announce, global, tick};
+use crate::process::{announce, global};
 use crate::thread::state::ThreadState;
 use std::marker::PhantomData;
 
@@ -32,7 +32,5 @@ pub(crate) fn entering<L: LiveIsolate, R>(
 #[inline]
 pub(crate) fn leaving<R>(f: impl FnOnce(Session<'_>) -> R) -> Option<R> {
     let checker = global::checker()?;
-    // A forked child has no thread for the periodic report until it records something.
-    tick::restart_in_child(&checker.config, global::start());
     ThreadState::with(|thread| f(Session { checker, thread }))
 }

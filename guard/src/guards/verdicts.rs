@@ -82,7 +82,7 @@ fn record_stats_slow<L: LiveIsolate>(
     if cfg!(debug_assertions) && (is_high || advised) {
         // Nothing is inlined in a debug build, so the address that a hook recorded lies in the crate that binds the engine. The
         // user's function, which called that crate, is on the machine stack only as long as the scope is open.
-        stats.place = names::named(stats.place, L::Engine::WORDING.classifier);
+        stats.place = names::kept(stats.place);
     }
     if is_high {
         checker.high_water.raise(&stats);

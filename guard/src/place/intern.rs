@@ -3,9 +3,9 @@
 
 use crate::foreign_text::foreign_text;
 use crate::fork::mutex::ForkMutex;
-use crate::place::{CodeAddress, Location, Place, SourceLine};
+use crate::place::{CodeAddress, CodeFrames, Location, Place, SourceLine};
 use crate::sync::real::OnceBox;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// How many places are kept. A program opens scopes at a limited number of lines; a host that names more places than this
 /// makes the names up at run time.
@@ -51,6 +51,23 @@ pub(crate) fn harmless_line(name: &str, file: &str, line: u32) -> &'static Place
 /// As [`harmless_line`]; returns `None` where there is no room.
 pub(crate) fn line_of(name: &str, file: &str, line: u32) -> Option<&'static Place> {
     PLACES.with(|places| intern(places, MAX_PLACES, name, Key::Line(file, line)))
+}
+
+static FRAMES: ForkMutex<HashSet<&'static CodeFrames>> = ForkMutex::new();
+
+/// Keeps `frames` once, and returns them; `None` where there is no room.
+pub(crate) fn frames_of(frames: CodeFrames) -> Option<&'static CodeFrames> {
+    FRAMES.with(|kept| {
+        if let Some(known) = kept.get(&frames) {
+            return Some(*known);
+        }
+        if kept.len() >= MAX_PLACES {
+            return None;
+        }
+        let frames: &'static CodeFrames = Box::leak(Box::new(frames));
+        kept.insert(frames);
+        Some(frames)
+    })
 }
 
 /// Returns the place of the function `name` that `ip` returns into, whose line is unknown; `None` where there is no room.

@@ -7,8 +7,8 @@ use crate::config::directives::parse;
 use crate::config::rule::Rule;
 use crate::config::settings::{Config, VARIABLE};
 use crate::process::privilege;
+use crate::process::reporter;
 use crate::process::start::Start;
-use crate::process::tick;
 use crate::react::colour;
 use crate::react::stderr;
 use crate::record::checker::Checker;
@@ -28,6 +28,21 @@ pub fn tick() -> (Report, Report) {
     checker().map(Checker::tick).unwrap_or_default()
 }
 
+/// Waits until the first violation at each site has been logged, `timeout` at most: the checker's own thread logs it, soon after
+/// it occurred. Returns whether all have been.
+///
+/// A process that exits need not call it: the exit waits too. One that ends by `abort`, `_exit` or a signal loses what has not
+/// been logged.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// assert!(handleguard::flush(Duration::from_secs(1)), "nothing was violated");
+/// ```
+pub fn flush(timeout: Duration) -> bool {
+    reporter::flush(start(), timeout)
+}
+
 /// Starts the checker of this process; see [`Config::try_init`].
 ///
 /// # Errors
@@ -40,7 +55,9 @@ pub fn try_init(config: Config) -> Result<(), InitError> {
         return Err(InitError::Tick(config.tick_interval()));
     }
     start()
-        .try_start(Box::new(Checker::new(config.clone())))
+        .try_start(Box::new(Checker::new(config.clone(), |logging| {
+            reporter::wake(self::start(), logging);
+        })))
         .map_err(|_| InitError::AlreadyStarted)?;
     started(&config, help);
     Ok(())
@@ -88,7 +105,9 @@ fn start_by_default() {
     };
     // If another thread was first, that thread prints the error and the start-up line.
     if start()
-        .try_start(Box::new(Checker::new(config.clone())))
+        .try_start(Box::new(Checker::new(config.clone(), |logging| {
+            reporter::wake(self::start(), logging);
+        })))
         .is_ok()
     {
         if let Some(error) = error {
@@ -105,7 +124,6 @@ fn started(config: &Config, help: bool) {
     if help {
         stderr::print(Help(config));
     }
-    tick::start(config, start());
 }
 
 #[cfg(not(all(test, loom)))]

@@ -3,7 +3,8 @@
 pub(crate) mod announce;
 pub(crate) mod banner;
 pub(crate) mod global;
+pub(crate) mod posix;
 mod privilege;
+pub(crate) mod reporter;
 pub(crate) mod seal;
 pub(crate) mod start;
-pub(crate) mod tick;

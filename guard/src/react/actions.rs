@@ -5,33 +5,62 @@ use crate::describe::violation::Violation;
 use crate::react::colour::Headline;
 use crate::react::stderr;
 use crate::react::stderr::RawStderr;
+use crate::react::subscriber::{Lost, Subscriber};
 use std::fmt;
-use tracing::Level;
+use tracing::{Level, span};
 
 /// The note of a violation on which `panic` aborts, because the engine's frames are on the stack.
 pub(crate) const NO_UNWIND: &str = "aborts because the engine's C++ frames are on the stack, and a panic must not unwind through them";
 
+/// Stands before a report that the subscriber was to receive.
+const SUBSCRIBER_PANICKED: &str =
+    "handleguard: the subscriber to `tracing` panicked at this event:\n";
+
 /// The note where the frames are those of an add-on or of a caller of the C interface.
 pub(crate) const NO_UNWIND_FOREIGN: &str = "aborts because frames of another language are on the stack, and a panic must not unwind through them";
 
-/// Logs a violation that occurs for the first time.
-pub(crate) fn log(violation: &Violation) {
-    if !tracing::dispatcher::has_been_set() {
-        stderr::print(Headline(violation));
-        return;
+/// How often a violation has occurred, and how many handles it has left.
+#[derive(Clone, Copy)]
+pub(crate) struct Tally {
+    pub(crate) count: u64,
+    pub(crate) handles: u64,
+}
+
+/// Logs a violation: as an event for `subscriber`, or to stderr if there is none. Names its stack, and is therefore slow.
+pub(crate) fn log(violation: &Violation, tally: Tally, subscriber: &Subscriber) {
+    let stack = violation.trace.folded();
+    let received = subscriber.receive(|span| event(violation, tally, &stack, span));
+    if let Err(lost) = received {
+        if lost == Lost::Panicked {
+            stderr::print_patiently(SUBSCRIBER_PANICKED);
+        }
+        stderr::print_patiently(Headline(violation));
     }
-    event(violation, violation.handles, 1, None);
 }
 
-/// Logs how often a known violation has occurred by now and how many handles it has left, with the names of its stack.
-pub(crate) fn log_summary(violation: &Violation, handles: u64, count: u64) {
-    event(violation, handles, count, Some(&violation.trace.folded()));
+/// Logs violations that have occurred again, as an event each for `subscriber`.
+///
+/// # Errors
+///
+/// Returns why the subscriber did not receive one of them.
+pub(crate) fn log_again<'a>(
+    violations: impl IntoIterator<Item = (&'a Violation, Tally)>,
+    subscriber: &Subscriber,
+) -> Result<(), Lost> {
+    for (violation, tally) in violations {
+        let stack = violation.trace.folded();
+        // These are not the work of the span that the subscriber was found in.
+        subscriber.receive(|_| event(violation, tally, &stack, None))?;
+    }
+    Ok(())
 }
 
-fn event(violation: &Violation, handles: u64, count: u64, stack: Option<&str>) {
+fn event(violation: &Violation, tally: Tally, stack: &str, span: Option<span::Id>) {
+    let Tally { count, handles } = tally;
     let finding = &violation.finding;
     tracing::event!(
         target: "handleguard",
+        parent: span,
         Level::ERROR,
         rule = finding.rule().name(),
         callback = finding.callback().map(tracing::field::display),
@@ -85,12 +114,20 @@ pub(crate) fn exit_without_hooks(why: &str) -> ! {
 
 /// Logs one line for the operator that is not a violation: the start-up line, a hint, a wrong configuration.
 pub(crate) fn notice(level: Level, text: impl fmt::Display) {
-    if !tracing::dispatcher::has_been_set() {
+    notice_to(&Subscriber::current(), level, text);
+}
+
+/// As [`notice`], for that subscriber.
+pub(crate) fn notice_to(subscriber: &Subscriber, level: Level, text: impl fmt::Display) {
+    let received = subscriber.receive(|span| {
+        if level == Level::INFO {
+            tracing::event!(target: "handleguard", parent: span, Level::INFO, "{text}");
+        } else {
+            tracing::event!(target: "handleguard", parent: span, Level::WARN, "{text}");
+        }
+    });
+    if received.is_err() {
         stderr::print(format_args!("handleguard: {text}\n"));
-    } else if level == Level::INFO {
-        tracing::event!(target: "handleguard", Level::INFO, "{text}");
-    } else {
-        tracing::event!(target: "handleguard", Level::WARN, "{text}");
     }
 }
 

@@ -4,4 +4,5 @@ pub(crate) mod actions;
 pub(crate) mod breakpoint;
 pub(crate) mod colour;
 pub(crate) mod stderr;
+pub(crate) mod subscriber;
 pub(crate) mod usdt;

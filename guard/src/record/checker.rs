@@ -4,21 +4,22 @@ use crate::config::action::Action;
 use crate::config::rule::Rule;
 use crate::config::settings::Config;
 use crate::describe::finding::Finding;
-use crate::describe::violation::Violation;
 use crate::engine::wording::FrameClassifier;
 use crate::fork::mutex::ForkMutex;
 use crate::record::clock::Clock;
-use crate::record::high_water::{HighWater, OpenerStats};
+use crate::record::high_water::{self, HighWater, OpenerStats};
 use crate::record::report;
 use crate::record::report::{Cost, Report, Site};
-use crate::record::sites::{Recorded, Sites};
+use crate::record::sites::{First, Granularity, Recorded, Row, Sites};
 use crate::record::slot_table::Standing;
+use crate::record::ticked::Ticked;
 use crate::symbolize::names;
 use crate::sync::{AtomicBool, AtomicU64, OnceBox, Ordering};
 use crate::unwind::capture::{CapturedStack, Origin, UnwindMethod};
 use foldhash::fast::FixedState;
 use std::hash::{BuildHasher, Hash, Hasher};
 use std::num::NonZeroU64;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// One in this many violations of a thread is timed, if its site is known.
@@ -29,7 +30,7 @@ pub(crate) struct Checker {
     pub(crate) config: Config,
     /// See [`allows_fast_path`](Self::allows_fast_path).
     fast: bool,
-    sites: Sites,
+    pub(crate) sites: Sites,
     pub(crate) high_water: HighWater,
     /// Distinguishes the engine's frames from the user's. Set once an engine has announced itself.
     classifier: OnceBox<&'static FrameClassifier>,
@@ -38,21 +39,44 @@ pub(crate) struct Checker {
     frame_pointers: AtomicBool,
     /// Nanoseconds spent on violations.
     spent: AtomicU64,
-    /// The report of the last tick.
-    ticked: ForkMutex<Report>,
+    /// The counts at the last tick.
+    ticked: ForkMutex<Ticked>,
+    /// Called after each violation whose action is `log`.
+    wake: fn(Logging),
+}
+
+/// What a violation whose action is `log` needs of whoever logs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Logging {
+    /// Its site is known: it is part of the next periodic report.
+    Later,
+    /// Its site is new.
+    Soon,
+    /// Its site is new, and the process may end: it has to be logged before the violating thread goes on.
+    Now,
 }
 
 /// What became of one occurrence.
-pub(crate) struct Counted<'a> {
-    /// Where it was counted; `None` if its cause has no room in the table.
-    pub(crate) site: Option<Recorded<'a>>,
+pub(crate) struct Counted {
+    pub(crate) recorded: Recorded,
     /// Its stack was the first one for which frame pointers and unwind tables disagree, so that frame pointers are not used any
     /// more.
     pub(crate) gave_up_frame_pointers: bool,
 }
 
+/// A violation to be recorded.
+#[derive(Clone, Copy)]
+pub(crate) struct Occurrence<'a> {
+    pub(crate) finding: &'a Finding,
+    /// Where its stack begins.
+    pub(crate) origin: Origin,
+    /// The lane of its thread.
+    pub(crate) lane: usize,
+}
+
 impl Checker {
-    pub(crate) fn new(config: Config) -> Self {
+    /// Creates the checker. `wake` is called after each violation whose action is `log`, on its thread.
+    pub(crate) fn new(config: Config, wake: fn(Logging)) -> Self {
         Self {
             sites: Sites::with_capacity(config.sites_of()),
             fast: config.scope_budget_of().is_none()
@@ -65,6 +89,7 @@ impl Checker {
             frame_pointers: AtomicBool::new(false),
             spent: AtomicU64::new(0),
             ticked: ForkMutex::new(),
+            wake,
         }
     }
 
@@ -91,55 +116,59 @@ impl Checker {
         self.frame_pointers.store(same_stack, Ordering::Relaxed);
     }
 
-    /// Counts one occurrence, with the stack from `origin`, in the lane of the thread. Calls `violation` if it is the first of
-    /// its cause.
+    /// Counts one occurrence. Calls `first` if it is the first of its cause.
     #[inline]
     pub(crate) fn record(
         &self,
-        finding: &Finding,
-        origin: Origin,
-        lane: usize,
-        violation: impl FnOnce(&CapturedStack) -> Violation,
-    ) -> Counted<'_> {
+        occurrence: Occurrence<'_>,
+        first: impl FnOnce(&CapturedStack) -> First,
+    ) -> Counted {
+        let Occurrence {
+            finding,
+            origin,
+            lane,
+        } = occurrence;
         let unwind_method = self.unwind_method();
         let stack = CapturedStack::from(origin, unwind_method);
         let key = key(finding, &stack);
-        let counted = match self.sites.standing(key) {
-            Standing::Known(slot) => {
-                self.sites.count(slot, lane, self.clock.now());
-                Counted {
-                    site: Some(Recorded { slot, new: None }),
-                    gave_up_frame_pointers: false,
-                }
-            }
-            Standing::NoRoom => {
-                self.sites.drop_one(lane);
-                Counted {
-                    site: None,
-                    gave_up_frame_pointers: false,
-                }
-            }
-            Standing::New => {
-                self.record_new(finding, origin, unwind_method, &stack, lane, violation)
-            }
+        let counted = match self.sites.standing(Granularity::Stack, key) {
+            Standing::Known(slot) => Counted {
+                recorded: self.count(slot, lane),
+                gave_up_frame_pointers: false,
+            },
+            Standing::NoRoom => Counted {
+                recorded: self.record_merged(occurrence, &stack, first),
+                gave_up_frame_pointers: false,
+            },
+            Standing::New => self.record_new(occurrence, unwind_method, &stack, first),
         };
-        if let Some(site) = counted.site {
-            self.add_handles(site.slot, lane, finding.handles());
-        }
+        self.add_handles(counted.recorded.slot, lane, finding.handles());
         counted
+    }
+
+    #[inline]
+    fn count(&self, slot: usize, lane: usize) -> Recorded {
+        self.sites.count(slot, lane, self.clock.now());
+        Recorded {
+            slot,
+            is_new: false,
+        }
     }
 
     /// Records a stack that no site has yet. Frame pointers may have got it wrong, so it is walked by tables too.
     #[cold]
     fn record_new(
         &self,
-        finding: &Finding,
-        origin: Origin,
+        occurrence: Occurrence<'_>,
         unwind_method: UnwindMethod,
         stack: &CapturedStack,
-        lane: usize,
-        violation: impl FnOnce(&CapturedStack) -> Violation,
-    ) -> Counted<'_> {
+        first: impl FnOnce(&CapturedStack) -> First,
+    ) -> Counted {
+        let Occurrence {
+            finding,
+            origin,
+            lane,
+        } = occurrence;
         let started = Instant::now();
         let mut gave_up_frame_pointers = false;
         let by_tables;
@@ -157,13 +186,61 @@ impl Checker {
                 }
             }
         };
+        // Another thread may take the last room meanwhile, so `first` may be needed twice.
+        let mut first = Some(first);
+        let mut describe = || (first.take().expect("called once"))(stack);
         let now = self.clock.now();
-        let site = self.sites.record(key, lane, now, || violation(stack));
+        let recorded = self
+            .sites
+            .record(Granularity::Stack, key, lane, now, &mut describe)
+            .unwrap_or_else(|| self.record_coarser(occurrence, &mut describe));
         self.add_spent(started.elapsed());
         Counted {
-            site,
+            recorded,
             gave_up_frame_pointers,
         }
+    }
+
+    /// Records a cause that has no room by its stack.
+    fn record_merged(
+        &self,
+        occurrence: Occurrence<'_>,
+        stack: &CapturedStack,
+        first: impl FnOnce(&CapturedStack) -> First,
+    ) -> Recorded {
+        let mut first = Some(first);
+        self.record_coarser(occurrence, &mut || {
+            (first.take().expect("called once"))(stack)
+        })
+    }
+
+    /// Counts an occurrence by its places, or by its rule where there is no room by its places.
+    fn record_coarser(
+        &self,
+        Occurrence { finding, lane, .. }: Occurrence<'_>,
+        first: &mut dyn FnMut() -> First,
+    ) -> Recorded {
+        let mut granularity = Granularity::Stack;
+        while let Some(coarser) = granularity.coarser() {
+            granularity = coarser;
+            let key = match granularity {
+                Granularity::Rule => hash(&finding.rule()),
+                _ => hash(&finding.cause()),
+            };
+            match self.sites.standing(granularity, key) {
+                Standing::Known(slot) => return self.count(slot, lane),
+                Standing::NoRoom => {}
+                Standing::New => {
+                    let now = self.clock.now();
+                    if let Some(recorded) =
+                        self.sites.record(granularity, key, lane, now, &mut *first)
+                    {
+                        return recorded;
+                    }
+                }
+            }
+        }
+        unreachable!("[handleguard internal bug] no room for a rule")
     }
 
     /// Adds handles that the cause at `slot` was found to have left.
@@ -171,6 +248,16 @@ impl Checker {
         if handles > 0 {
             self.sites.add_handles(slot, lane, handles);
         }
+    }
+
+    /// Has the violation logged that was recorded just now.
+    #[inline]
+    pub(crate) fn log(&self, recorded: Recorded, finding: &Finding) {
+        (self.wake)(match recorded.is_new {
+            false => Logging::Later,
+            true if finding.text().is_urgent() => Logging::Now,
+            true => Logging::Soon,
+        });
     }
 
     /// Starts to time a violation of a thread that had `before` of them, if it is one of the sample: to read the clock is a good
@@ -195,26 +282,15 @@ impl Checker {
         self.spent.fetch_add(nanos, Ordering::Relaxed);
     }
 
-    /// Returns all sites and counters as they stand now.
+    /// Returns all sites and counters as they stand now. Slow: names the places.
     pub(crate) fn report(&self) -> Report {
-        let mut sites: Vec<Site> = self
-            .sites
-            .rows()
-            .map(|row| Site {
-                slot: row.slot,
-                violation: row.detail.violation.clone(),
-                count: row.count,
-                handles: row.handles,
-                first: row.detail.first,
-                last: row.last,
-            })
-            .collect();
+        let mut sites: Vec<Site> = self.sites.rows().map(site).collect();
         report::sort(&mut sites);
         Report {
             elapsed: self.clock.now(),
             cost: Cost {
                 spent: Duration::from_nanos(self.spent.load(Ordering::Relaxed)),
-                kept: sites.len(),
+                kept: sites.iter().filter(|site| !site.is_merged()).count(),
                 room: self.sites.capacity(),
             },
             sites,
@@ -239,7 +315,7 @@ impl Checker {
         for opener in &mut openers {
             opener.place = names::named(opener.place.without_stack(), classifier);
         }
-        openers
+        high_water::merge(openers)
     }
 
     /// Returns what was recorded since the last call, and all that was recorded so far.
@@ -247,42 +323,96 @@ impl Checker {
     /// In a forked child, the first call covers the time since the parent's last one.
     pub(crate) fn tick(&self) -> (Report, Report) {
         let all = self.report();
-        let interval = self.ticked.with(|ticked| {
-            let interval = all.since(ticked);
-            ticked.clone_from(&all);
-            interval
-        });
+        let interval = self.ticked.with(|ticked| ticked.replace(&all));
         (interval, all)
+    }
+
+    /// As [`tick`](Self::tick); `None`, at next to no cost, if nothing was recorded since the last call of this function.
+    pub(crate) fn tick_if_changed(&self) -> Option<(Report, Report)> {
+        self.sites.take_changed().then(|| self.tick())
     }
 }
 
-/// Identifies a cause: by what was found, and on which stack.
+/// One site as a report has it.
+pub(crate) fn site(row: Row<'_>) -> Site {
+    Site {
+        slot: row.slot,
+        merged: row.granularity != Granularity::Stack,
+        violation: Arc::clone(row.detail.named()),
+        count: row.count,
+        handles: row.handles,
+        first: row.detail.at,
+        last: row.last,
+    }
+}
+
+/// Identifies a cause: by what was found, and on which stack. Code that the program made while it ran is left out of the
+/// stack: the same function has another address each time it is compiled.
 #[inline]
 fn key(finding: &Finding, stack: &CapturedStack) -> NonZeroU64 {
     let mut hasher = FixedState::with_seed(0).build_hasher();
     finding.cause().hash(&mut hasher);
-    stack.ips().hash(&mut hasher);
+    stack.hash_loaded(&mut hasher);
+    non_zero(&hasher)
+}
+
+fn hash(value: &impl Hash) -> NonZeroU64 {
+    let mut hasher = FixedState::with_seed(0).build_hasher();
+    value.hash(&mut hasher);
+    non_zero(&hasher)
+}
+
+fn non_zero(hasher: &impl Hasher) -> NonZeroU64 {
     NonZeroU64::new(hasher.finish()).unwrap_or(NonZeroU64::MIN)
 }
 
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
+    use crate::describe::ended::Ended;
+    use crate::describe::opener::Opener;
     use crate::describe::rules::out_of_order::ClosedTwice;
+    use crate::describe::rules::outer_growth::OuterGrowth;
+    use crate::describe::turn::TurnRef;
+    use crate::describe::violation::Violation;
+    use crate::place::Place;
     use crate::symbolize::trace::Trace;
     use crate::tests::violation;
 
     const FINDING: Finding = Finding::ClosedTwice(ClosedTwice { number: Some(7) });
 
+    fn checker(config: Config) -> Checker {
+        Checker::new(config, |_| ())
+    }
+
+    fn occurrence(finding: &Finding, origin: Origin) -> Occurrence<'_> {
+        Occurrence {
+            finding,
+            origin,
+            lane: 0,
+        }
+    }
+
+    fn first(violation: Violation) -> First {
+        First {
+            violation,
+            to_log: None,
+            generation: 0,
+        }
+    }
+
     /// Records two occurrences of one cause. Returns for each whether frame pointers were given up.
     fn record_twice(checker: &Checker) -> [bool; 2] {
         let mut gave_up = [false; 2];
         for gave_up in std::hint::black_box(&mut gave_up) {
-            let keep = |stack: &CapturedStack| Violation {
-                trace: Trace::keep(stack, FrameClassifier::NONE, Vec::new(), false),
-                ..violation(FINDING, None)
+            let keep = |stack: &CapturedStack| {
+                let trace = Trace::keep(stack, FrameClassifier::NONE, Vec::new(), false);
+                first(Violation {
+                    trace: Arc::new(trace),
+                    ..violation(FINDING, None)
+                })
             };
-            let counted = checker.record(&FINDING, Origin::here(), 0, keep);
+            let counted = checker.record(occurrence(&FINDING, Origin::here()), keep);
             *gave_up = counted.gave_up_frame_pointers;
         }
         gave_up
@@ -299,7 +429,7 @@ mod tests {
 
     #[test]
     fn frame_pointers_are_used_where_the_program_has_them() {
-        let checker = Checker::new(Config::new());
+        let checker = checker(Config::new());
         assert_eq!(checker.unwind_method(), UnwindMethod::Tables);
         probe(&checker);
         let has_them = cfg!(all(
@@ -324,7 +454,7 @@ mod tests {
     #[test]
     #[cfg(all(not(frame_pointers), target_os = "linux", target_arch = "x86_64"))]
     fn frame_pointers_that_give_another_stack_than_the_tables_are_given_up() {
-        let checker = Checker::new(Config::new());
+        let checker = checker(Config::new());
         checker.frame_pointers.store(true, Ordering::Relaxed);
         assert_eq!(record_twice(&checker), [true, false]);
         assert_eq!(checker.unwind_method(), UnwindMethod::Tables);
@@ -339,14 +469,80 @@ mod tests {
         assert!(frames[0].function.contains("record_twice"), "{frames:#?}");
     }
 
+    /// A turn at the code address `ip` that left five handles.
+    fn growth(ip: usize) -> Finding {
+        Finding::OuterGrowth(OuterGrowth {
+            ended: Ended::Turn,
+            opener: Opener::Nothing,
+            turn: TurnRef {
+                number: 1,
+                place: Place::code(ip, 0),
+                gc: None,
+            },
+            grown: 5,
+        })
+    }
+
     #[test]
-    fn a_full_table_counts_what_it_drops_and_says_how_full_it_is() {
-        let checker = Checker::new(Config::new().sites(std::num::NonZeroU16::MIN));
+    fn a_full_table_goes_on_by_place_and_by_rule() {
+        let checker = checker(Config::new().sites(std::num::NonZeroU16::MIN));
         record_twice(&checker);
+        let record = |finding: &Finding| {
+            let kept = violation(*finding, None);
+            checker.record(occurrence(finding, Origin::here()), |_| first(kept))
+        };
         // From another place: another cause.
-        checker.record(&FINDING, Origin::here(), 0, |_| violation(FINDING, None));
+        assert!(record(&FINDING).recorded.is_new, "the first by place");
+        assert!(!record(&FINDING).recorded.is_new);
+        assert!(record(&growth(1)).recorded.is_new, "another rule");
         let report = checker.report();
-        assert_eq!((report.violations(), report.dropped()), (3, 1));
+        assert_eq!((report.violations(), report.dropped()), (5, 3));
         assert_eq!((report.cost().kept(), report.cost().room()), (1, 1));
+        let rows: Vec<_> = report
+            .sites()
+            .iter()
+            .map(|site| (site.violation().rule(), site.count(), site.is_merged()))
+            .collect();
+        assert_eq!(
+            rows,
+            [
+                (Rule::OutOfOrder, 2, false),
+                (Rule::OutOfOrder, 2, true),
+                (Rule::OuterGrowth, 1, true)
+            ]
+        );
+        assert_eq!(report.sites()[2].handles(), 5);
+    }
+
+    #[test]
+    fn there_is_room_for_each_rule_whatever_the_places() {
+        let checker = checker(Config::new().sites(std::num::NonZeroU16::MIN));
+        for ip in 1..=1000 {
+            let finding = growth(ip);
+            checker.record(occurrence(&finding, Origin::here()), |_| {
+                first(violation(finding, None))
+            });
+        }
+        let last = checker.record(occurrence(&FINDING, Origin::here()), |_| {
+            first(violation(FINDING, None))
+        });
+        assert!(last.recorded.is_new, "the first of its rule");
+        let report = checker.report();
+        assert_eq!((report.violations(), report.dropped()), (1001, 1000));
+        let by_rule = report.sites().iter().filter(|site| site.count() > 1);
+        assert_eq!(by_rule.count(), 1, "those without room by place share one");
+    }
+
+    #[test]
+    fn a_tick_has_what_is_new_and_only_if_something_is() {
+        let checker = checker(Config::new());
+        assert!(checker.tick_if_changed().is_none(), "nothing yet");
+        record_twice(&checker);
+        let (interval, all) = checker.tick_if_changed().expect("two occurrences");
+        assert_eq!((interval.violations(), all.violations()), (2, 2));
+        assert!(checker.tick_if_changed().is_none(), "nothing since");
+        record_twice(&checker);
+        let (interval, all) = checker.tick();
+        assert_eq!((interval.violations(), all.violations()), (2, 4));
     }
 }

@@ -7,6 +7,8 @@ use crate::detect::stack::holdings::ScopeStats;
 use crate::place::Place;
 use crate::record::slot_table::{Claim, SlotTable};
 use crate::sync::{AtomicBool, AtomicU64, Ordering};
+use std::cmp::Reverse;
+use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::num::NonZeroU64;
 
@@ -99,7 +101,7 @@ impl HighWater {
     /// Returns all places, the one whose scope held most first.
     pub(crate) fn openers(&self) -> Vec<OpenerStats> {
         let mut openers: Vec<OpenerStats> = self.stats().map(|(stats, _)| stats).collect();
-        openers.sort_by_key(|opener| std::cmp::Reverse((opener.most, opener.uses)));
+        openers.sort_by_key(|opener| Reverse((opener.most, opener.uses)));
         openers
     }
 
@@ -126,6 +128,25 @@ impl HighWater {
             (stats, marks)
         })
     }
+}
+
+/// Makes one row of the rows of one place: a hook may have recorded the place by several stacks. The highest comes first.
+pub(crate) fn merge(rows: Vec<OpenerStats>) -> Vec<OpenerStats> {
+    let mut merged: HashMap<Opener, OpenerStats> = HashMap::with_capacity(rows.len());
+    for row in rows {
+        let place = merged.entry((row.kind, row.place)).or_insert(OpenerStats {
+            most: 0,
+            uses: 0,
+            redundant: row.redundant,
+            ..row
+        });
+        place.most = place.most.max(row.most);
+        place.uses += row.uses;
+        place.redundant &= row.redundant;
+    }
+    let mut rows: Vec<OpenerStats> = merged.into_values().collect();
+    rows.sort_by_key(|row| (Reverse((row.most, row.uses)), row.place.identity()));
+    rows
 }
 
 #[cfg(all(test, not(loom)))]

@@ -7,3 +7,4 @@ pub(crate) mod high_water;
 pub(crate) mod report;
 pub(crate) mod sites;
 pub(crate) mod slot_table;
+pub(crate) mod ticked;

@@ -5,6 +5,7 @@ use crate::describe::violation::Violation;
 use crate::record::high_water::OpenerStats;
 use crate::symbolize::trace::Line;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How many sites the `Display` of [`Report`] shows; it counts the rest.
@@ -53,7 +54,8 @@ impl Cost {
 #[derive(Clone, Debug)]
 pub struct Site {
     pub(crate) slot: usize,
-    pub(crate) violation: Violation,
+    pub(crate) merged: bool,
+    pub(crate) violation: Arc<Violation>,
     pub(crate) count: u64,
     pub(crate) handles: u64,
     pub(crate) first: Duration,
@@ -64,6 +66,12 @@ impl Site {
     /// The first occurrence.
     pub fn violation(&self) -> &Violation {
         &self.violation
+    }
+
+    /// Whether it stands for several causes, for which the site table had no room: those of one callback and opener, or of one
+    /// rule if there are too many of these too. The violation, with its stack, is the first one of them.
+    pub fn is_merged(&self) -> bool {
+        self.merged
     }
 
     /// How often it occurred.
@@ -85,6 +93,16 @@ impl Site {
     pub fn last(&self) -> Duration {
         self.last
     }
+
+    /// Returns the site with what was added to it since it had `count` occurrences and `handles`; `None` if nothing was.
+    pub(crate) fn since(&self, (count, handles): (u64, u64)) -> Option<Self> {
+        let since = Self {
+            count: self.count.saturating_sub(count),
+            handles: self.handles.saturating_sub(handles),
+            ..self.clone()
+        };
+        (since.count > 0 || since.handles > 0).then_some(since)
+    }
 }
 
 impl Report {
@@ -98,7 +116,8 @@ impl Report {
         &self.sites
     }
 
-    /// How many violations were only counted, because the site table was full.
+    /// How many violations have no site of their own, because the site table was full. They are counted at sites that
+    /// [are merged](Site::is_merged).
     pub fn dropped(&self) -> u64 {
         self.dropped
     }
@@ -115,41 +134,14 @@ impl Report {
         self.cost
     }
 
-    /// How many violations there were, including dropped ones.
+    /// How many violations there were.
     pub fn violations(&self) -> u64 {
-        self.sites.iter().map(|site| site.count).sum::<u64>() + self.dropped
+        self.sites.iter().map(|site| site.count).sum()
     }
 
     /// Whether there was no violation.
     pub fn is_clean(&self) -> bool {
         self.violations() == 0
-    }
-
-    /// Returns what is new in this report since `earlier`, a report of the same process.
-    pub fn since(&self, earlier: &Self) -> Self {
-        let mut sites: Vec<Site> = self
-            .sites
-            .iter()
-            .filter_map(|site| {
-                let mut site = site.clone();
-                if let Some(before) = earlier.sites.iter().find(|before| before.slot == site.slot) {
-                    site.count -= before.count.min(site.count);
-                    site.handles -= before.handles.min(site.handles);
-                }
-                (site.count > 0 || site.handles > 0).then_some(site)
-            })
-            .collect();
-        sort(&mut sites);
-        Self {
-            elapsed: self.elapsed.saturating_sub(earlier.elapsed),
-            sites,
-            dropped: self.dropped.saturating_sub(earlier.dropped),
-            scopes: self.scopes.clone(),
-            cost: Cost {
-                spent: self.cost.spent.saturating_sub(earlier.cost.spent),
-                ..self.cost
-            },
-        }
     }
 }
 
@@ -178,11 +170,7 @@ impl fmt::Display for Report {
             writeln!(f, "\n  and {} more sites", sites - SHOWN)?;
         }
         if self.dropped > 0 {
-            writeln!(
-                f,
-                "\n  and {} violations dropped: the site table is full",
-                self.dropped
-            )?;
+            writeln!(f, "\n  {}", TableFull::from(self))?;
         }
         self.fmt_high_water(f)?;
         if violations > 0 {
@@ -240,6 +228,37 @@ impl fmt::Display for Site {
             Handles(self.handles),
             Seconds(self.first),
             Seconds(self.last)
+        )
+    }
+}
+
+/// Says that the site table is full.
+pub(crate) struct TableFull {
+    dropped: u64,
+    room: usize,
+}
+
+impl From<&Report> for TableFull {
+    fn from(report: &Report) -> Self {
+        Self {
+            dropped: report.dropped,
+            room: report.cost.room,
+        }
+    }
+}
+
+impl fmt::Display for TableFull {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { dropped, room } = self;
+        let violations = if *dropped == 1 {
+            "violation"
+        } else {
+            "violations"
+        };
+        write!(
+            f,
+            "the site table is full ({room} sites): {dropped} {violations} of further causes counted by callback and opener only; \
+             raise it by `sites=N`"
         )
     }
 }

@@ -1,29 +1,77 @@
 //! The site table: one line with a count for each distinct cause.
 //!
+//! A table that fills up goes on in less detail, and never in silence:
+//!
+//! ```text
+//!   by stack:  a rule, its places and the stack      as many as `sites` says
+//!   by place:  a rule, its callback and its opener   for causes that found no room by stack
+//!   by rule:   a rule                                for causes that found no room by place: always one for each rule
+//! ```
+//!
 //! The counts lie apart from the slots, in lanes: threads that meet at one site count in lanes of their own, and only read what
 //! they share.
 
+use crate::config::rule::Rule;
 use crate::describe::violation::Violation;
+use crate::react::subscriber::Subscriber;
 use crate::record::slot_table::{Claim, SlotTable, Standing};
-use crate::sync::{AtomicU64, Ordering};
+use crate::sync::{AtomicBool, AtomicU64, OnceBox, Ordering};
 use std::num::NonZeroU64;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How many lanes of counts there are. Each thread counts in one; a few threads have one each.
 const LANES: usize = if cfg!(all(test, loom)) { 2 } else { 4 };
 
+/// How many sites there are by place.
+// In a model, each slot is some atomics to explore.
+const BY_PLACE: usize = if cfg!(all(test, loom)) { 1 } else { 256 };
+
+/// How many sites there are by rule.
+const BY_RULE: usize = if cfg!(all(test, loom)) {
+    1
+} else {
+    Rule::ALL.len()
+};
+
+/// How much of a cause identifies its site.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Granularity {
+    Stack,
+    Place,
+    Rule,
+}
+
+impl Granularity {
+    /// What is left to try where there is no room.
+    pub(crate) fn coarser(self) -> Option<Self> {
+        match self {
+            Self::Stack => Some(Self::Place),
+            Self::Place => Some(Self::Rule),
+            Self::Rule => None,
+        }
+    }
+}
+
 /// The site table. See the [module](self).
 pub(crate) struct Sites {
-    /// With the time of the last occurrence, in nanoseconds since the checker's start.
-    slots: SlotTable<Detail, AtomicU64>,
+    /// Each with the time of the last occurrence, in nanoseconds since the checker's start.
+    by_stack: SlotTable<Detail, AtomicU64>,
+    by_place: SlotTable<Detail, AtomicU64>,
+    by_rule: SlotTable<Detail, AtomicU64>,
     lanes: [Lane; LANES],
+    /// How many sites wait to be logged.
+    unlogged: AtomicU64,
 }
 
 /// The counts of the threads of one lane, on cache lines of their own.
 #[repr(align(128))]
 struct Lane {
     counts: Box<[Count]>,
+    /// Occurrences at sites that are not by stack.
     dropped: AtomicU64,
+    /// Something was counted since [`take_changed`](Sites::take_changed).
+    changed: AtomicBool,
 }
 
 struct Count {
@@ -31,23 +79,55 @@ struct Count {
     handles: AtomicU64,
 }
 
+/// The first occurrence at a site.
+pub(crate) struct First {
+    pub(crate) violation: Violation,
+    /// Where it is to be logged, if it is.
+    pub(crate) to_log: Option<Subscriber>,
+    /// The [generation](crate::fork::generation) of the process that it occurred in.
+    pub(crate) generation: u64,
+}
+
 /// What does not change once a site is known.
 pub(crate) struct Detail {
-    pub(crate) first: Duration,
-    pub(crate) violation: Violation,
+    pub(crate) at: Duration,
+    violation: Arc<Violation>,
+    /// The same with its places named, once somebody has asked for it.
+    named: OnceBox<Arc<Violation>>,
+    to_log: Option<Subscriber>,
+    generation: u64,
+    logged: AtomicBool,
+}
+
+impl Detail {
+    /// The first occurrence, with its places named. Slow the first time: reads the program's symbols.
+    pub(crate) fn named(&self) -> &Arc<Violation> {
+        self.named.get_or_init(|| {
+            Box::new(match self.violation.named() {
+                Some(named) => Arc::new(named),
+                None => Arc::clone(&self.violation),
+            })
+        })
+    }
+
+    /// Where the first occurrence is to be logged.
+    pub(crate) fn subscriber(&self) -> Option<&Subscriber> {
+        self.to_log.as_ref()
+    }
 }
 
 /// Where an occurrence was counted.
 #[derive(Clone, Copy)]
-pub(crate) struct Recorded<'a> {
+pub(crate) struct Recorded {
     pub(crate) slot: usize,
-    /// The site's detail, for the one caller that made the site.
-    pub(crate) new: Option<&'a Detail>,
+    /// It is the first one there.
+    pub(crate) is_new: bool,
 }
 
 /// One site as it stands now.
 pub(crate) struct Row<'a> {
     pub(crate) slot: usize,
+    pub(crate) granularity: Granularity,
     pub(crate) count: u64,
     pub(crate) handles: u64,
     pub(crate) last: Duration,
@@ -55,113 +135,211 @@ pub(crate) struct Row<'a> {
 }
 
 impl Sites {
-    /// Creates an empty table for that many sites.
+    /// Creates an empty table for that many sites by stack.
     pub(crate) fn with_capacity(sites: usize) -> Self {
+        let counts = sites + BY_PLACE + BY_RULE;
+        let table = |slots| SlotTable::with_capacity(slots, || AtomicU64::new(0));
         Self {
-            slots: SlotTable::with_capacity(sites, || AtomicU64::new(0)),
+            by_stack: table(sites),
+            by_place: table(BY_PLACE),
+            by_rule: table(BY_RULE),
             lanes: std::array::from_fn(|_| Lane {
-                counts: (0..sites)
+                counts: (0..counts)
                     .map(|_| Count {
                         times: AtomicU64::new(0),
                         handles: AtomicU64::new(0),
                     })
                     .collect(),
                 dropped: AtomicU64::new(0),
+                changed: AtomicBool::new(false),
             }),
+            unlogged: AtomicU64::new(0),
         }
     }
 
-    /// Returns how many causes the table can hold.
+    /// Returns how many causes the table can hold by stack.
     pub(crate) fn capacity(&self) -> usize {
-        self.slots.capacity()
+        self.by_stack.capacity()
+    }
+
+    /// The table of that detail, and the number of its first slot.
+    #[inline]
+    fn table(&self, granularity: Granularity) -> (&SlotTable<Detail, AtomicU64>, usize) {
+        match granularity {
+            Granularity::Stack => (&self.by_stack, 0),
+            Granularity::Place => (&self.by_place, self.capacity()),
+            Granularity::Rule => (&self.by_rule, self.capacity() + BY_PLACE),
+        }
     }
 
     /// Looks up the cause `key`, and changes nothing.
     #[inline]
-    pub(crate) fn standing(&self, key: NonZeroU64) -> Standing {
-        self.slots.standing(key)
+    pub(crate) fn standing(&self, granularity: Granularity, key: NonZeroU64) -> Standing {
+        let (table, first) = self.table(granularity);
+        match table.standing(key) {
+            Standing::Known(slot) => Standing::Known(first + slot),
+            other => other,
+        }
     }
 
     /// Counts one more occurrence, at `now`, of the cause in `slot`.
     #[inline]
     pub(crate) fn count(&self, slot: usize, lane: usize, now: Duration) {
-        let last = self.slots.counters(slot);
+        let last = self.last(slot);
         let now = nanos(now);
         // Mostly only read: the clock is a coarse one.
         if last.load(Ordering::Relaxed) < now {
             last.fetch_max(now, Ordering::Relaxed);
         }
-        self.lanes[lane % LANES].counts[slot]
-            .times
-            .fetch_add(1, Ordering::Relaxed);
+        let lane = &self.lanes[lane % LANES];
+        lane.counts[slot].times.fetch_add(1, Ordering::Relaxed);
+        if slot >= self.capacity() {
+            lane.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+        lane.has_changed();
     }
 
-    /// Counts one occurrence, at `now`, of the cause `key`. Calls `violation` if it is the first one. Returns `None` if the
-    /// table is full.
+    /// The time of the last occurrence in `slot`.
+    #[inline]
+    fn last(&self, slot: usize) -> &AtomicU64 {
+        match slot.checked_sub(self.capacity()) {
+            None => self.by_stack.counters(slot),
+            Some(merged) if merged < BY_PLACE => self.by_place.counters(merged),
+            Some(merged) => self.by_rule.counters(merged - BY_PLACE),
+        }
+    }
+
+    /// Counts one occurrence, at `now`, of the cause `key`. Calls `first` if it is the first one. Returns `None` if there is no
+    /// room in that detail.
     pub(crate) fn record(
         &self,
+        granularity: Granularity,
         key: NonZeroU64,
         lane: usize,
         now: Duration,
-        violation: impl FnOnce() -> Violation,
-    ) -> Option<Recorded<'_>> {
-        let Some(Claim { slot, is_new }) = self.slots.claim(key) else {
-            self.drop_one(lane);
-            return None;
-        };
+        first: impl FnOnce() -> First,
+    ) -> Option<Recorded> {
+        let (table, first_slot) = self.table(granularity);
+        let Claim { slot, is_new } = table.claim(key)?;
         // Before the detail is published: a reader never sees a site that has not occurred.
-        self.count(slot, lane, now);
-        let new = if is_new {
-            let violation = violation();
-            self.slots.publish(
+        self.count(first_slot + slot, lane, now);
+        if is_new {
+            let First {
+                violation,
+                to_log,
+                generation,
+            } = first();
+            let waits = to_log.is_some();
+            table.publish(
                 slot,
                 Detail {
-                    first: now,
-                    violation,
+                    at: now,
+                    violation: Arc::new(violation),
+                    named: OnceBox::new(),
+                    to_log,
+                    generation,
+                    logged: AtomicBool::new(false),
                 },
-            )
-        } else {
-            None
-        };
-        Some(Recorded { slot, new })
-    }
-
-    /// Counts one occurrence whose cause has no room in the table.
-    #[inline]
-    pub(crate) fn drop_one(&self, lane: usize) {
-        self.lanes[lane % LANES]
-            .dropped
-            .fetch_add(1, Ordering::Relaxed);
+            );
+            if waits {
+                // Release: whoever finds it counted finds it published.
+                self.unlogged.fetch_add(1, Ordering::Release);
+            }
+        }
+        Some(Recorded {
+            slot: first_slot + slot,
+            is_new,
+        })
     }
 
     /// Adds handles that an earlier occurrence at `slot` was found to have left.
     pub(crate) fn add_handles(&self, slot: usize, lane: usize, handles: u64) {
-        self.lanes[lane % LANES].counts[slot]
+        let lane = &self.lanes[lane % LANES];
+        lane.counts[slot]
             .handles
             .fetch_add(handles, Ordering::Relaxed);
+        lane.has_changed();
     }
 
-    /// Returns how many occurrences had no room in the table.
+    /// Returns how many occurrences had no room by stack.
     pub(crate) fn dropped(&self) -> u64 {
         let of = |lane: &Lane| lane.dropped.load(Ordering::Relaxed);
         self.lanes.iter().map(of).sum()
     }
 
+    /// Returns whether anything was counted since the last call. An occurrence that is counted during the call may be found by
+    /// the next one only.
+    pub(crate) fn take_changed(&self) -> bool {
+        let mut changed = false;
+        for lane in &self.lanes {
+            changed |= lane.changed.swap(false, Ordering::Relaxed);
+        }
+        changed
+    }
+
+    /// Whether a site waits to be logged.
+    pub(crate) fn has_unlogged(&self) -> bool {
+        self.unlogged.load(Ordering::Acquire) > 0
+    }
+
+    /// Returns the sites that this process, of that generation, has not logged yet, for the caller to log.
+    pub(crate) fn take_unlogged(&self, generation: u64) -> Vec<Row<'_>> {
+        if !self.has_unlogged() {
+            return Vec::new();
+        }
+        let waits = |detail: &Detail| detail.to_log.is_some() && detail.generation == generation;
+        let rows: Vec<Row<'_>> = self
+            .rows()
+            // Of the many readers that a flush may have, one takes the site.
+            .filter(|row| waits(row.detail) && !row.detail.logged.swap(true, Ordering::Relaxed))
+            .collect();
+        self.unlogged
+            .fetch_sub(rows.len() as u64, Ordering::Relaxed);
+        rows
+    }
+
+    /// Forgets the sites that the parent of this process has not logged, in a forked child: the parent logs them.
+    pub(crate) fn leave_unlogged_to_parent(&self) {
+        self.unlogged.store(0, Ordering::Relaxed);
+    }
+
     /// Iterates over all sites as they stand now.
     pub(crate) fn rows(&self) -> impl Iterator<Item = Row<'_>> {
-        self.slots.published().map(|(slot, detail, last)| {
-            let sum = |of: fn(&Count) -> &AtomicU64| {
-                let each = self.lanes.iter().map(|lane| &lane.counts[slot]);
-                each.map(|count| of(count).load(Ordering::Relaxed)).sum()
-            };
-            Row {
-                slot,
-                count: sum(|count| &count.times),
-                handles: sum(|count| &count.handles),
-                last: Duration::from_nanos(last.load(Ordering::Relaxed)),
-                detail,
-            }
-        })
+        [Granularity::Stack, Granularity::Place, Granularity::Rule]
+            .into_iter()
+            .flat_map(move |granularity| {
+                let (table, first) = self.table(granularity);
+                table.published().map(move |(slot, detail, last)| {
+                    let (count, handles) = self.counts(first + slot);
+                    Row {
+                        slot: first + slot,
+                        granularity,
+                        count,
+                        handles,
+                        last: Duration::from_nanos(last.load(Ordering::Relaxed)),
+                        detail,
+                    }
+                })
+            })
+    }
+
+    /// How often the cause in `slot` has occurred, and how many handles it has left.
+    fn counts(&self, slot: usize) -> (u64, u64) {
+        let sum = |of: fn(&Count) -> &AtomicU64| {
+            let each = self.lanes.iter().map(|lane| &lane.counts[slot]);
+            each.map(|count| of(count).load(Ordering::Relaxed)).sum()
+        };
+        (sum(|count| &count.times), sum(|count| &count.handles))
+    }
+}
+
+impl Lane {
+    /// Mostly only reads: what changed is asked for once an interval.
+    #[inline]
+    fn has_changed(&self) {
+        if !self.changed.load(Ordering::Relaxed) {
+            self.changed.store(true, Ordering::Relaxed);
+        }
     }
 }
 

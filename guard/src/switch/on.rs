@@ -11,7 +11,7 @@ pub use crate::guards::seal::handle_refused;
 pub use crate::guards::token::is_open;
 pub use crate::guards::turn::{TurnGuard, turn, turn_at};
 pub use crate::process::global::action_of_sealed;
-pub use crate::process::global::{is_on, report, tick, try_init};
+pub use crate::process::global::{flush, is_on, report, tick, try_init};
 
 /// Whether the checks are compiled into this build.
 pub const COMPILED_IN: bool = true;

@@ -14,6 +14,7 @@ use crate::switch::{off, on};
 use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::panic::Location;
+use std::time::Duration;
 
 type Name = Option<&'static str>;
 type Caller = &'static Location<'static>;
@@ -78,6 +79,7 @@ fn both_twins_have_the_same_signatures() {
     let _: [fn() -> bool; 2] = [on::is_on, off::is_on];
     let _: [fn() -> u32; 2] = [on::depth, off::depth];
     let _: [fn() -> Report; 2] = [on::report, off::report];
+    let _: [fn(Duration) -> bool; 2] = [on::flush, off::flush];
     let _: [fn() -> (Report, Report); 2] = [on::tick, off::tick];
     let _: [fn(Config) -> Result<(), InitError>; 2] = [on::try_init, off::try_init];
 }

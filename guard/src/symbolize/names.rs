@@ -3,7 +3,7 @@
 use crate::engine::wording::FrameClassifier;
 use crate::fork::mutex::ForkMutex;
 use crate::place::intern::{self, MAX_PLACES};
-use crate::place::{CodeAddress, Location, Place};
+use crate::place::{CodeAddress, CodeFrames, Location, Place};
 use crate::symbolize::frame::{Frame, FrameKind};
 use crate::unwind::platform;
 use std::collections::HashMap;
@@ -11,80 +11,64 @@ use std::collections::HashMap;
 /// What was looked up, by address. Of more than [`MAX_PLACES`] addresses, the rest is looked up each time.
 static NAMES: ForkMutex<HashMap<usize, Resolved>> = ForkMutex::new();
 
-/// How many frames are searched for one of the user's code. In a debug build, the checker and the crate that binds the engine
-/// have many frames of their own.
-const MAX_DEPTH: usize = 64;
+/// How many frames around a place are kept. In a debug build, the checker and the crate that binds the engine have many frames
+/// of their own between the place and the user's function.
+const MAX_AROUND: usize = 32;
 
-/// How many callers of a place are kept. In a debug build, the crate that binds the engine has about ten frames there.
-const MAX_CALLERS: usize = 24;
-
-/// Returns the place with its function, file and line, if it is a code address that symbols name; else the place itself.
-///
-/// Slow (milliseconds the first time): reads the program's symbols.
-pub(crate) fn named(place: Place, classifier: &FrameClassifier) -> Place {
+/// Returns the place with what [`named`] needs to name it later, on any thread. The function that the place names must be on
+/// the stack of this thread. Names nothing.
+#[cold]
+pub(crate) fn kept(place: Place) -> Place {
     let Location::Code(CodeAddress { ip, stack }) = place.location else {
         return place;
     };
-    let code = resolved(ip, classifier);
-    let code = if code.is_users {
-        code
-    } else {
-        // A function of the crate that binds the engine, and not inlined into its caller: the caller is on the stack.
-        user_around(stack, classifier).map_or(code, |ip| resolved(ip, classifier))
+    if stack == 0 {
+        return place;
+    }
+    let around = platform::frames_from(stack, MAX_AROUND).into();
+    match intern::frames_of(CodeFrames { ip, around }) {
+        Some(frames) => Place {
+            location: Location::Frames(frames),
+            ..place
+        },
+        None => place.without_stack(),
+    }
+}
+
+/// Returns the place with its function, file and line, if it is a code address that symbols name; else the place itself.
+///
+/// Slow, for it reads the program's symbols: not to be called on a thread of the host that goes on afterwards.
+pub(crate) fn named(place: Place, classifier: &FrameClassifier) -> Place {
+    let code = match place.location {
+        Location::Code(CodeAddress { ip, .. }) => resolved(ip, classifier),
+        Location::Frames(CodeFrames { ip, around }) => {
+            let code = resolved(*ip, classifier);
+            if code.is_users {
+                code
+            } else {
+                // A function of the crate that binds the engine, and not inlined into its caller: the caller is around it.
+                first_user(around, classifier).unwrap_or(code)
+            }
+        }
+        Location::Source(_) | Location::Line(_) => return place,
     };
     code.named.unwrap_or(place)
 }
 
-/// Returns the return addresses around the code of `place`, innermost first, for [`named_among`]. None if the place has a name
-/// already.
-pub(crate) fn callers_of(place: Place) -> Vec<usize> {
-    match place.location {
-        Location::Code(CodeAddress { stack, .. }) => platform::frames_from(stack, MAX_CALLERS),
-        _ => Vec::new(),
-    }
-}
-
-/// As [`named`], after the function at the place has returned: `callers` are the addresses that [`callers_of`] returned before.
-pub(crate) fn named_among(place: Place, callers: &[usize], classifier: &FrameClassifier) -> Place {
-    let Location::Code(CodeAddress { ip, .. }) = place.location else {
-        return place;
-    };
-    let users = [ip].into_iter().chain(callers.iter().copied());
-    users
-        .map(|ip| resolved(ip, classifier))
-        .find(|code| code.is_users)
-        .unwrap_or_else(|| resolved(ip, classifier))
-        .named
-        .unwrap_or(place)
-}
-
-/// Returns the return address into the innermost function of the user's on this stack, for a hook that returns to `ip`.
+/// The innermost function of the user's on this stack.
 ///
-/// One look-up if that is the function at `ip`, which the hook returns to; else the stack is walked. `ip` itself if the walk
-/// finds none.
-#[cold]
-pub(crate) fn user_around_hook(ip: usize, classifier: &FrameClassifier) -> usize {
-    if resolved(ip, classifier).is_users {
-        return ip;
-    }
-    user_around((&raw const classifier).addr(), classifier).unwrap_or(ip)
-}
-
-/// Returns the return address into the innermost function of the user's, from the frame outwards that holds the address
-/// `stack`.
-///
-/// If that frame is the user's own, it holds a scope, and the line that opened the scope is no longer known: the result is the
-/// start of the function then.
-fn user_around(stack: usize, classifier: &FrameClassifier) -> Option<usize> {
-    let frames = platform::frames_from(stack, MAX_DEPTH);
+/// If it is that of the first frame, it holds a scope, and the line that opened the scope is not known: the result is the start
+/// of the function then.
+fn first_user(frames: &[usize], classifier: &FrameClassifier) -> Option<Resolved> {
     let at = frames
         .iter()
         .position(|&ip| resolved(ip, classifier).is_users)?;
-    match at {
+    let ip = match at {
         // Names are looked up for the byte before an address, as for the call before a return address.
-        0 => Some(platform::function_start(frames[0]).map_or(frames[0], |start| start + 1)),
-        _ => Some(frames[at]),
-    }
+        0 => platform::function_start(frames[0]).map_or(frames[0], |start| start + 1),
+        _ => frames[at],
+    };
+    Some(resolved(ip, classifier))
 }
 
 /// The code that a return address belongs to.

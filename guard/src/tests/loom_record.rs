@@ -6,8 +6,9 @@ use crate::describe::rules::out_of_order::ClosedTwice;
 use crate::describe::scope::ScopeKind;
 use crate::detect::stack::holdings::ScopeStats;
 use crate::place::Place;
+use crate::react::subscriber::Subscriber;
 use crate::record::high_water::{ENOUGH, HighWater};
-use crate::record::sites::Sites;
+use crate::record::sites::{First, Granularity, Sites};
 use loom::sync::Arc;
 use loom::thread;
 use std::num::NonZeroU64;
@@ -21,10 +22,17 @@ const OTHER: usize = 1;
 fn record(sites: &Sites, value: u64, lane: usize) -> Option<bool> {
     let key = NonZeroU64::new(value).unwrap();
     let finding = Finding::ClosedTwice(ClosedTwice { number: Some(7) });
-    let recorded = sites.record(key, lane, Duration::from_secs(value), || {
-        super::violation(finding, None)
-    })?;
-    Some(recorded.new.is_some())
+    let now = Duration::from_secs(value);
+    let recorded = sites.record(Granularity::Stack, key, lane, now, || first(finding, false))?;
+    Some(recorded.is_new)
+}
+
+fn first(finding: Finding, is_to_log: bool) -> First {
+    First {
+        violation: super::violation(finding, None),
+        to_log: is_to_log.then(Subscriber::current),
+        generation: 0,
+    }
 }
 
 /// The race: a report is made while a site is.
@@ -37,8 +45,8 @@ fn loom_report_during_a_first_occurrence_has_no_site_or_the_whole() {
             move || record(&sites, 1, OTHER)
         });
         for row in sites.rows() {
-            assert_eq!(row.detail.first, Duration::from_secs(1));
-            assert_eq!(row.detail.violation.thread, "worker-3");
+            assert_eq!(row.detail.at, Duration::from_secs(1));
+            assert_eq!(row.detail.named().thread, "worker-3");
             assert_eq!(row.count, 1);
             assert_eq!(row.last, Duration::from_secs(1));
         }
@@ -70,7 +78,7 @@ fn loom_occurrences_and_handles_of_two_lanes_are_summed() {
 
 /// The race: two causes for the last free slot.
 #[test]
-fn loom_full_table_counts_what_it_drops() {
+fn loom_full_table_has_room_for_one() {
     loom::model(|| {
         let sites = Arc::new(Sites::with_capacity(1));
         let other = thread::spawn({
@@ -79,8 +87,31 @@ fn loom_full_table_counts_what_it_drops() {
         });
         let kept = record(&sites, 2, OWN).is_some();
         assert!(kept != other.join().unwrap());
-        assert_eq!(sites.dropped(), 1);
         assert_eq!(sites.rows().map(|row| row.count).sum::<u64>(), 1);
+    });
+}
+
+/// The race: two threads log what waits to be logged, while it is recorded.
+#[test]
+fn loom_site_is_logged_once() {
+    loom::model(|| {
+        let sites = Arc::new(Sites::with_capacity(1));
+        let finding = Finding::ClosedTwice(ClosedTwice { number: Some(7) });
+        let other = thread::spawn({
+            let sites = Arc::clone(&sites);
+            move || sites.take_unlogged(0).len()
+        });
+        let to_log = || first(finding, true);
+        sites.record(
+            Granularity::Stack,
+            NonZeroU64::MIN,
+            OWN,
+            Duration::ZERO,
+            to_log,
+        );
+        let own = sites.take_unlogged(0).len();
+        assert_eq!(own + other.join().unwrap(), 1);
+        assert!(!sites.has_unlogged());
     });
 }
 

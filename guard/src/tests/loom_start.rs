@@ -9,7 +9,7 @@ use loom::sync::Arc;
 use loom::thread;
 
 fn checker(action: Action) -> Box<Checker> {
-    Box::new(Checker::new(Config::new().action(action)))
+    Box::new(Checker::new(Config::new().action(action), |_| ()))
 }
 
 fn action(checker: &Checker) -> Action {

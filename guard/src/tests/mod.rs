@@ -37,6 +37,7 @@ use crate::engine::ids::IsolateId;
 use crate::engine::interface::Engine;
 use crate::place::Place;
 use crate::symbolize::trace::Trace;
+use std::sync::Arc;
 
 /// A violation that nobody committed, with no stack.
 pub(crate) fn violation(finding: Finding, note: Option<&'static str>) -> Violation {
@@ -51,7 +52,13 @@ pub(crate) fn violation(finding: Finding, note: Option<&'static str>) -> Violati
         first_user: None,
         handles: finding.handles(),
         alive: None,
-        trace: Trace::new(&[], None, Fake::WORDING.classifier, Vec::new(), false),
+        trace: Arc::new(Trace::new(
+            &[],
+            None,
+            Fake::WORDING.classifier,
+            Vec::new(),
+            false,
+        )),
         wording: Fake::WORDING,
     }
 }

@@ -4,8 +4,8 @@
 //! The table is locked where a thread makes or ends its record of an isolate, where a record is looked up for the first time
 //! after some isolate has ended, and where a violation is described. A guard whose thread has a record takes no lock.
 
+use crate::describe::first_user::FirstUser;
 use crate::engine::ids::IsolateId;
-use crate::engine::wording::FrameClassifier;
 use crate::foreign_text::foreign_text;
 use crate::fork::mutex::ForkMutex;
 use crate::place::Place;
@@ -29,12 +29,9 @@ struct Isolates {
     ends: AtomicU64,
 }
 
-/// The thread that used an isolate first, and where.
+/// Who used an isolate first, and the isolate's number.
 struct FirstUse {
-    thread: String,
-    place: Place,
-    /// The return addresses on the stack then, innermost first, where the place is a code address.
-    callers: Vec<usize>,
+    user: FirstUser,
     number: u64,
 }
 
@@ -59,23 +56,16 @@ impl Isolates {
     fn note_use(&self, isolate: IsolateId, place: Place) -> Lifetime {
         let is_known = self.uses.with(|uses| uses.contains_key(&isolate));
         // Not under the lock: it walks the stack.
-        let callers = if is_known {
-            Vec::new()
-        } else {
-            names::callers_of(place)
-        };
+        let place = if is_known { place } else { names::kept(place) };
         self.uses.with(|uses| {
             let number = match uses.get(&isolate) {
                 Some(known) => known.number,
                 None => {
                     let number = self.numbers.fetch_add(1, Ordering::Relaxed);
                     if uses.len() < MAX_ISOLATES {
-                        let first = FirstUse {
-                            thread: thread_name(),
-                            place,
-                            callers,
-                            number,
-                        };
+                        let thread = thread_name();
+                        let user = FirstUser { thread, place };
+                        let first = FirstUse { user, number };
                         uses.insert(isolate, first);
                     }
                     number
@@ -145,15 +135,11 @@ pub(crate) fn only() -> Option<IsolateId> {
     })
 }
 
-/// Returns the thread that used `isolate` first, and where, for a message.
-pub(crate) fn first_user_of(isolate: IsolateId, classifier: &FrameClassifier) -> Option<String> {
-    let (thread, place, callers) = ISOLATES.uses.with(|uses| {
-        let first = uses.get(&isolate)?;
-        Some((first.thread.clone(), first.place, first.callers.clone()))
-    })?;
-    // Unlocked by now: naming a place may read the program's symbols.
-    let place = names::named_among(place, &callers, classifier);
-    Some(format!("thread {thread}, first at {place}"))
+/// Returns the thread that used `isolate` first, and where.
+pub(crate) fn first_user_of(isolate: IsolateId) -> Option<FirstUser> {
+    ISOLATES
+        .uses
+        .with(|uses| Some(uses.get(&isolate)?.user.clone()))
 }
 
 /// Returns the name of this thread, for messages.

@@ -30,7 +30,7 @@ use crate::describe::scope::ScopeKind;
 use crate::detect::stack::replay::{FastPathLimits, PendingEntry};
 use crate::engine::counters::{Counters, Cursor};
 use crate::engine::ids::{EntryId, IsolateId};
-use crate::place::{Location, Place};
+use crate::place::Place;
 use crate::sync::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 use std::cell::Cell;
 use std::ptr;
@@ -304,7 +304,7 @@ impl PendingLog {
             return false;
         }
         let mut entry = self.top().get();
-        let unnamed = matches!(entry.place.location, Location::Code(_));
+        let unnamed = entry.place.location.is_code();
         if !entry.hooked || !unnamed || !entry.kind.is_some_and(|hooked| kind.adopts(hooked)) {
             return false;
         }
@@ -322,7 +322,7 @@ impl PendingLog {
             return Call::Slow;
         }
         let entry = self.top().get();
-        let by_guard = !matches!(entry.place.location, Location::Code(_));
+        let by_guard = !entry.place.location.is_code();
         if entry.kind.is_none() && by_guard && entry.level == self.counters.get().level() {
             return Call::Recorded;
         }

@@ -3,6 +3,7 @@
 use crate::unwind::platform::{self, Registers};
 use crate::unwind::truncated::{MAX_FRAMES, Truncated};
 use arrayvec::ArrayVec;
+use std::hash::Hasher;
 
 /// How stacks are captured.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -120,6 +121,14 @@ impl CapturedStack {
     #[inline]
     pub(crate) fn ips(&self) -> &[usize] {
         &self.ips
+    }
+
+    /// Feeds the stack to `hasher`, without code that the program made while it ran.
+    #[inline]
+    pub(crate) fn hash_loaded(&self, hasher: &mut impl Hasher) {
+        for ip in platform::loaded(&self.ips) {
+            hasher.write_usize(ip);
+        }
     }
 
     /// Returns why the stack was not captured to its end, if it was not.

@@ -75,6 +75,11 @@ impl RuleText for InGc {
         Rule::InGc
     }
 
+    // V8 allows no JavaScript in a collection (`Execution::Call`, `DisallowJavascriptExecution`).
+    fn is_urgent(&self) -> bool {
+        self.beginning == Beginning::Callback
+    }
+
     fn sentence(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             beginning,

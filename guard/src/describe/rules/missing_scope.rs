@@ -67,6 +67,11 @@ impl RuleText for MissingScope {
         Rule::MissingScope
     }
 
+    // V8 makes no handle without a scope (`HandleScope::Extend`).
+    fn is_urgent(&self) -> bool {
+        self.opener == Opener::Nothing
+    }
+
     fn sentence(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             callback, opener, ..

@@ -66,6 +66,10 @@ impl RuleText for WrongIsolate {
         Rule::WrongIsolate
     }
 
+    fn is_urgent(&self) -> bool {
+        true
+    }
+
     fn sentence(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             beginning, place, ..

@@ -61,6 +61,10 @@ impl RuleText for WrongThread {
         Rule::WrongThread
     }
 
+    fn is_urgent(&self) -> bool {
+        true
+    }
+
     fn sentence(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { beginning, place } = self;
         let verb = beginning.verb();

@@ -13,7 +13,7 @@ use crate::describe::rules::missing_scope::MissingScope;
 use crate::describe::scope::ScopeKind;
 use crate::engine::counters::EngineCounts;
 use crate::engine::ids::EntryId;
-use crate::place::{Location, Place};
+use crate::place::Place;
 
 impl ScopeStack {
     /// Whether a handle that is created now would land in a scope that outlives the turn, or in no scope.
@@ -107,7 +107,7 @@ impl ScopeStack {
     #[inline]
     pub(crate) fn call_is_recorded(&self, level: Option<u32>) -> bool {
         self.entries.last().is_some_and(|entry| {
-            let by_guard = !matches!(entry.place.location, Location::Code(_));
+            let by_guard = !entry.place.location.is_code();
             matches!(entry.kind, Kind::Callback)
                 && by_guard
                 && (entry.level.is_none() || level.is_none() || entry.level == level)

@@ -9,7 +9,7 @@ use crate::describe::rules::never_closed::StorageReused;
 use crate::describe::rules::out_of_order::ClosedTwice;
 use crate::describe::scope::ScopeKind;
 use crate::engine::counters::EngineCounts;
-use crate::place::{Location, Place};
+use crate::place::Place;
 
 impl ScopeStack {
     /// As [`open_scope`](Self::open_scope), for a scope that was constructed at the address `storage`.
@@ -95,7 +95,7 @@ impl ScopeStack {
         let Kind::Scope(hooked) = entry.kind else {
             return false;
         };
-        let unnamed = matches!(entry.place.location, Location::Code(_));
+        let unnamed = entry.place.location.is_code();
         if entry.storage == 0 || !unnamed || !kind.adopts(hooked) {
             return false;
         }

@@ -164,6 +164,35 @@ impl Modules {
     }
 }
 
+/// Finds the loaded file at an address without a lock.
+pub(super) struct Finder {
+    find: FindObject,
+    program: Range<usize>,
+}
+
+impl Finder {
+    /// `None` if the C library is not glibc 2.35 or newer.
+    pub(super) fn new() -> Option<Self> {
+        let find = find_object()?;
+        // SAFETY: looks up a number in a table that the kernel gave the process.
+        let entry = unsafe { libc::getauxval(libc::AT_ENTRY) };
+        let program = object(find, entry as usize).map_or(0..0, |object| object.range());
+        Some(Self { find, program })
+    }
+
+    /// Where the program's own code lies.
+    #[inline]
+    pub(super) fn program(&self) -> Range<usize> {
+        self.program.clone()
+    }
+
+    /// Where the code of the file at `address` lies; `None` if no file is loaded there.
+    #[inline]
+    pub(super) fn range_at(&self, address: usize) -> Option<Range<usize>> {
+        object(self.find, address).map(|object| object.range())
+    }
+}
+
 /// Whether the module whose code is at `range` is never unloaded: it is the program, or holds this code.
 fn is_permanent(range: &Range<usize>) -> bool {
     is_program(range) || range.contains(&(is_permanent as *const ()).addr())

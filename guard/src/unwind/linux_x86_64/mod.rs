@@ -3,12 +3,14 @@
 
 mod eh_frame;
 mod frame_pointers;
+mod loaded_code;
 mod loaded_modules;
 pub(crate) mod loaded_object;
 mod stack_memory;
 
 pub(crate) use eh_frame::{frames_from, walk as walk_tables};
 pub(crate) use frame_pointers::{same_stack, walk as walk_frame_pointers};
+pub(crate) use loaded_code::loaded;
 pub(crate) use loaded_modules::function_start;
 pub(crate) use stack_memory::Registers;
 

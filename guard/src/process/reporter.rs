@@ -1,0 +1,292 @@
+//! The thread of the checker: it logs new sites at once, and all that were violated again at each interval.
+//!
+//! It starts at the first violation whose action is `log`, so a clean process has no such thread. A forked child starts its own.
+//! When the process exits, it logs what is left and ends.
+
+use crate::fork::generation;
+use crate::fork::mutex::ForkMutex;
+use crate::process::posix::{at_exit, without_signals};
+use crate::process::start::Start;
+use crate::react::actions::{self, Tally};
+use crate::react::colour::Headline;
+use crate::react::stderr;
+use crate::react::subscriber::{LastSubscriber, Subscriber};
+use crate::record::checker::{Checker, Logging};
+use crate::record::report::{Report, TableFull};
+use crate::sync::real::{AtomicBool, AtomicU64, Ordering};
+use crate::thread::state::ThreadState;
+use std::cell::Cell;
+use std::collections::HashSet;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+/// The [generation](generation::current) of the process in which the thread was last started. No process has the initial value.
+static STARTED_IN: AtomicU64 = AtomicU64::new(u64::MAX);
+
+/// The thread, to be woken and joined.
+static THREAD: ForkMutex<Option<JoinHandle<()>>> = ForkMutex::new();
+
+/// The thread is logging.
+static BUSY: AtomicBool = AtomicBool::new(false);
+
+/// There is no thread, and will be none in this process: it could not be started, or the process exits. Whoever violates a rule
+/// logs it.
+static ABSENT: AtomicBool = AtomicBool::new(false);
+
+/// The thread is to end, or has ended.
+static STOPPING: AtomicBool = AtomicBool::new(false);
+static STOPPED: AtomicBool = AtomicBool::new(false);
+
+/// The handler that ends the thread is registered.
+static ENDS_AT_EXIT: AtomicBool = AtomicBool::new(false);
+
+thread_local! {
+    /// This is the thread. Has no destructor, so that it can be read while the process exits.
+    static IS_REPORTER: Cell<bool> = const { Cell::new(false) };
+}
+
+/// How long the exit of the process waits for the last reports.
+const AT_EXIT: Duration = Duration::from_secs(5);
+
+/// How long a thread waits for the report of its own violation, if the process may end right after it.
+const URGENT: Duration = Duration::from_secs(5);
+
+/// How often a thread that waits for the reporter looks.
+const POLL: Duration = Duration::from_micros(500);
+
+/// Starts the thread if this process has none, and has it do what `logging` says.
+#[inline]
+pub(crate) fn wake(start: &'static Start, logging: Logging) {
+    if logging != Logging::Later || STARTED_IN.load(Ordering::Relaxed) != generation::current() {
+        wake_slow(start, logging);
+    }
+}
+
+#[cold]
+fn wake_slow(start: &'static Start, logging: Logging) {
+    let Some(checker) = start.get() else {
+        return;
+    };
+    let generation = generation::current();
+    // Two threads may call this at once. The first one starts the thread.
+    if STARTED_IN.swap(generation, Ordering::Relaxed) != generation {
+        spawn(checker, generation);
+    }
+    if !ABSENT.load(Ordering::Relaxed) {
+        unpark();
+        if logging == Logging::Now {
+            flush(start, URGENT);
+        }
+    } else if logging != Logging::Later {
+        Reporter::new(checker, generation).log_new();
+    }
+}
+
+fn unpark() {
+    THREAD.with(|thread| {
+        if let Some(thread) = thread {
+            thread.thread().unpark();
+        }
+    });
+}
+
+/// Waits until each site that was violated so far has been logged, `timeout` at most. Returns whether each has.
+pub(crate) fn flush(start: &'static Start, timeout: Duration) -> bool {
+    let Some(checker) = start.get() else {
+        return true;
+    };
+    let deadline = Instant::now() + timeout;
+    loop {
+        // In this order: the thread is busy from before it takes a site until it has logged it.
+        if !checker.sites.has_unlogged() && !BUSY.load(Ordering::Acquire) {
+            return true;
+        }
+        if Instant::now() >= deadline || is_reporter() {
+            return false;
+        }
+        unpark();
+        thread::sleep(POLL);
+    }
+}
+
+fn is_reporter() -> bool {
+    IS_REPORTER.with(Cell::get)
+}
+
+/// Logs what is left, and ends the thread.
+extern "C" fn end_at_exit() {
+    // A forked child that exits without a thread of its own leaves that of its parent alone.
+    if STARTED_IN.load(Ordering::Relaxed) != generation::current() || is_reporter() {
+        return;
+    }
+    ABSENT.store(true, Ordering::Relaxed);
+    STOPPING.store(true, Ordering::Release);
+    let Some(handle) = THREAD.with(Option::take) else {
+        return;
+    };
+    handle.thread().unpark();
+    let deadline = Instant::now() + AT_EXIT;
+    // Stderr may take nothing, and a subscriber may wait for ever: the process exits all the same.
+    while !STOPPED.load(Ordering::Acquire) && Instant::now() < deadline {
+        thread::sleep(POLL);
+    }
+    if STOPPED.load(Ordering::Acquire) {
+        let _ = handle.join();
+    }
+}
+
+fn spawn(checker: &'static Checker, generation: u64) {
+    if generation != 0 {
+        checker.sites.leave_unlogged_to_parent();
+        // What the parent's thread was about to do is the parent's.
+        for flag in [&BUSY, &STOPPING, &STOPPED, &ABSENT] {
+            flag.store(false, Ordering::Relaxed);
+        }
+    }
+    let spawned = without_signals(|| {
+        thread::Builder::new()
+            .name("handleguard-tick".to_owned())
+            .spawn(move || Reporter::new(checker, generation).run())
+    });
+    match spawned {
+        Ok(handle) => {
+            THREAD.with(|thread| *thread = Some(handle));
+            if !ENDS_AT_EXIT.swap(true, Ordering::Relaxed) {
+                at_exit(end_at_exit);
+            }
+        }
+        Err(error) => {
+            ABSENT.store(true, Ordering::Relaxed);
+            actions::notice(
+                tracing::Level::WARN,
+                format_args!(
+                    "violations are logged by the threads that commit them, because no thread could be started: {error}"
+                ),
+            );
+        }
+    }
+}
+
+/// What the thread works with.
+struct Reporter {
+    checker: &'static Checker,
+    generation: u64,
+    /// The subscriber of the last violation that had one: the thread itself has none if the host sets its subscriber for its
+    /// own thread only.
+    last: Option<LastSubscriber>,
+    /// How many violations the table had no room for, as last said.
+    dropped: u64,
+}
+
+impl Reporter {
+    fn new(checker: &'static Checker, generation: u64) -> Self {
+        Self {
+            checker,
+            generation,
+            last: None,
+            dropped: 0,
+        }
+    }
+
+    fn run(mut self) {
+        IS_REPORTER.with(|it| it.set(true));
+        let interval = self.checker.config.tick_interval();
+        let mut next = Instant::now() + interval;
+        while !STOPPING.load(Ordering::Acquire) {
+            self.busy(Self::log_new);
+            if interval.is_zero() {
+                thread::park();
+                continue;
+            }
+            let now = Instant::now();
+            if now < next {
+                thread::park_timeout(next - now);
+            } else {
+                self.busy(Self::tick);
+                next = Instant::now() + interval;
+            }
+        }
+        self.busy(Self::log_new);
+        STOPPED.store(true, Ordering::Release);
+    }
+
+    /// Runs `f` as a report: what a subscriber does in it is not checked. A panic ends in it: the thread goes on.
+    fn busy(&mut self, f: impl FnOnce(&mut Self)) {
+        BUSY.store(true, Ordering::Release);
+        let f = std::panic::AssertUnwindSafe(|| {
+            let _ = ThreadState::with(|thread| thread.report(|| f(self)));
+        });
+        let _ = std::panic::catch_unwind(f);
+        BUSY.store(false, Ordering::Release);
+    }
+
+    /// Logs the sites that have not been logged.
+    fn log_new(&mut self) {
+        let checker = self.checker;
+        for row in checker.sites.take_unlogged(self.generation) {
+            let Some(subscriber) = row.detail.subscriber() else {
+                continue;
+            };
+            let first = row.detail.named();
+            let tally = Tally {
+                count: 1,
+                handles: first.handles,
+            };
+            actions::log(first, tally, subscriber);
+            self.last = subscriber.downgrade().or(self.last.take());
+        }
+        if self.dropped == 0 && checker.sites.dropped() > 0 {
+            self.say_full(&checker.report());
+        }
+    }
+
+    /// Reports what was violated since the last tick: to the subscriber if the program has one, else to stderr. Does nothing if
+    /// that is nothing.
+    fn tick(&mut self) {
+        self.log_new();
+        let Some((interval, all)) = self.checker.tick_if_changed() else {
+            return;
+        };
+        if interval.is_clean() {
+            return;
+        }
+        let subscriber = self.subscriber();
+        let again: HashSet<usize> = interval.sites.iter().map(|site| site.slot).collect();
+        let violations = all.sites.iter().filter_map(|site| {
+            let tally = Tally {
+                count: site.count,
+                handles: site.handles,
+            };
+            again
+                .contains(&site.slot)
+                .then_some((site.violation(), tally))
+        });
+        if actions::log_again(violations, &subscriber).is_err() {
+            stderr::print_patiently(format_args!("{}in all:\n{all}", Headline(&interval)));
+        }
+        if all.dropped > self.dropped {
+            self.say_full(&all);
+        }
+    }
+
+    fn say_full(&mut self, all: &Report) {
+        self.dropped = all.dropped;
+        actions::notice_to(
+            &self.subscriber(),
+            tracing::Level::WARN,
+            TableFull::from(all),
+        );
+    }
+
+    /// The subscriber of this thread, which is the program's; else that of the last violation.
+    fn subscriber(&self) -> Subscriber {
+        let own = Subscriber::current();
+        if own.exists() {
+            return own;
+        }
+        self.last
+            .as_ref()
+            .and_then(LastSubscriber::upgrade)
+            .unwrap_or(own)
+    }
+}
