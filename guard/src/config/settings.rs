@@ -125,8 +125,8 @@ impl Config {
     /// Sets whether each callback is checked as if the event loop had called it. This finds a callback that is clean only because
     /// a JavaScript caller's scope encloses it; code that relies on its caller's scope by design is reported too. Native code
     /// counts if it is a function that JavaScript calls. What the engine calls on its own account, such as a hook for promises or
-    /// for `import.meta`, is never called by the loop and not reported. The two are told apart by the names of the engine's
-    /// functions on the stack: a program without symbols gets no report that only strict mode makes.
+    /// for `import.meta`, is never called by the loop and not reported. The names of the engine's functions on the stack
+    /// decide which of the two it is: a program without symbols gets no report that only strict mode makes.
     pub fn strict(mut self, strict: bool) -> Self {
         self.strict = strict;
         self
