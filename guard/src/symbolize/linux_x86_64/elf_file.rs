@@ -48,6 +48,15 @@ impl ElfFile {
         Err(why)
     }
 
+    /// Maps the file that holds the debug information of a stripped module, if it is installed.
+    pub(super) fn open_debug_file(module: &Module) -> Option<Self> {
+        let id = module.identity().build_id()?.to_string();
+        let (folder, name) = id.split_at_checked(2)?;
+        let path = format!("/usr/lib/debug/.build-id/{folder}/{name}.debug");
+        let file = Self::open_path(Path::new(&path)).ok()?;
+        file.is(module.identity()).then_some(file)
+    }
+
     fn open_path(path: &Path) -> Result<Self, Unreadable> {
         let why = |error: std::io::Error| match error.kind() {
             ErrorKind::NotFound | ErrorKind::PermissionDenied | ErrorKind::NotADirectory => {
@@ -126,6 +135,14 @@ impl ElfFile {
         };
         let Ok(dwarf) = gimli::Dwarf::load(load);
         dwarf
+    }
+
+    /// Whether the file has debug information, and is not stripped.
+    pub(super) fn has_debug_info(&self) -> bool {
+        let section = self.sections().and_then(|sections| {
+            sections.section_by_name(LittleEndian, gimli::SectionId::DebugInfo.name().as_bytes())
+        });
+        section.is_some()
     }
 
     /// Returns the pages that were read to the system. They can still be read again.

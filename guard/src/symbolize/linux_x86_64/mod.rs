@@ -15,7 +15,8 @@
 //!   Results        remembers the names
 //! ```
 //!
-//! Debug information that is compressed, or in a file of its own, is not read: such code has the names of the symbol table.
+//! Debug information of a stripped file is read where distributions install it, by the build id. Where it is compressed or split
+//! (`.dwo`), it is not read: such code has the names of the symbol table.
 
 mod debug_info;
 mod elf_file;
@@ -95,8 +96,15 @@ fn read(module: &Module, probes: &[u64]) -> Option<Vec<Arc<[Symbol]>>> {
             return None;
         }
     };
-    let mut symbols = debug_info::functions_at(&file, probes);
-    symbol_table::name_the_rest(&file, probes, &mut symbols);
+    let separate = if file.has_debug_info() {
+        None
+    } else {
+        ElfFile::open_debug_file(module)
+    };
+    let mut symbols = debug_info::functions_at(separate.as_ref().unwrap_or(&file), probes);
+    for file in separate.iter().chain([&file]) {
+        symbol_table::name_the_rest(file, probes, &mut symbols);
+    }
     Some(symbols.into_iter().map(Arc::from).collect())
 }
 #[cfg(test)]
