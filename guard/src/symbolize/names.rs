@@ -60,6 +60,9 @@ pub(crate) fn named(place: Place, classifier: &FrameClassifier) -> Place {
 /// If it is that of the first frame, it holds a scope, and the line that opened the scope is not known: the result is the start
 /// of the function then.
 fn first_user(frames: &[usize], classifier: &FrameClassifier) -> Option<Resolved> {
+    if NAMES.with(|names| frames.iter().any(|ip| !names.contains_key(ip))) {
+        Frame::look_up(frames);
+    }
     let at = frames
         .iter()
         .position(|&ip| resolved(ip, classifier).is_users)?;

@@ -32,6 +32,9 @@ pub(crate) fn is_by_script(origin: Origin, classifier: &FrameClassifier) -> bool
         return true;
     }
     let stack = CapturedStack::from(origin, UnwindMethod::Tables);
+    if KNOWN.with(|known| stack.ips().iter().any(|ip| !known.contains_key(ip))) {
+        Frame::look_up(stack.ips());
+    }
     let mut code = stack.ips().iter().map(|&ip| code_at(ip, classifier));
     code.find(|&code| code != Code::Other) == Some(Code::NativeCall)
 }
