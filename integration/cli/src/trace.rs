@@ -6,6 +6,7 @@
 mod bpftrace;
 mod elf;
 mod frames;
+mod kind;
 mod layout;
 pub(crate) mod maps;
 mod output;

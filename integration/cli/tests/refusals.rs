@@ -99,7 +99,6 @@ fn a_wrong_argument_is_named() {
             &["trace", "1", "--frob"],
             "--frob: no such option; accepted: handleguard trace PID",
         ),
-        (&["trace", "--help=1"],),
     ] {
         ends_with(
             &mut handleguard(arguments),

@@ -1,6 +1,6 @@
 //! Where V8 keeps its `HandleScopeData` in an isolate: the one thing that no symbol shows.
 
-use crate::trace::program::Kind;
+use crate::trace::kind::Kind;
 
 /// Where `HandleScopeData { next, limit, level, sealed_level }` (`v8-internal.h`) is in an isolate.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -2,6 +2,7 @@
 
 use crate::failure::Failure;
 use crate::trace::elf::{self, Found};
+use crate::trace::kind::Kind;
 use crate::trace::layout::Layout;
 use crate::trace::maps::Mapping;
 use crate::trace::target::Target;
@@ -10,15 +11,6 @@ use std::fmt;
 use std::fs::File;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::MetadataExt;
-
-/// A kind of program that can be traced.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Kind {
-    /// A node with V8 in its own binary.
-    Node,
-    /// A program with the v8 crate.
-    V8Crate,
-}
 
 /// Where a probe is attached: a function of a file that this process holds open.
 #[derive(Clone, Debug, PartialEq)]
@@ -122,7 +114,7 @@ impl Program {
         let found = elf::find(&target.binary, &every_function(), PREFIX_NODE).map_err(fault)?;
         let versions = version::find(from_start(&target.binary)?)
             .map_err(|error| fault(format!("its binary cannot be read: {error}")))?;
-        let kind = Kind::of(&found).ok_or_else(|| fault(no_functions(&versions, target)))?;
+        let kind = kind_of(&found).ok_or_else(|| fault(no_functions(&versions, target)))?;
         let needed: &[&str] = match kind {
             Kind::Node => &[
                 CONSTRUCT_NODE,
@@ -218,20 +210,11 @@ impl Program {
     }
 }
 
-impl Kind {
-    fn of(found: &Found) -> Option<Self> {
-        if found.has(CONSTRUCT_CRATE) {
-            Some(Self::V8Crate)
-        } else {
-            found.prefix.then_some(Self::Node)
-        }
-    }
-
-    fn noun(self) -> &'static str {
-        match self {
-            Self::Node => "node",
-            Self::V8Crate => "the v8 crate",
-        }
+fn kind_of(found: &Found) -> Option<Kind> {
+    if found.has(CONSTRUCT_CRATE) {
+        Some(Kind::V8Crate)
+    } else {
+        found.prefix.then_some(Kind::Node)
     }
 }
 

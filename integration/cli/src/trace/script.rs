@@ -1,6 +1,7 @@
 //! The programs for bpftrace: constants of this crate with blanks, which are filled in with numbers and constants alone.
 
-use crate::trace::program::{Kind, Point, Program};
+use crate::trace::kind::Kind;
+use crate::trace::program::{Point, Program};
 use std::fmt::Write;
 
 const CONFIRM: &str = include_str!("scripts/confirm.bt");
