@@ -37,6 +37,16 @@ impl LocatedStack {
         }
     }
 
+    /// Makes a stack whose addresses are all in one module.
+    #[cfg(test)]
+    pub(crate) fn for_test(ips: &[usize], module: LoadedModule) -> Self {
+        Self {
+            ips: ips.into(),
+            in_module: vec![0; ips.len()].into(),
+            modules: [module].into(),
+        }
+    }
+
     pub(crate) fn ips(&self) -> &[usize] {
         &self.ips
     }

@@ -1,4 +1,8 @@
 //! A file whose code the process has loaded: the program, or a shared object.
+#![cfg_attr(
+    not(all(target_os = "linux", target_arch = "x86_64")),
+    allow(dead_code, reason = "no module is known on other targets")
+)]
 
 use crate::foreign_text::foreign_text;
 use crate::sync::real::{AtomicBool, AtomicU64, Ordering};

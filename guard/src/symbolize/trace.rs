@@ -239,7 +239,11 @@ fn with_script(
 #[cfg(test)]
 mod tests {
     use super::*;
+    #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+    use crate::symbolize::module::{Identity, LoadedModule, Module};
     use crate::unwind::capture::{CapturedStack, Origin, UnwindMethod};
+    #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+    use std::sync::Arc;
 
     const LAYER: &FrameClassifier = &FrameClassifier {
         name: "an engine",
@@ -400,5 +404,55 @@ mod tests {
             assert_eq!(trace.to_string(), line);
             assert!(trace.is_truncated());
         }
+    }
+
+    /// A stack of code that nothing names, in a file that is gone.
+    #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+    fn unnamed(is_program: bool, identity: Identity) -> Trace {
+        let module = Module::new(is_program, vec!["/gone/libtimers.so".into()], identity);
+        let loaded = LoadedModule {
+            module: Arc::new(module),
+            bias: 0x7f00_0000_0000,
+            range: 0x7f00_0000_0000..0x7f00_0010_0000,
+        };
+        Trace {
+            stack: LocatedStack::for_test(&[0x7f00_0000_1a2b, 0x7f00_0000_2f01], loaded),
+            ..Trace::new(&[], None, LAYER, vec![script("a")], false)
+        }
+    }
+
+    #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+    #[test]
+    fn code_without_a_name_shows_its_place_in_its_module_and_once_the_build_id() {
+        let id = || Identity::BuildId([0x12, 0x34, 0xab, 0xcd].into());
+        let trace = unnamed(false, id());
+        assert_eq!(
+            trace.to_string(),
+            "        0: libtimers.so+0x1a2b [build id 1234abcd]
+        1: libtimers.so+0x2f01
+        2: a [JavaScript]
+             at app.js:1:2
+"
+        );
+        let frames = trace.frames();
+        assert_eq!(frames[0].function, "libtimers.so+0x1a2b");
+        assert_eq!(frames[0].module.as_deref(), Some("libtimers.so"));
+        assert!(!frames[0].has_name());
+        assert!(!frames[0].runs_script(LAYER), "it is in a module");
+        assert_eq!(trace.folded(), "a;libtimers.so+0x2f01;libtimers.so+0x1a2b");
+        assert_eq!(trace.addresses(), [0x7f00_0000_1a2b, 0x7f00_0000_2f01]);
+        assert_eq!(unnamed(true, id()).frames()[0].module, None);
+        assert!(
+            unnamed(false, Identity::Headers([].into()))
+                .to_string()
+                .starts_with("        0: libtimers.so+0x1a2b\n")
+        );
+    }
+
+    #[test]
+    fn code_in_no_module_shows_its_address() {
+        let trace = Trace::new(&[0x10], None, LAYER, Vec::new(), false);
+        assert_eq!(trace.to_string(), "        0: 0x10\n");
+        assert!(trace.frames()[0].runs_script(LAYER));
     }
 }

@@ -246,8 +246,8 @@ mod tests {
         assert_eq!(file.dwarf().debug_info.units().next(), Ok(None));
         bytes = exe;
         let start = bytes.len() / 2;
-        for (at, byte) in bytes[start..].iter_mut().enumerate() {
-            *byte ^= (at % 251 == 0) as u8 * 0x55;
+        for at in (start..bytes.len()).step_by(251) {
+            bytes[at] ^= 0x55;
         }
         fs::write(&damaged, &bytes).unwrap();
         let module = module_at(own as *const () as usize).unwrap();

@@ -110,6 +110,7 @@ fn read(module: &Module, probes: &[u64]) -> Option<Vec<Arc<[Symbol]>>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::symbolize::located_stack::LocatedStack;
     use crate::symbolize::module::Identity;
     use crate::symbolize::portable;
     use crate::unwind::platform::function_start;
@@ -215,5 +216,28 @@ mod tests {
         assert_eq!(*symbols_at(&[address])[0], []);
         assert!(other.is_unreadable());
         assert_eq!(*symbols_at(&[address])[0], []);
+    }
+
+    #[expect(unsafe_code, reason = "loads a library and unloads it")]
+    #[test]
+    fn code_of_a_library_is_named_after_it_was_unloaded() {
+        // A part of glibc that nobody loads otherwise.
+        // SAFETY: a library of glibc, which does nothing when it is loaded; of it only an address is taken.
+        let (library, function) = unsafe {
+            let library = libc::dlopen(c"libresolv.so.2".as_ptr(), libc::RTLD_NOW);
+            assert!(!library.is_null());
+            (library, libc::dlsym(library, c"ns_format_ttl".as_ptr()))
+        };
+        let ip = function.addr() + 1;
+        let stack = LocatedStack::new(&[ip]);
+        // SAFETY: loaded above, and no code of it runs.
+        assert_eq!(unsafe { libc::dlclose(library) }, 0);
+        assert!(module_at(ip).is_none(), "unloaded");
+        let address = stack.addresses().next().unwrap();
+        let (module, _) = address.module.unwrap();
+        assert_eq!(module.shared_object(), Some("libresolv.so.2"));
+        let symbols = symbols_at(&[address]);
+        let name = symbols[0][0].name.as_deref().unwrap();
+        assert!(name.ends_with("ns_format_ttl"), "{name}");
     }
 }
