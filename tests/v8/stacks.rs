@@ -242,3 +242,41 @@ fn a_leak_called_from_javascript_is_reported_whole() {
         rest = &rest[at..];
     }
 }
+
+/// Returns a number of `/proc/self/status`, in KiB.
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+fn status(key: &str) -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with(key)).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+/// This program has more than 100 MB, most of which is debug information.
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#[test]
+fn naming_a_stack_in_a_large_program_takes_a_few_mib_and_keeps_one() {
+    if is_child() {
+        let trace = with_leak(0, counted);
+        // Forgets the highest value.
+        std::fs::write("/proc/self/clear_refs", "5").unwrap();
+        let before = status("VmRSS:");
+        let text = trace.to_string();
+        let peak = status("VmHWM:").saturating_sub(before);
+        let kept = status("VmRSS:").saturating_sub(before);
+        println!(
+            "{} frames: peak {peak} KiB, kept {kept} KiB",
+            trace.addresses().len()
+        );
+        assert!(text.contains("leak_under_javascript"), "{text}");
+        assert!(peak < 8 << 10, "{peak} KiB");
+        assert!(kept < 4 << 10, "{kept} KiB");
+        return;
+    }
+    let output = child(
+        "stacks::naming_a_stack_in_a_large_program_takes_a_few_mib_and_keeps_one",
+        "count,tick=0",
+    );
+    let said = String::from_utf8_lossy(&output.stdout);
+    println!("{said}");
+    assert!(output.status.success(), "{said}");
+}
