@@ -120,6 +120,9 @@
 //! it. If the two differ, some code runs that keeps no frame pointers; the checker then changes to unwind tables for good and
 //! prints a notice.
 //!
+//! From a signal handler, the stack goes on in the function that was interrupted, also if the handler runs on a stack of its own
+//! (`sigaltstack`).
+//!
 //! Reports on a terminal are coloured, unless `NO_COLOR` is set.
 //!
 //! # In a debugger

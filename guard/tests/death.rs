@@ -696,6 +696,78 @@ fn subscriber_that_violates_a_rule_while_it_logs_one_is_not_reported() {
     ended.assert_stderr("");
 }
 
+/// Code that is interrupted by a signal whose handler violates a rule.
+#[inline(never)]
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+fn interrupted(depth: u32) {
+    if depth > 0 {
+        interrupted(depth - 1);
+    } else {
+        // SAFETY: the handler uses only what this thread may use here.
+        unsafe { libc::raise(libc::SIGUSR1) };
+    }
+    // No call above is the last thing that the function does.
+    std::hint::black_box(depth);
+}
+
+#[test]
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+fn violation_in_a_signal_handler_shows_the_function_that_was_interrupted() {
+    use std::ptr;
+
+    extern "C" fn on_signal(_: libc::c_int) {
+        leaking_host();
+    }
+    if is_child() {
+        let memory = vec![0u8; 1 << 20].leak();
+        let stack = libc::stack_t {
+            ss_sp: memory.as_mut_ptr().cast(),
+            ss_flags: 0,
+            ss_size: memory.len(),
+        };
+        let set = |flags| {
+            // SAFETY: the stack is never freed, and the handler is raised below only.
+            unsafe {
+                let mut action: libc::sigaction = std::mem::zeroed();
+                action.sa_sigaction = on_signal as *const () as usize;
+                action.sa_flags = flags;
+                libc::sigaltstack(&raw const stack, ptr::null_mut());
+                libc::sigaction(libc::SIGUSR1, &raw const action, ptr::null_mut());
+            }
+        };
+        // Two lines, for two sites.
+        set(0);
+        interrupted(2);
+        set(libc::SA_ONSTACK);
+        interrupted(2);
+        let report = handleguard::report();
+        assert_eq!(report.sites().len(), 2, "one on each stack: {report}");
+        for site in report.sites() {
+            let trace = site.violation().trace();
+            assert!(!trace.is_truncated(), "{trace}");
+            let folded = trace.folded();
+            let mut rest = folded.as_str();
+            let test =
+                "death::violation_in_a_signal_handler_shows_the_function_that_was_interrupted";
+            for name in [
+                test,
+                "death::interrupted;death::interrupted;death::interrupted;",
+                "raise",
+                "on_signal",
+            ] {
+                let at = rest.find(name);
+                rest = &rest[at.unwrap_or_else(|| panic!("no `{name}` in its place: {folded}"))..];
+            }
+        }
+        return;
+    }
+    let ended = rerun(
+        "violation_in_a_signal_handler_shows_the_function_that_was_interrupted",
+        "count",
+    );
+    ended.assert_exit(0);
+}
+
 #[test]
 fn tick_thread_prints_the_report() {
     if is_child() {

@@ -4,14 +4,18 @@
 //! frame pointers, as generated code must. framehop follows a table where there is one and the frame pointer where there is
 //! none, so it gets across JavaScript whether or not the user's own code keeps frame pointers.
 //!
+//! At a signal's frame, the walk goes on in the function that the signal interrupted.
+//!
 //! Each thread builds its walker at its first walk. Later walks take no lock, and allocate only when they come to a module
 //! for the first time.
 
 use super::loaded_modules::{Modules, Seen, Tables};
+use super::signal_frame::{self, TRAMPOLINE};
 use super::stack_memory::{Registers, StackBounds};
 use crate::unwind::truncated::Truncated;
 use framehop::{CacheNative, FrameAddress, MustNotAllocateDuringUnwind, Unwinder, UnwinderNative};
 use std::cell::RefCell;
+use std::ops::Range;
 
 thread_local! {
     static WALKER: RefCell<Option<Box<Walker>>> = const { RefCell::new(None) };
@@ -31,7 +35,7 @@ struct Walker {
 /// Passes each instruction pointer from `registers` outwards to `frame`, until that returns `false`.
 ///
 /// Returns why the walk ended early, if it did. Returns `None` if the stack cannot be walked at all: the thread is ending, or
-/// it runs on a stack that is not its own.
+/// it runs on a stack that is neither its own nor that of its signal handlers.
 pub(crate) fn walk(
     registers: Registers,
     mut frame: impl FnMut(usize) -> bool,
@@ -43,12 +47,8 @@ pub(crate) fn walk(
 /// none if the function of that frame has returned.
 pub(crate) fn frames_from(stack: usize, max: usize) -> Vec<usize> {
     let mut ips = Vec::new();
-    let registers = Registers::here();
-    if stack < registers.sp {
-        return ips;
-    }
-    frames(registers, |ip, end| {
-        if end > stack {
+    frames(Registers::here(), |ip, memory| {
+        if !ips.is_empty() || memory.contains(&stack) {
             ips.push(ip);
         }
         ips.len() < max
@@ -56,13 +56,12 @@ pub(crate) fn frames_from(stack: usize, max: usize) -> Vec<usize> {
     ips
 }
 
-/// As [`walk`], and passes the address at which each frame ends too. The memory of a frame lies below its end, and above the
-/// end of the frame before it.
+/// As [`walk`], and passes the memory of each frame too.
 fn frames(
     registers: Registers,
-    mut frame: impl FnMut(usize, usize) -> bool,
+    mut frame: impl FnMut(usize, Range<usize>) -> bool,
 ) -> Option<Option<Truncated>> {
-    let stack = StackBounds::from(registers.sp)?;
+    let stack = StackBounds::from_any(registers.sp)?;
     WALKER
         .try_with(|walker| {
             let mut walker = walker.try_borrow_mut().ok()?;
@@ -84,10 +83,12 @@ impl Walker {
         }
     }
 
-    /// Makes the module at `address` known to the unwinder.
+    /// Makes the module at `at` known to the unwinder. Returns whether the C library's signal trampoline is there.
     #[inline]
-    fn learn_module(&mut self, address: usize) {
+    fn learn_module(&mut self, at: FrameAddress) -> bool {
+        let address = at.address_for_lookup() as usize;
         match self.modules.look_up(address) {
+            Seen::Permanent => return false,
             Seen::Known => {}
             Seen::New(module) => self.unwinder.add_module(module),
             Seen::Changed => {
@@ -97,28 +98,42 @@ impl Walker {
                 }
             }
         }
+        self.modules.has_code(at.address() as usize, &TRAMPOLINE)
     }
 
     fn frames(
         &mut self,
         registers: Registers,
-        stack: StackBounds,
-        frame: &mut impl FnMut(usize, usize) -> bool,
+        mut stack: StackBounds,
+        frame: &mut impl FnMut(usize, Range<usize>) -> bool,
     ) -> Option<Truncated> {
-        let mut read = |address: u64| {
-            let word = usize::try_from(address).ok().and_then(|at| stack.word(at));
-            word.map(|word| word as u64).ok_or(())
-        };
-        let mut registers = framehop::UnwindRegsNative::new(
-            registers.ip as u64,
-            registers.sp as u64,
-            registers.fp as u64,
-        );
+        let mut registers = unwind_registers(registers);
         let mut at = FrameAddress::from_instruction_pointer(registers.ip());
         loop {
+            let start = registers.sp() as usize;
+            if self.learn_module(at) {
+                let interrupted = signal_frame::interrupted(stack, start);
+                let end = interrupted.map_or(stack.end(), |(outer, _)| outer.sp);
+                if !frame(
+                    like_return_address(at.address()).address() as usize,
+                    start..end,
+                ) {
+                    return None;
+                }
+                let Some((outer, on)) = interrupted else {
+                    return Some(Truncated::LeftTheStack);
+                };
+                stack = on;
+                registers = unwind_registers(outer);
+                at = like_return_address(outer.ip as u64);
+                continue;
+            }
             let lookup = at.address_for_lookup();
-            self.learn_module(lookup as usize);
             let cache = &mut self.caches[lookup as usize / 509 % CACHES];
+            let mut read = |address: u64| {
+                let word = usize::try_from(address).ok().and_then(|at| stack.word(at));
+                word.map(|word| word as u64).ok_or(())
+            };
             let caller = self
                 .unwinder
                 .unwind_frame(at, &mut registers, cache, &mut read);
@@ -126,7 +141,7 @@ impl Walker {
                 Ok(Some(_)) => registers.sp() as usize,
                 _ => stack.end(),
             };
-            if !frame(at.address() as usize, end) {
+            if !frame(at.address() as usize, start..end) {
                 return None;
             }
             at = match caller {
@@ -137,6 +152,21 @@ impl Walker {
             };
         }
     }
+}
+
+fn unwind_registers(registers: Registers) -> framehop::UnwindRegsNative {
+    framehop::UnwindRegsNative::new(
+        registers.ip as u64,
+        registers.sp as u64,
+        registers.fp as u64,
+    )
+}
+
+/// Returns an address that stands for the instruction at `ip` where a return address is expected: tables and names are looked
+/// up for the byte before it.
+fn like_return_address(ip: u64) -> FrameAddress {
+    let after = ip.wrapping_add(1);
+    FrameAddress::from_return_address(after).unwrap_or(FrameAddress::from_instruction_pointer(ip))
 }
 
 #[cfg(test)]

@@ -3,7 +3,8 @@
 //!
 //! A walk takes a few nanoseconds, and crosses compiled JavaScript and the engine's builtins, which keep frame pointers. At a
 //! function that keeps none (the user's, without `-Cforce-frame-pointers=yes`), the chain skips a frame or leads astray. It
-//! only ever leads up this thread's stack, so the result is at worst wrong; [`same_stack`] compares it with a walk by tables.
+//! also skips the function that a signal interrupted. It only ever leads up this thread's stack, so the result is at worst wrong;
+//! [`same_stack`] compares it with a walk by tables.
 
 use super::stack_memory::{Registers, StackBounds};
 

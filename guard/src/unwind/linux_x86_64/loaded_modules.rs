@@ -36,6 +36,10 @@ pub(super) struct Modules {
     known: Vec<Object>,
     /// The known ones that are never unloaded: the program, and the module that holds this code.
     permanent: ArrayVec<Range<usize>, 2>,
+    /// The code of the modules that may hold the C library's signal trampoline.
+    code: Vec<Range<usize>>,
+    /// The program holds the C library. Elsewhere most frames need no look at their code.
+    is_static: bool,
     source: Source,
 }
 
@@ -51,6 +55,8 @@ enum Source {
 
 /// What an address means for a walk.
 pub(super) enum Seen {
+    /// It is in a module that is never unloaded and does not hold the C library.
+    Permanent,
     /// Its module is known, or it is in none.
     Known,
     /// It is in a module that was not known, and is from now on.
@@ -96,6 +102,8 @@ impl Modules {
             Some(find) => Self {
                 known: Vec::new(),
                 permanent: ArrayVec::new(),
+                code: Vec::new(),
+                is_static: is_static(),
                 source: Source::FindObject(find),
             },
             None => Self::listed(each),
@@ -104,8 +112,10 @@ impl Modules {
 
     fn listed(mut each: impl FnMut(Module<Tables>)) -> Self {
         let mut permanent = ArrayVec::new();
+        let mut code = Vec::new();
         let listed = list(|bias, headers| {
             permanent.extend(loaded_range(bias, headers).filter(is_permanent));
+            code.extend(code_range(bias, headers));
             if let Some(module) = module(bias, headers) {
                 each(module);
             }
@@ -113,6 +123,8 @@ impl Modules {
         Self {
             known: Vec::new(),
             permanent,
+            code,
+            is_static: is_static(),
             source: listed.map_or(Source::Nothing, Source::List),
         }
     }
@@ -121,10 +133,25 @@ impl Modules {
     #[inline]
     pub(super) fn look_up(&mut self, address: usize) -> Seen {
         if self.permanent.iter().any(|range| range.contains(&address)) {
-            Seen::Known
+            if self.is_static {
+                Seen::Known
+            } else {
+                Seen::Permanent
+            }
         } else {
             self.look_up_slowly(address)
         }
+    }
+
+    /// Whether the bytes of `code` are at `address`, in a module that was just looked up.
+    pub(super) fn has_code<const N: usize>(&self, address: usize, code: &[u8; N]) -> bool {
+        let mut ranges = self.code.iter();
+        ranges.any(|range| {
+            let holds = range.start <= address && address < range.end.saturating_sub(N);
+            // SAFETY: in the executable segment of a module, which is readable and which nobody writes. The module is loaded:
+            // `look_up` has just found it. An array of bytes has no alignment.
+            holds && unsafe { ptr::read(ptr::with_exposed_provenance::<[u8; N]>(address)) } == *code
+        })
     }
 
     #[inline(never)]
@@ -157,7 +184,11 @@ impl Modules {
         self.known.push(object);
         self.permanent
             .extend(Some(object.range()).filter(is_permanent));
-        match module_of(&object) {
+        let described = with_headers(&object, |bias, headers| {
+            self.code.extend(code_range(bias, headers));
+            module(bias, headers)
+        });
+        match described.flatten() {
             Some(module) => Seen::New(module),
             None => Seen::Known,
         }
@@ -229,8 +260,11 @@ pub(super) fn find_object() -> Option<FindObject> {
     unsafe { mem::transmute::<*mut c_void, Option<FindObject>>(symbol) }
 }
 
-/// Returns the module of a found object, if it has unwind tables.
-fn module_of(object: &Object) -> Option<Module<Tables>> {
+/// Passes the bias and the headers of a found object to `describe`.
+fn with_headers<R>(
+    object: &Object,
+    mut describe: impl FnMut(u64, &[libc::Elf64_Phdr]) -> R,
+) -> Option<R> {
     let link_map = ptr::with_exposed_provenance::<u64>(object.link_map);
     // SAFETY: `struct link_map` begins with `l_addr`, the bias (`link.h`). The dynamic linker keeps it while the module is
     // loaded, and the module is: the frame that is walked runs its code.
@@ -244,16 +278,22 @@ fn module_of(object: &Object) -> Option<Module<Tables>> {
         first_page_headers(bias as usize)
     };
     if let Some(headers) = headers.filter(|headers| holds_object(headers)) {
-        return module(bias, headers);
+        return Some(describe(bias, headers));
     }
     // A tool has moved the headers elsewhere; only the dynamic linker knows where.
     let mut moved = None;
     list(|listed, headers| {
         if listed == bias && holds_object(headers) {
-            moved = module(bias, headers);
+            moved = Some(describe(bias, headers));
         }
     });
     moved
+}
+
+/// Whether the program was linked statically: it names no dynamic linker.
+fn is_static() -> bool {
+    let mut headers = program_headers().iter();
+    headers.all(|header| header.p_type != libc::PT_INTERP)
 }
 
 /// Returns the program headers of the program.
@@ -359,6 +399,15 @@ pub(super) fn loaded_range(bias: u64, headers: &[libc::Elf64_Phdr]) -> Option<Ra
     Some((bias + start) as usize..(bias + end) as usize)
 }
 
+/// Returns the addresses of a module's executable segment.
+fn code_range(bias: u64, headers: &[libc::Elf64_Phdr]) -> Option<Range<usize>> {
+    let header = headers
+        .iter()
+        .find(|header| header.p_type == libc::PT_LOAD && header.p_flags & libc::PF_X != 0)?;
+    let start = (bias + header.p_vaddr) as usize;
+    Some(start..start + header.p_filesz as usize)
+}
+
 /// Returns the module at `bias` with these program headers, if it has unwind tables.
 fn module(bias: u64, headers: &[libc::Elf64_Phdr]) -> Option<Module<Tables>> {
     let loaded = |header: &&libc::Elf64_Phdr| header.p_type == libc::PT_LOAD;
@@ -438,10 +487,27 @@ mod tests {
         let c_library = libc::getpid as *const () as usize;
         for address in [program, c_library] {
             assert!(matches!(modules.look_up(address), Seen::New(_)));
-            assert!(matches!(modules.look_up(address), Seen::Known));
         }
+        assert!(matches!(modules.look_up(program), Seen::Permanent));
+        assert!(matches!(modules.look_up(c_library), Seen::Known));
         assert_eq!(modules.permanent.len(), 1, "the program holds this code");
         assert!(matches!(modules.look_up(0x10), Seen::Known), "in no module");
+    }
+
+    #[test]
+    fn code_is_compared_where_a_known_module_has_it_and_nowhere_else() {
+        let mut modules = Modules::new(|_| {});
+        let c_library = libc::getpid as *const () as usize;
+        // SAFETY: code of the C library, which is never unloaded.
+        let code: [u8; 4] = unsafe { ptr::read(ptr::with_exposed_provenance(c_library)) };
+        assert!(!modules.has_code(c_library, &code), "not known yet");
+        modules.look_up(c_library);
+        assert!(modules.has_code(c_library, &code));
+        assert!(!modules.has_code(c_library, &code.map(|byte| !byte)));
+        let end = modules.code[0].end;
+        for outside in [0, 0x10, end - 3, end, usize::MAX] {
+            assert!(!modules.has_code(outside, &code), "{outside:#x}");
+        }
     }
 
     #[test]
@@ -487,7 +553,8 @@ mod tests {
             let place = |module: Module<Tables>| (module.base_avma(), module.avma_range());
             let listed = module(bias, headers).map(place);
             assert!(listed.is_some());
-            assert_eq!(module_of(&found).map(place), listed);
+            let found = with_headers(&found, module).flatten();
+            assert_eq!(found.map(place), listed);
             compared += 1;
         });
         assert!(compared > 2, "{compared}");

@@ -6,6 +6,7 @@ mod frame_pointers;
 mod loaded_code;
 mod loaded_modules;
 pub(crate) mod loaded_object;
+mod signal_frame;
 mod stack_memory;
 
 pub(crate) use eh_frame::{frames_from, walk as walk_tables};

@@ -36,7 +36,7 @@ impl Registers {
     }
 }
 
-/// The part of the calling thread's stack that is in use: from a stack pointer to the stack's end.
+/// The part of a stack of the calling thread that is in use: from a stack pointer to the stack's end.
 #[derive(Clone, Copy)]
 pub(crate) struct StackBounds {
     start: usize,
@@ -47,10 +47,29 @@ impl StackBounds {
     /// The part from the stack pointer `sp` on. Returns `None` if `sp` is not on the stack that the system gave the thread:
     /// the program has switched stacks.
     pub(crate) fn from(sp: usize) -> Option<Self> {
-        let Range { start, end } = bounds()?;
-        (start..end - size_of::<[usize; 2]>())
-            .contains(&sp)
-            .then_some(Self { start: sp, end })
+        Self::within(bounds()?, sp)
+    }
+
+    fn within(stack: Range<usize>, sp: usize) -> Option<Self> {
+        let Range { start, end } = stack;
+        let two_words = size_of::<[usize; 2]>();
+        let holds = start <= sp && sp < end.saturating_sub(two_words);
+        holds.then_some(Self { start: sp, end })
+    }
+
+    /// As [`from`](Self::from), and `sp` may also be on the stack that the program has set for its signal handlers.
+    pub(crate) fn from_any(sp: usize) -> Option<Self> {
+        Self::from(sp).or_else(|| Self::within(alternate_stack()?, sp))
+    }
+
+    /// Returns the part of this stack from `sp` on. Returns `None` unless `sp` lies in this part, and higher.
+    pub(crate) fn higher(self, sp: usize) -> Option<Self> {
+        Self::within(self.start + 1..self.end, sp)
+    }
+
+    /// Whether this is a part of the alternate stack that has these `size` bytes from `start`.
+    pub(crate) fn is_alternate(self, start: usize, size: usize) -> bool {
+        start < self.start && start.checked_add(size) == Some(self.end)
     }
 
     /// Returns the first address above the stack.
@@ -80,8 +99,9 @@ impl StackBounds {
         if !address.is_multiple_of(align_of::<usize>()) || address < self.start || address > last {
             return None;
         }
-        // SAFETY: `address` is aligned and lies between this thread's stack pointer, which is in the stack by the check in
-        // `from`, and the end of its stack; all of that is mapped for as long as the thread runs. The word need not belong to
+        // SAFETY: `address` is aligned and lies between the stack pointer of a function that has not returned, which is in the
+        // stack by the checks in `from`, `from_any` and `higher`, and the end of the stack; all of that is mapped for as
+        // long as the function runs. The word need not belong to
         // any live object: it may be padding, and another thread may write it meanwhile, if this thread lent it a local. As
         // every unwinder does, this read goes below what the language defines. It is volatile, so the compiler draws no
         // conclusion from the value; an aligned word cannot fault or tear on this target; and a wrong word only makes the
@@ -103,6 +123,21 @@ fn bounds() -> Option<Range<usize>> {
     let asked = ask_for_bounds()?;
     BOUNDS.set((asked.start, asked.end));
     Some(asked)
+}
+
+/// Returns the stack that the program has set for its signal handlers, while one of them runs on it.
+#[cold]
+fn alternate_stack() -> Option<Range<usize>> {
+    let mut stack = MaybeUninit::<libc::stack_t>::uninit();
+    // SAFETY: sets nothing, and initialises `stack` when it returns 0; only then it is read.
+    let stack = unsafe {
+        if libc::sigaltstack(ptr::null(), stack.as_mut_ptr()) != 0 {
+            return None;
+        }
+        stack.assume_init()
+    };
+    let start = stack.ss_sp.addr();
+    (stack.ss_flags & libc::SS_ONSTACK != 0).then(|| start..start + stack.ss_size)
 }
 
 #[cold]
