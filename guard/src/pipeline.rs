@@ -34,6 +34,7 @@ use crate::symbolize::trace::Trace;
 use crate::thread::isolates;
 use crate::thread::state::ThreadState;
 use crate::unwind::capture::{CapturedStack, Origin, UnwindMethod};
+use crate::unwind::platform;
 use std::sync::Arc;
 
 /// The note of a refused handle that is let through.
@@ -109,6 +110,9 @@ pub(crate) fn violated<E: Engine>(
     callee: impl FnOnce() -> Option<String>,
 ) -> Option<ReportRef> {
     let thread = session.thread;
+    if is_interrupted(&finding, Origin::here()) {
+        return None;
+    }
     report(session, engine, &finding, Origin::here(), |incident| {
         let (action, note) = match incident.configured {
             // A test takes no action, and a thread that is panicking only prints.
@@ -138,6 +142,13 @@ pub(crate) fn violated<E: Engine>(
         Some(ReportRef::Site(recorded.slot))
     })
     .flatten()
+}
+
+/// Whether the finding is about what the program has left open by calling `exit` in the middle of it: the frames that would close
+/// it are still on the stack.
+fn is_interrupted(finding: &Finding, origin: Origin) -> bool {
+    matches!(finding.rule(), Rule::NeverClosed | Rule::OutOfOrder)
+        && platform::program_called_exit(CapturedStack::from(origin, UnwindMethod::Tables).ips())
 }
 
 /// As [`violated`], for a handle that the engine is about to refuse: it is the engine that ends the process, if it ends.

@@ -14,5 +14,7 @@ mod rules;
 mod sealed;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod stacks;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod teardown;
 mod traps;
 mod usage;

@@ -6,9 +6,9 @@ use crate::engine::ids::IsolateId;
 use crate::engine::interface::{Engine, LiveIsolate};
 use crate::guards::session::{entering, leaving};
 use crate::guards::verdicts;
-use crate::pipeline::{settle, violated};
+use crate::pipeline::{Session, settle, violated};
 use crate::place::Place;
-use crate::process::announce;
+use crate::process::{announce, global};
 use crate::thread::entered_isolates::EnteredIsolate;
 use crate::thread::state::ThreadState;
 
@@ -74,26 +74,38 @@ pub fn end_isolate<L: LiveIsolate>(isolate: L) {
 
     let engine = isolate.engine();
     let _end = End(engine.isolate());
-    let _ = leaving(|session| {
-        let thread = session.thread;
-        let ended = thread.existing_record(engine.isolate(), |stack| {
-            let below = stack.engine_is_below();
-            let findings = stack.end_isolate(isolate.counts());
-            let unmarked =
-                stack.callbacks_begun() > 0 && stack.turns_begun() == 0 && !stack.was_empty_once();
-            (findings, unmarked, below)
-        });
-        let Some((findings, unmarked, below)) = ended else {
-            return;
-        };
-        if unmarked {
-            announce::hint_at_turns(thread, L::Engine::WORDING);
-        }
-        let outcome = Outcome {
-            findings,
-            late: None,
-        };
-        settle(session, engine, outcome, below);
-        verdicts::advise(session, engine, below);
+    if leaving(|session| judge_end(session, isolate)).is_none()
+        && let Some(checker) = global::checker()
+        && let Some(thread) = ThreadState::after_the_locals(engine.isolate())
+        // Guards that closed after the locals were gone are still in the record. The engine knows what is open.
+        && isolate.level().is_some()
+    {
+        let thread = &thread;
+        judge_end(Session { checker, thread }, isolate);
+    }
+}
+
+/// Judges what is open of an isolate that ends.
+fn judge_end<L: LiveIsolate>(session: Session<'_>, isolate: L) {
+    let engine = isolate.engine();
+    let thread = session.thread;
+    let ended = thread.existing_record(engine.isolate(), |stack| {
+        let below = stack.engine_is_below();
+        let findings = stack.end_isolate(isolate.counts());
+        let unmarked =
+            stack.callbacks_begun() > 0 && stack.turns_begun() == 0 && !stack.was_empty_once();
+        (findings, unmarked, below)
     });
+    let Some((findings, unmarked, below)) = ended else {
+        return;
+    };
+    if unmarked {
+        announce::hint_at_turns(thread, L::Engine::WORDING);
+    }
+    let outcome = Outcome {
+        findings,
+        late: None,
+    };
+    settle(session, engine, outcome, below);
+    verdicts::advise(session, engine, below);
 }

@@ -6,6 +6,7 @@ pub(crate) mod isolates;
 pub(crate) mod log_pointer;
 pub(crate) mod pending_log;
 pub(crate) mod pending_logs;
+mod remains;
 pub(crate) mod state;
 
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]

@@ -17,6 +17,7 @@ use crate::thread::fast_path;
 use crate::thread::isolates::{self, Lifetime};
 use crate::thread::log_pointer::{self, LogSlot};
 use crate::thread::pending_log::PendingLog;
+use crate::thread::remains;
 use std::cell::{Cell, RefCell};
 
 thread_local! {
@@ -56,8 +57,8 @@ struct Records {
 }
 
 /// What one thread knows of one isolate.
-struct Record {
-    isolate: IsolateId,
+pub(super) struct Record {
+    pub(super) isolate: IsolateId,
     /// Says whether the isolate has ended, on whatever thread.
     lifetime: Lifetime,
     /// The last id issued before this record. A guard with this id or an earlier one belongs to an isolate that has ended.
@@ -83,6 +84,15 @@ impl ThreadState {
             lane: Cell::new(0),
             violations: Cell::new(0),
         }
+    }
+
+    /// The state with the record of `isolate`, for a thread whose locals are gone. `None` if the isolate had no record on it.
+    pub(crate) fn after_the_locals(isolate: IsolateId) -> Option<Self> {
+        let mut state = Self::new();
+        state.records.get_mut().all.push(remains::take(isolate)?);
+        // A panic in a local's destructor ends the process without the report.
+        state.in_hook.set(true);
+        Some(state)
     }
 
     /// Runs `f` on this thread's state. `None` once the thread's locals are being destroyed: an isolate held in one of them
@@ -233,6 +243,7 @@ impl ThreadState {
     /// they are next looked up.
     pub(crate) fn end_isolate(isolate: IsolateId) {
         Self::with(|thread| thread.remove_record(isolate));
+        remains::forget(isolate);
         isolates::end(isolate);
         log_pointer::all().disable_for(isolate);
     }
@@ -345,6 +356,19 @@ impl ThreadState {
     pub(crate) fn set_strict(&self, strict: bool) -> bool {
         fast_path::disable();
         self.strict.replace(strict)
+    }
+}
+
+impl Drop for ThreadState {
+    /// An isolate in another local of the thread may end after this.
+    fn drop(&mut self) {
+        let records = self.records.get_mut();
+        records.flush();
+        for record in records.all.drain(..) {
+            if !record.lifetime.has_ended() {
+                remains::keep(record);
+            }
+        }
     }
 }
 

@@ -49,6 +49,9 @@ fn read(isolate: impl handleguard::LiveIsolate) -> Result<(), String> {
 
 Set `never-closed=off` or `never-closed=log` in `HANDLEGUARD`. A scope that is meant to outlive a turn must be opened before the
 turn begins.
+
+A program that calls `exit` in the middle of a turn leaves its scopes open, and an isolate in a local of that thread ends with them.
+On Linux, handleguard recognises the call on the stack and reports nothing.
 "#
     #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
     #[non_exhaustive]

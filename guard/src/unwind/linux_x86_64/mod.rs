@@ -2,6 +2,7 @@
 //! would stop.
 
 mod eh_frame;
+mod exit;
 mod frame_pointers;
 mod loaded_code;
 mod loaded_modules;
@@ -10,6 +11,7 @@ mod signal_frame;
 mod stack_memory;
 
 pub(crate) use eh_frame::{frames_from, walk as walk_tables};
+pub(crate) use exit::program_called_exit;
 pub(crate) use frame_pointers::{same_stack, walk as walk_frame_pointers};
 pub(crate) use loaded_code::loaded;
 pub(crate) use loaded_modules::function_start;
