@@ -81,7 +81,7 @@ mod tests {
     };
 
     #[test]
-    fn code_is_told_apart_by_the_name_of_its_function() {
+    fn the_name_of_a_function_says_whose_code_it_is() {
         for (function, code) in [
             ("Builtins_CallApiCallbackGeneric", Code::NativeCall),
             (
