@@ -1,6 +1,7 @@
 //! An address of code, with its place in a module.
 
 use crate::symbolize::module::{LoadedModule, Module};
+use std::fmt;
 use std::sync::Arc;
 
 /// A return address, and the module that holds its code.
@@ -16,6 +17,15 @@ impl<'a> Address<'a> {
         Self {
             ip,
             module: loaded.map(|it| (&it.module, ip.wrapping_sub(it.bias) as u64)),
+        }
+    }
+}
+
+impl fmt::Display for Address<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.module {
+            Some((module, offset)) => write!(f, "{}+{offset:#x}", module.name()),
+            None => write!(f, "{:#x}", self.ip),
         }
     }
 }

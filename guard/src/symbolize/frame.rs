@@ -95,14 +95,14 @@ impl Frame {
     }
 
     fn unnamed(address: &Address<'_>) -> Self {
-        let (function, named_by) = match address.module {
-            Some((module, offset)) => (format!("{}+{offset:#x}", module.name()), NamedBy::Module),
-            None => (format!("{:#x}", address.ip), NamedBy::Address),
+        let named_by = match address.module {
+            Some(_) => NamedBy::Module,
+            None => NamedBy::Address,
         };
         let module = address.module.map(|(module, _)| module);
         let build_id = module.and_then(|module| module.identity().build_id());
         Self {
-            function,
+            function: address.to_string(),
             kind: FrameKind::Native,
             module: module.and_then(|module| Some(module.shared_object()?.to_owned())),
             file: None,

@@ -4,6 +4,8 @@ use crate::engine::wording::FrameClassifier;
 use crate::fork::mutex::ForkMutex;
 use crate::place::intern::{self, MAX_PLACES};
 use crate::place::{CodeAddress, CodeFrames, Location, Place};
+use crate::symbolize;
+use crate::symbolize::address::Address;
 use crate::symbolize::frame::{Frame, FrameKind};
 use crate::unwind::platform;
 use std::collections::HashMap;
@@ -111,15 +113,27 @@ fn resolve(ip: usize, classifier: &FrameClassifier) -> Resolved {
     }
 }
 
+/// Returns the place of the frame at `ip`; `None` if that is no more than the address.
 fn name(frame: &Frame, ip: usize) -> Option<Place> {
-    if !frame.has_name() {
-        return None;
+    if let Some((file, line)) = frame.line().filter(|_| frame.has_name()) {
+        return intern::line_of(&frame.function, &file, line).copied();
     }
-    let place = match frame.line() {
-        Some((file, line)) => intern::line_of(&frame.function, &file, line),
-        None => intern::code_of(&frame.function, ip),
+    // Without a line, the module and the address in its file stand for it. They mean the same in each process.
+    let Some(module) = symbolize::platform::module_at(ip.wrapping_sub(1)) else {
+        let known = frame
+            .has_name()
+            .then(|| intern::code_of(&frame.function, ip));
+        return known.flatten().copied();
     };
-    place.copied()
+    let address = Address::new(ip, Some(&module)).to_string();
+    if frame.has_name() {
+        return intern::line_of(&frame.function, &address, 0).copied();
+    }
+    let unnamed = intern::line_of("", &address, 0)?;
+    Some(Place {
+        name: None,
+        ..*unnamed
+    })
 }
 
 #[cfg(test)]
@@ -171,5 +185,21 @@ mod tests {
     fn code_without_symbols_keeps_its_address() {
         let place = named(Place::code(0x10, 0), FrameClassifier::NONE);
         assert_eq!(place.to_string(), "0x10");
+    }
+
+    #[test]
+    #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+    fn code_without_a_line_shows_its_place_in_its_module() {
+        let getpid = libc::getpid as *const () as usize;
+        let place = named(Place::code(getpid + 1, 0), FrameClassifier::NONE).to_string();
+        let (name, address) = place.split_once("` at libc.so.6+0x").expect(&place);
+        assert!(name.ends_with("getpid"), "{place}");
+        let offset = usize::from_str_radix(address, 16).unwrap();
+        assert!(offset < getpid, "{place}");
+        // The header of the file: in the module, and no code.
+        let module = symbolize::platform::module_at(getpid).unwrap();
+        let header = Place::code(module.bias + 0x10, 0);
+        let shown = named(header, FrameClassifier::NONE).to_string();
+        assert_eq!(shown, "libc.so.6+0x10");
     }
 }

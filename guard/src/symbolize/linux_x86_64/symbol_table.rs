@@ -72,10 +72,7 @@ fn table(file: &ElfFile) -> Option<SymbolTable<'_, Header>> {
 
 fn is_code(symbol: &elf::Sym64<LittleEndian>) -> bool {
     !symbol.is_undefined(LittleEndian)
-        && matches!(
-            symbol.st_type(),
-            elf::STT_FUNC | elf::STT_OBJECT | elf::STT_GNU_IFUNC
-        )
+        && matches!(symbol.st_type(), elf::STT_FUNC | elf::STT_GNU_IFUNC)
 }
 
 /// Orders the symbols that hold an address: the last one names it. It begins last, and other files know it.
