@@ -6,6 +6,7 @@ use crate::symbolize::address::Address;
 use crate::symbolize::located_stack::LocatedStack;
 use crate::symbolize::platform;
 use crate::symbolize::symbol::Symbol;
+use crate::sync::real::OnceBox;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -292,9 +293,13 @@ fn sources() -> &'static Path {
 }
 
 /// Makes a path below the working directory relative to it, as a user at the prompt would type it.
+///
+/// The system is asked once, and it may not know: the directory may be removed, or lie outside of a chroot.
 fn relative(file: &Path) -> PathBuf {
-    std::env::current_dir()
-        .ok()
-        .and_then(|dir| file.strip_prefix(dir).ok().map(Path::to_owned))
-        .unwrap_or_else(|| file.to_owned())
+    static FOLDER: OnceBox<Option<PathBuf>> = OnceBox::new();
+    let folder = FOLDER.get_or_init(|| Box::new(std::env::current_dir().ok()));
+    let below = folder
+        .as_ref()
+        .and_then(|folder| file.strip_prefix(folder).ok());
+    below.unwrap_or(file).to_owned()
 }

@@ -47,7 +47,7 @@ impl StackBounds {
     /// The part from the stack pointer `sp` on. Returns `None` if `sp` is not on the stack that the system gave the thread:
     /// the program has switched stacks.
     pub(crate) fn from(sp: usize) -> Option<Self> {
-        Self::within(bounds()?, sp)
+        Self::within(bounds(), sp)
     }
 
     fn within(stack: Range<usize>, sp: usize) -> Option<Self> {
@@ -111,18 +111,19 @@ impl StackBounds {
 }
 
 /// Returns the bounds of the calling thread's stack. Asks the system at the first call on each thread.
-fn bounds() -> Option<Range<usize>> {
+fn bounds() -> Range<usize> {
     thread_local! {
         static BOUNDS: Cell<(usize, usize)> = const { Cell::new((0, 0)) };
     }
     // It has no destructor, so it can be read as long as the thread runs.
     let (start, end) = BOUNDS.get();
     if end != 0 {
-        return Some(start..end);
+        return start..end;
     }
-    let asked = ask_for_bounds()?;
+    // Where nothing is known of the stack, it holds no address, and the system is not asked again.
+    let asked = ask_for_bounds().or_else(bounds_of_main).unwrap_or(1..1);
     BOUNDS.set((asked.start, asked.end));
-    Some(asked)
+    asked
 }
 
 /// Returns the stack that the program has set for its signal handlers, while one of them runs on it.
@@ -158,4 +159,62 @@ fn ask_for_bounds() -> Option<Range<usize>> {
         }
     }
     Some(base.addr()..base.addr() + size)
+}
+
+/// Returns the bounds of the main thread's stack, without `/proc/self/maps`, which glibc reads for them: a process in a chroot
+/// or a sandbox may have none. glibc answers for every other thread without it.
+fn bounds_of_main() -> Option<Range<usize>> {
+    /// The kernel places no mapping of its own choice within this distance below the stack (`arch/x86/mm/mmap.c`, `SIZE_128M`).
+    const GAP: usize = 128 << 20;
+    const PAGE: usize = 4096;
+    // SAFETY: looks up a symbol by its name, a string that ends with 0.
+    let symbol = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"__libc_stack_end".as_ptr()) };
+    if symbol.is_null() {
+        return None;
+    }
+    // SAFETY: a variable of glibc's dynamic linker, `void *`, set once before the program starts.
+    let end: usize = unsafe { ptr::read(symbol.cast()) };
+    // The variable points into the stack, at what the kernel put there for the program. Its page belongs to the stack.
+    let end = end.checked_next_multiple_of(PAGE)?;
+    let mut limit = MaybeUninit::<libc::rlimit>::uninit();
+    // SAFETY: initialises `limit` when it returns 0; only then it is read.
+    let limit = unsafe {
+        if libc::getrlimit(libc::RLIMIT_STACK, limit.as_mut_ptr()) != 0 {
+            return None;
+        }
+        limit.assume_init().rlim_cur
+    };
+    let size = usize::try_from(limit).unwrap_or(GAP).min(GAP);
+    Some(end.saturating_sub(size)..end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_main_threads_stack_is_known_without_proc() {
+        let stack = bounds_of_main().unwrap();
+        let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+        let line = maps.lines().find(|line| line.ends_with("[stack]")).unwrap();
+        let (range, _) = line.split_once(' ').unwrap();
+        let (start, end) = range.split_once('-').unwrap();
+        let [start, end] = [start, end].map(|at| usize::from_str_radix(at, 16).unwrap());
+        assert!(
+            start < stack.end && stack.end <= end,
+            "{stack:x?} in {line}"
+        );
+        assert!(
+            end - stack.end < 1 << 20,
+            "only arguments and environment lie above"
+        );
+        assert!(
+            stack.start <= start,
+            "the kernel lets it grow: {stack:x?} and {line}"
+        );
+        // This test runs on another thread.
+        assert!(
+            !stack.contains(&Registers::here().sp) || std::thread::current().name() == Some("main")
+        );
+    }
 }
