@@ -109,12 +109,7 @@ impl Output {
     pub fn report(&mut self, phase: Phase, part: Part, report: &Report) -> Result<(), String> {
         if !self.json {
             return match part {
-                Part::SoFar if report.is_clean() => {
-                    self.print(format_args!("\n{phase}, so far:\n{report}\n"))
-                }
-                Part::SoFar => self.print(format_args!(
-                    "\n{phase}, so far:\n{report}  (the names took memory: the symbols of this program, read once)\n\n"
-                )),
+                Part::SoFar => self.print(format_args!("\n{phase}, so far:\n{report}\n")),
                 Part::All => self.print(format_args!("\n{phase}, in all:\n{report}")),
             };
         }
