@@ -57,6 +57,11 @@ fn status(key: &str) -> u64 {
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
+/// Whether a sanitizer manages the memory, of which it takes terabytes of addresses and a multiple of the rest.
+fn is_sanitized() -> bool {
+    status("VmSize:") > 1 << 30
+}
+
 #[test]
 fn naming_a_stack_takes_a_few_mib_and_keeps_one() {
     if child::is_child() {
@@ -71,8 +76,8 @@ fn naming_a_stack_takes_a_few_mib_and_keeps_one() {
         );
         println!("peak {peak} KiB, kept {after} KiB");
         assert!(text.contains("on_close"), "{text}");
-        assert!(peak < 8 << 10, "{peak} KiB");
-        assert!(after < 3 << 10, "{after} KiB");
+        assert!(peak < 8 << 10 || is_sanitized(), "{peak} KiB");
+        assert!(after < 3 << 10 || is_sanitized(), "{after} KiB");
         return;
     }
     println!(
@@ -206,6 +211,9 @@ fn little_memory_makes_a_stack_shorter_and_ends_nothing() {
             trace.to_string().contains(": naming::on_close\n"),
             "enough again"
         );
+        return;
+    }
+    if is_sanitized() {
         return;
     }
     let mut named = Vec::new();
