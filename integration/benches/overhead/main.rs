@@ -24,6 +24,7 @@ mod peers;
 mod programs;
 mod row;
 mod scopes;
+mod stall;
 mod target;
 mod uprobes;
 mod violations;
@@ -69,6 +70,9 @@ const CHILDREN: &[Child] = &[
     child("violation-logged", Build::CompiledIn, "log,tick=off"),
     child("violation-new", Build::FramePointers, "count"),
     child("violation-new", Build::CompiledIn, "count"),
+    child("stall", Build::FramePointers, "log,tick=100ms"),
+    child("stall", Build::CompiledIn, "log,tick=100ms"),
+    child("stall-stderr", Build::CompiledIn, "log,tick=100ms"),
     child("peers", Build::CompiledIn, "count"),
     child("allocations", Build::CompiledIn, "count"),
     child("allocations", Build::FramePointers, "count"),
@@ -84,6 +88,8 @@ fn measure(group: &str) -> Vec<Row> {
         "violation" => violations::known(),
         "violation-logged" => violations::logged(),
         "violation-new" => violations::new(),
+        "stall" => stall::to_subscriber(),
+        "stall-stderr" => stall::to_stderr(),
         "peers" => peers::peers(),
         uprobes::GROUP => uprobes::scopes(),
         "allocations" => memory::allocations(),
