@@ -18,6 +18,7 @@ mod allocations;
 mod builds;
 mod counted;
 mod host;
+mod load;
 mod memory;
 mod paired;
 mod peers;
@@ -35,6 +36,9 @@ use std::process::ExitCode;
 
 #[global_allocator]
 static COUNTING: allocations::Counting = allocations::Counting;
+
+/// The variable that has this binary run the load for so many minutes, for `.ci/soak`.
+const SOAK: &str = "OVERHEAD_SOAK";
 
 /// One child: a build, its directives, and the group that it measures.
 struct Child {
@@ -78,6 +82,10 @@ const CHILDREN: &[Child] = &[
     child("allocations", Build::FramePointers, "count"),
     child("memory-one-site", Build::CompiledIn, "count"),
     child("memory-many-stacks", Build::CompiledIn, "count"),
+    child("memory-load", Build::CompiledIn, "off"),
+    child("memory-load", Build::CompiledIn, "log,tick=100ms"),
+    child("memory-load", Build::Hooked, "off"),
+    child("memory-load", Build::Hooked, "log,tick=100ms"),
 ];
 
 fn measure(group: &str) -> Vec<Row> {
@@ -97,11 +105,16 @@ fn measure(group: &str) -> Vec<Row> {
         "counted" => counted::counted(),
         "memory-one-site" => memory::one_site(),
         "memory-many-stacks" => memory::many_stacks(),
+        "memory-load" => load::memory(),
         _ => unreachable!("no such group: {group}"),
     }
 }
 
 fn main() -> ExitCode {
+    if let Ok(minutes) = std::env::var(SOAK) {
+        load::soak(minutes.parse().expect("a number of minutes"));
+        return ExitCode::SUCCESS;
+    }
     if let Ok(group) = std::env::var(GROUP) {
         for row in measure(&group) {
             println!("{}", row.to_json());

@@ -65,11 +65,11 @@ fn held(line: &str, run: impl FnOnce(&mut v8::PinScope<'_, '_>)) -> Vec<Row> {
     // Includes the site table, which the first guard allocates. V8's own memory is not on this heap.
     let heap_before = live();
     host!(scope);
-    let resident_before = resident();
+    let resident_before = resident("VmRSS:");
     run(scope);
     let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
     let heap = mib(live().saturating_sub(heap_before));
-    let resident = mib(resident().saturating_sub(resident_before));
+    let resident = mib(resident("VmRSS:").saturating_sub(resident_before));
     let report = handleguard_v8::handleguard::report();
     assert_eq!(report.violations(), TIMES, "as many as there were");
     vec![
@@ -84,10 +84,10 @@ fn held(line: &str, run: impl FnOnce(&mut v8::PinScope<'_, '_>)) -> Vec<Row> {
     ]
 }
 
-/// Resident memory of this process in bytes (`proc(5)`).
-fn resident() -> u64 {
+/// A field of the status of this process in bytes, such as its resident memory, `VmRSS:` (`proc(5)`).
+pub fn resident(field: &str) -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let line = status.lines().find_map(|line| line.strip_prefix(field));
     let kib = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok());
     kib.unwrap_or(0) * 1024
 }

@@ -1,0 +1,131 @@
+//! A host that violates rules in every way that could cost memory: stacks and scripts without end, long names, deep JavaScript.
+
+use crate::host::host;
+use crate::memory::resident;
+use crate::row::Row;
+use crate::violations::branch;
+use handleguard_v8::handleguard;
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+/// Resident memory after the load, and the most at any time during it. Of interest is the difference between `log` and `off`.
+pub fn memory() -> Vec<Row> {
+    let mut path = 0;
+    host!(scope);
+    for _ in 0..20 {
+        round(scope, &mut path);
+    }
+    scope.low_memory_notification();
+    handleguard::flush(Duration::from_secs(60));
+    let mib = |field| resident(field) as f64 / f64::from(1 << 20);
+    let (now, most) = (mib("VmRSS:"), mib("VmHWM:"));
+    // What the operator asks for names the stacks of all sites.
+    black_box(handleguard::report().to_string());
+    vec![
+        Row::exact("memory", "a load of every kind: resident", "MiB", now),
+        Row::exact("memory", "a load of every kind: at most", "MiB", most),
+        Row::exact(
+            "memory",
+            "a load of every kind: resident after a report",
+            "MiB",
+            mib("VmRSS:"),
+        ),
+    ]
+}
+
+/// Runs the load on two threads for so many minutes, and prints what is resident after each.
+pub fn soak(minutes: u64) {
+    let start = Instant::now();
+    let end = start + Duration::from_secs(60 * minutes);
+    std::thread::scope(|scope| {
+        for thread in 0..2 {
+            scope.spawn(move || {
+                host!(scope);
+                let mut path = thread << 32;
+                while Instant::now() < end {
+                    round(scope, &mut path);
+                    scope.low_memory_notification();
+                }
+            });
+        }
+        for minute in 1..=minutes {
+            let next = start + Duration::from_secs(60 * minute);
+            std::thread::sleep(next.saturating_duration_since(Instant::now()));
+            println!(
+                "minute {minute}: {} KiB resident",
+                resident("VmRSS:") / 1024
+            );
+        }
+    });
+    let report = handleguard::report();
+    println!(
+        "{} violations, {} of them without room at {} sites",
+        report.violations(),
+        report.dropped(),
+        report.cost().room()
+    );
+}
+
+/// A thousand new stacks, code that is compiled anew, and names of a megabyte.
+fn round(scope: &mut v8::PinScope<'_, '_>, path: &mut u64) {
+    for _ in 0..1000 {
+        branch(scope, 40, *path);
+        *path += 1;
+    }
+    for _ in 0..10 {
+        compiled_anew(scope, *path, "app.js", 1);
+        *path += 1;
+    }
+    let long = "x".repeat(1 << 20);
+    for _ in 0..10 {
+        compiled_anew(
+            scope,
+            *path,
+            &format!("data:text/javascript,{path}{long}"),
+            1,
+        );
+        *path += 1;
+    }
+    compiled_anew(
+        scope,
+        *path,
+        &format!("data:text/javascript,{path}{long}"),
+        100,
+    );
+    *path += 1;
+}
+
+/// A violation below `depth` frames of a script of that name, whose functions no other script has.
+fn compiled_anew(scope: &mut v8::PinScope<'_, '_>, number: u64, name: &str, depth: u32) {
+    fn native(scope: &mut v8::PinScope, _: v8::FunctionCallbackArguments, _: v8::ReturnValue) {
+        branch(scope, 1, 0);
+    }
+    v8::scope!(let scope, scope);
+    let source = format!(
+        "(function outer{number}(native, depth) {{ return depth > 1 ? outer{number}(native, depth - 1) : native(); }})"
+    );
+    let string = |text: &str| v8::String::new(scope, text).expect("a string");
+    let origin = v8::ScriptOrigin::new(
+        scope,
+        string(name).into(),
+        0,
+        0,
+        false,
+        0,
+        None,
+        false,
+        false,
+        false,
+        None,
+    );
+    let script = v8::Script::compile(scope, string(&source), Some(&origin)).expect("a script");
+    let outer: v8::Local<v8::Function> = script
+        .run(scope)
+        .expect("a function")
+        .try_into()
+        .expect("a function");
+    let native = v8::Function::new(scope, native).expect("a function");
+    let depth = v8::Integer::new_from_unsigned(scope, depth);
+    let undefined = v8::undefined(scope).into();
+    outer.call(scope, undefined, &[native.into(), depth.into()]);
+}
