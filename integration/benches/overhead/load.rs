@@ -6,6 +6,7 @@ use crate::row::Row;
 use crate::violations::branch;
 use handleguard_v8::handleguard;
 use std::hint::black_box;
+use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
 /// Resident memory after the load, and the most at any time during it. Of interest is the difference between `log` and `off`.
@@ -33,28 +34,35 @@ pub fn memory() -> Vec<Row> {
     ]
 }
 
-/// Runs the load on two threads for so many minutes, and prints what is resident after each.
+/// Runs the load on two threads for so many minutes. Prints after each what is resident while both rest, their garbage collected.
 pub fn soak(minutes: u64) {
     let start = Instant::now();
-    let end = start + Duration::from_secs(60 * minutes);
+    let rest = Barrier::new(3);
     std::thread::scope(|scope| {
         for thread in 0..2 {
+            let rest = &rest;
             scope.spawn(move || {
                 host!(scope);
                 let mut path = thread << 32;
-                while Instant::now() < end {
-                    round(scope, &mut path);
+                for minute in 1..=minutes {
+                    let end = start + Duration::from_secs(60 * minute);
+                    while Instant::now() < end {
+                        round(scope, &mut path);
+                    }
                     scope.low_memory_notification();
+                    rest.wait();
+                    rest.wait();
                 }
             });
         }
         for minute in 1..=minutes {
-            let next = start + Duration::from_secs(60 * minute);
-            std::thread::sleep(next.saturating_duration_since(Instant::now()));
+            rest.wait();
+            handleguard::flush(Duration::from_secs(60));
             println!(
                 "minute {minute}: {} KiB resident",
                 resident("VmRSS:") / 1024
             );
+            rest.wait();
         }
     });
     let report = handleguard::report();
