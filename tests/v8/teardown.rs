@@ -28,8 +28,7 @@ fn leaves_a_scope_open(isolate: &mut v8::Isolate) {
     let isolate: &'static mut v8::Isolate = unsafe { &mut *(isolate as *mut _) };
     let storage = Box::leak(Box::new(v8::HandleScope::new(isolate)));
     // SAFETY: leaked, so it never moves.
-    let scope = unsafe { Pin::new_unchecked(storage) }.init();
-    std::mem::forget(scope);
+    let _ = unsafe { Pin::new_unchecked(storage) }.init();
     let guard = scope_guard(isolate, ScopeKind::HandleScope, "left open");
     std::mem::forget(guard);
 }
