@@ -28,7 +28,7 @@ pub(crate) fn print(text: impl fmt::Display) {
     write_by(Instant::now() + BRIEF, text.to_string().as_bytes());
 }
 
-/// As [`print`], for a thread that may wait. It waits once: while texts are lost, the next ones are not waited for.
+/// As [`print`](fn@print), for a thread that may wait. It waits once: while texts are lost, the next ones are not waited for.
 pub(crate) fn print_patiently(text: impl fmt::Display) {
     let text = text.to_string();
     let patience = match LOST.load(Ordering::Relaxed) {

@@ -6,6 +6,7 @@ pub(crate) mod isolates;
 pub(crate) mod log_pointer;
 pub(crate) mod pending_log;
 pub(crate) mod pending_logs;
+mod record;
 mod remains;
 pub(crate) mod state;
 

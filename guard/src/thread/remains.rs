@@ -6,7 +6,7 @@
 use crate::engine::ids::IsolateId;
 use crate::fork::mutex::ForkMutex;
 use crate::sync::real::{AtomicUsize, Ordering};
-use crate::thread::state::Record;
+use crate::thread::record::Record;
 use std::cell::Cell;
 
 /// How many records are kept. A program whose isolates outlive more threads gets no verdict on the oldest.

@@ -14,9 +14,10 @@ use crate::record::collected::Collected;
 use crate::sync::real::{AtomicUsize, Ordering};
 use crate::thread::entered_isolates::EnteredIsolates;
 use crate::thread::fast_path;
-use crate::thread::isolates::{self, Lifetime};
+use crate::thread::isolates;
 use crate::thread::log_pointer::{self, LogSlot};
 use crate::thread::pending_log::PendingLog;
+use crate::thread::record::Record;
 use crate::thread::remains;
 use std::cell::{Cell, RefCell};
 
@@ -54,16 +55,6 @@ struct Records {
     /// The last id of all records that were removed. Later records continue after it, so that a guard that outlives its
     /// isolate names nothing in a new isolate at the same address.
     last_removed: EntryId,
-}
-
-/// What one thread knows of one isolate.
-pub(super) struct Record {
-    pub(super) isolate: IsolateId,
-    /// Says whether the isolate has ended, on whatever thread.
-    lifetime: Lifetime,
-    /// The last id issued before this record. A guard with this id or an earlier one belongs to an isolate that has ended.
-    since: EntryId,
-    stack: ScopeStack,
 }
 
 impl ThreadState {

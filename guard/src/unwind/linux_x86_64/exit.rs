@@ -1,7 +1,7 @@
 //! Whether the program has called C's `exit`, which destroys the locals of the calling thread while its frames stay where they are.
 #![expect(unsafe_code, reason = "asks the loader for the module of an address")]
 
-use super::function_start;
+use super::loaded_modules::function_start;
 use std::mem::MaybeUninit;
 use std::ptr;
 
