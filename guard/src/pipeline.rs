@@ -130,7 +130,8 @@ pub(crate) fn violated<E: Engine>(
             return collect(thread, &incident, describe);
         }
         if !actions::needs_full_report(action) {
-            return Some(record(session, action, &finding, incident.origin, describe));
+            let origin = incident.origin;
+            return Some(record::<E>(session, action, &finding, origin, describe));
         }
         let violation = named(describe(&incident.by_tables()));
         let first = |_: &CapturedStack| not_to_be_logged(violation.clone());
@@ -182,7 +183,8 @@ pub(crate) fn refused<E: Engine>(
             collect(thread, &incident, describe)
         } else {
             let action = incident.configured;
-            Some(record(session, action, &finding, incident.origin, describe))
+            let origin = incident.origin;
+            Some(record::<E>(session, action, &finding, origin, describe))
         };
         (true, report_ref)
     })
@@ -252,7 +254,7 @@ fn named(violation: Violation) -> Violation {
 }
 
 /// Counts one occurrence, and has it logged if it is the first at its site.
-fn record(
+fn record<E: Engine>(
     session: Session<'_>,
     action: Action,
     finding: &Finding,
@@ -269,7 +271,7 @@ fn record(
     });
     checker.stop_timer(timer, recorded.is_new);
     if logs {
-        checker.log(recorded, finding);
+        checker.log(recorded, || E::ENDS_PROCESS && finding.text().is_urgent());
     }
     ReportRef::Site(recorded.slot)
 }

@@ -317,3 +317,29 @@ fn a_child_has_periodic_reports_of_its_own() {
     unsafe { libc::kill(child, libc::SIGKILL) };
     eprint!("the child:\n{text}");
 }
+
+#[test]
+fn a_child_logs_a_site_of_its_own_once_and_none_of_its_parent() {
+    const TEST: &str = "a_child_logs_a_site_of_its_own_once_and_none_of_its_parent";
+    #[inline(never)]
+    fn of_the_child(fake: Fake) {
+        leave_handles(fake);
+        std::hint::black_box(());
+    }
+    if child::is_child() {
+        leave_handles(Fake::new(0xabc));
+        // The parent may have logged it by now or not: in either case the parent does.
+        let ended = in_child(|| {
+            of_the_child(Fake::new(0xdef));
+            assert!(handleguard::flush(LIMIT));
+        });
+        assert_eq!(ended, End::Exit(0));
+        assert!(handleguard::flush(LIMIT));
+        return;
+    }
+    let stderr = run_host(TEST, "log,tick=off");
+    for isolate in ["0xabc", "0xdef"] {
+        let line = format!("       isolate: {isolate}\n");
+        assert_eq!(stderr.matches(&line).count(), 1, "{isolate}: {stderr}");
+    }
+}

@@ -39,6 +39,8 @@ impl Engine for V8 {
         },
     };
 
+    const ENDS_PROCESS: bool = true;
+
     type Live<'a> = LiveV8<'a>;
 
     #[inline]

@@ -28,6 +28,10 @@ pub trait Engine: Copy + 'static {
     /// aborts instead.
     const UNWINDS: bool = true;
 
+    /// Whether the engine may end the process where it is misused, as V8 does where a handle is made and no scope is open. A
+    /// violation of that kind is logged before its thread goes on.
+    const ENDS_PROCESS: bool = false;
+
     /// The isolate while it is live.
     type Live<'a>: LiveIsolate<Engine = Self>;
 

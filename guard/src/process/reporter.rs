@@ -137,7 +137,7 @@ extern "C" fn end_at_exit() {
 
 fn spawn(checker: &'static Checker, generation: u64) {
     if generation != 0 {
-        checker.sites.leave_unlogged_to_parent();
+        checker.sites.leave_unlogged_to_parent(generation);
         // What the parent's thread was about to do is the parent's.
         for flag in [&BUSY, &STOPPING, &STOPPED, &ABSENT] {
             flag.store(false, Ordering::Relaxed);

@@ -250,12 +250,12 @@ impl Checker {
         }
     }
 
-    /// Has the violation logged that was recorded just now.
+    /// Has the violation logged that was recorded just now; before this thread goes on, if it is the first and `is_urgent`.
     #[inline]
-    pub(crate) fn log(&self, recorded: Recorded, finding: &Finding) {
+    pub(crate) fn log(&self, recorded: Recorded, is_urgent: impl FnOnce() -> bool) {
         (self.wake)(match recorded.is_new {
             false => Logging::Later,
-            true if finding.text().is_urgent() => Logging::Now,
+            true if is_urgent() => Logging::Now,
             true => Logging::Soon,
         });
     }

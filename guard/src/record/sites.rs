@@ -298,9 +298,20 @@ impl Sites {
         rows
     }
 
-    /// Forgets the sites that the parent of this process has not logged, in a forked child: the parent logs them.
-    pub(crate) fn leave_unlogged_to_parent(&self) {
-        self.unlogged.store(0, Ordering::Relaxed);
+    /// Leaves the sites that the parent of this process has not logged to the parent, in a forked child of that generation.
+    pub(crate) fn leave_unlogged_to_parent(&self, generation: u64) {
+        let of_parent = |detail: &Detail| {
+            detail.to_log.is_some()
+                && detail.generation != generation
+                && !detail.logged.swap(true, Ordering::Relaxed)
+        };
+        let left = self.rows().filter(|row| of_parent(row.detail)).count() as u64;
+        // A thread of the parent may have published a site that it had not counted yet at the fork.
+        let _ = self
+            .unlogged
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |unlogged| {
+                Some(unlogged.saturating_sub(left))
+            });
     }
 
     /// Iterates over all sites as they stand now.

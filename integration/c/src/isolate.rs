@@ -249,6 +249,8 @@ impl Engine for Isolate {
     // The caller of this interface is C or C++.
     const UNWINDS: bool = false;
 
+    const ENDS_PROCESS: bool = true;
+
     type Live<'a> = Self;
 
     fn isolate(self) -> IsolateId {
