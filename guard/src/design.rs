@@ -97,6 +97,24 @@
 //!   turn ends                       1       2     main                               2 handles left, 2 reported: nothing new
 //! ```
 //!
+//! # Two threads for one report
+//!
+//! To name a stack is slow: it reads the symbols of the program. To write a report may block: stderr is a pipe, and a subscriber is
+//! the host's code. So with the action `log`, the violating thread does neither.
+//!
+//! ```text
+//!   violating thread                                      thread of the checker (process/reporter.rs)
+//!   describe: addresses, and what the isolate answers
+//!   record: publish the site, mark it as unlogged
+//!   wake                                          ─────▶  take what is unlogged
+//!   go on                                                 name places and stack
+//!                                                         log to the subscriber of the violating thread
+//! ```
+//!
+//! A place that a hook recorded is an address inside the crate that binds the engine. The user's function is a frame further out,
+//! and which one is known only by names. So the violating thread keeps the return addresses around the place while they are on its
+//! stack ([`Location::Frames`](crate::Location::Frames)).
+//!
 //! # Names and live isolates
 //!
 //! A guard may outlive its isolate. So guards keep an isolate's *name* ([`Engine`](crate::Engine)), and only a

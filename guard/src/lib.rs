@@ -64,7 +64,14 @@
 //!
 //! **Production.** The feature `enabled` compiles the checks into a release build, and the default action is
 //! [`log`](Action::Log): one `tracing` event at target `handleguard` for each new site, and one at each tick (10 s) for each
-//! site with violations since the last tick. The table of sites has a fixed size.
+//! site with violations since the last tick. The table of sites has a fixed size. When it is full, an event says so, and the
+//! violations of further causes are counted by callback and opener, or by rule.
+//!
+//! The thread that violates a rule only records addresses. A thread of the checker, `handleguard-tick`, names them and logs; it
+//! starts with the first violation whose action is `log`, and blocks all signals. It logs to the subscriber that the violating
+//! thread had, in that thread's span, and to stderr if there was none. It ends when the process exits, after it has logged what
+//! is left; [`flush`] waits for it at any other time. If the engine may end the process right after a violation, the violating
+//! thread waits for its report, 5 s at most.
 //!
 //! ```toml
 //! [dependencies]
@@ -136,7 +143,7 @@
 //! # Forked children
 //!
 //! A forked child keeps its parent's configuration and counts. On x86-64 Linux, it never waits for a lock that another thread of
-//! its parent held at the fork, and starts a thread for its own periodic report when it first uses a guard. The first such report
+//! its parent held at the fork, and starts a thread of its own at its first violation. The first periodic report of that thread
 //! includes what the parent recorded after the parent's last one.
 //!
 //! The action [`panic`](Action::Panic) is an exception: the panic hook of std takes a lock, which another thread may have held

@@ -16,7 +16,7 @@ pub(crate) use self::model::*;
 pub(crate) mod real {
     pub(crate) use once_cell::race::OnceBox;
     pub(crate) use std::sync::atomic::{
-        AtomicBool, AtomicPtr, AtomicU8, AtomicU64, AtomicUsize, Ordering,
+        AtomicBool, AtomicPtr, AtomicU8, AtomicU64, AtomicUsize, Ordering, fence,
     };
     pub(crate) use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
     pub(crate) use std::thread::yield_now;

@@ -13,7 +13,7 @@ use handleguard_test_support::child::{self, SIGABRT, command, is_child};
 use std::io::{PipeReader, PipeWriter, Read, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -369,4 +369,45 @@ fn a_full_table_is_said_and_a_new_rule_is_reported_all_the_same() {
         text.contains("handleguard: outer-growth: turn `another rule` at "),
         "{text}"
     );
+}
+
+#[test]
+fn a_host_that_unloads_the_library_with_the_checker_lives_on() {
+    const TEST: &str = "a_host_that_unloads_the_library_with_the_checker_lives_on";
+    if is_child() {
+        let library = std::env::var("LIBRARY").unwrap();
+        let path = std::ffi::CString::new(library).unwrap();
+        // SAFETY: the library is this crate with a function of that type, built for this test. `dlclose` ends the use of both.
+        unsafe {
+            let library = libc::dlopen(path.as_ptr(), libc::RTLD_NOW | libc::RTLD_LOCAL);
+            assert!(!library.is_null());
+            let violate = libc::dlsym(library, c"violate".as_ptr());
+            assert!(!violate.is_null());
+            let violate = std::mem::transmute::<*mut libc::c_void, extern "C" fn()>(violate);
+            thread::spawn(move || violate()).join().unwrap();
+            assert_eq!(libc::dlclose(library), 0);
+        }
+        // Some ticks, which a thread that was left behind would not survive.
+        thread::sleep(Duration::from_millis(500));
+        return;
+    }
+    let mut cargo = Command::new(env!("CARGO"));
+    let features = ["--features", "handleguard/enabled"];
+    cargo.args(["build", "-p", "handleguard", "--example", "unload"]);
+    let profile = if cfg!(debug_assertions) {
+        "dev"
+    } else {
+        "release"
+    };
+    cargo.args(features).args(["--profile", profile]);
+    cargo.args(["--message-format", "json"]);
+    let built = cargo.output().unwrap();
+    let messages = String::from_utf8_lossy(&built.stdout);
+    let library = messages
+        .split('"')
+        .find(|word| word.ends_with("/libunload.so"))
+        .unwrap_or_else(|| panic!("{}", String::from_utf8_lossy(&built.stderr)));
+    let output = child::run(command(TEST, "log,tick=100ms").env("LIBRARY", library));
+    assert_exit(&output, 0);
+    assert_eq!(reports(&output.stderr), 1, "{}", child::shown(&output));
 }

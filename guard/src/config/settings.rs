@@ -148,7 +148,7 @@ impl Config {
         self
     }
 
-    /// Sets how many distinct causes ([sites](crate::Site)) are kept, 1024 by default. Violations of further causes are only
+    /// Sets how many distinct causes ([sites](crate::Site)) are kept, 1024 by default. Violations of further causes are counted by
     /// counted. A site with a stack of 128 frames takes about 2 KiB, so the default table takes about 2 MiB once it is full.
     pub fn sites(mut self, sites: NonZeroU16) -> Self {
         self.sites = usize::from(sites.get());

@@ -30,6 +30,60 @@ pub(crate) fn at_exit(f: extern "C" fn()) {
     unsafe { libc::atexit(f) };
 }
 
+/// Keeps the shared object with this code loaded, until it is dropped. Nothing if that is the program, which is never unloaded.
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+pub(crate) struct KeptLoaded(Option<usize>);
+
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#[expect(unsafe_code, reason = "std does not load shared objects")]
+impl KeptLoaded {
+    pub(crate) fn new() -> Self {
+        use std::mem::MaybeUninit;
+
+        let mut module = MaybeUninit::<libc::Dl_info>::uninit();
+        // SAFETY: looks an address up, and fills `module` where it does not return 0. `AT_ENTRY` is a number that the kernel gave
+        // the process. With `RTLD_NOLOAD`, `dlopen` runs no code: it counts one more user of a module that is loaded, whose name
+        // is a string of the loader's.
+        unsafe {
+            if libc::dladdr((Self::new as *const ()).cast(), module.as_mut_ptr()) == 0 {
+                return Self(None);
+            }
+            let module = module.assume_init();
+            let entry = libc::getauxval(libc::AT_ENTRY) as usize;
+            let mut program = MaybeUninit::<libc::Dl_info>::uninit();
+            let of_entry = std::ptr::with_exposed_provenance(entry);
+            let is_program = libc::dladdr(of_entry, program.as_mut_ptr()) != 0
+                && program.assume_init().dli_fbase == module.dli_fbase;
+            if is_program || module.dli_fname.is_null() {
+                return Self(None);
+            }
+            let handle = libc::dlopen(module.dli_fname, libc::RTLD_LAZY | libc::RTLD_NOLOAD);
+            Self((!handle.is_null()).then(|| handle.expose_provenance()))
+        }
+    }
+}
+
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#[expect(unsafe_code, reason = "std does not load shared objects")]
+impl Drop for KeptLoaded {
+    fn drop(&mut self) {
+        if let Some(handle) = self.0 {
+            // SAFETY: a handle from `dlopen`, closed once.
+            unsafe { libc::dlclose(std::ptr::with_exposed_provenance_mut(handle)) };
+        }
+    }
+}
+
+#[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
+pub(crate) struct KeptLoaded;
+
+#[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
+impl KeptLoaded {
+    pub(crate) fn new() -> Self {
+        Self
+    }
+}
+
 #[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
 pub(crate) fn without_signals<R>(f: impl FnOnce() -> R) -> R {
     f()

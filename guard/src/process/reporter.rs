@@ -1,11 +1,11 @@
 //! The thread of the checker: it logs new sites at once, and all that were violated again at each interval.
 //!
-//! It starts at the first violation whose action is `log`, so a clean process has no such thread. A forked child starts its own.
-//! When the process exits, it logs what is left and ends.
+//! It starts at a violation whose action is `log`, and ends after an interval without one. So a clean process has no such thread,
+//! and a forked child starts its own. When the process exits, the thread logs what is left and ends.
 
 use crate::fork::generation;
 use crate::fork::mutex::ForkMutex;
-use crate::process::posix::{at_exit, without_signals};
+use crate::process::posix::{KeptLoaded, at_exit, without_signals};
 use crate::process::start::Start;
 use crate::react::actions::{self, Tally};
 use crate::react::colour::Headline;
@@ -13,15 +13,21 @@ use crate::react::stderr;
 use crate::react::subscriber::{LastSubscriber, Subscriber};
 use crate::record::checker::{Checker, Logging};
 use crate::record::report::{Report, TableFull};
-use crate::sync::real::{AtomicBool, AtomicU64, Ordering};
+use crate::sync::real::{AtomicBool, AtomicU64, Ordering, fence};
 use crate::thread::state::ThreadState;
 use std::cell::Cell;
 use std::collections::HashSet;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-/// The [generation](generation::current) of the process in which the thread was last started. No process has the initial value.
-static STARTED_IN: AtomicU64 = AtomicU64::new(u64::MAX);
+/// The [generation](generation::current) of the process in which the thread runs.
+static STARTED_IN: AtomicU64 = AtomicU64::new(NOWHERE);
+
+/// The value of [`STARTED_IN`] while there is no thread.
+const NOWHERE: u64 = u64::MAX;
+
+/// The generation of the process that the rest of these variables belongs to.
+static OWNED_BY: AtomicU64 = AtomicU64::new(NOWHERE);
 
 /// The thread, to be woken and joined.
 static THREAD: ForkMutex<Option<JoinHandle<()>>> = ForkMutex::new();
@@ -48,6 +54,9 @@ thread_local! {
 /// How long the exit of the process waits for the last reports.
 const AT_EXIT: Duration = Duration::from_secs(5);
 
+/// How long the thread lives after a violation if there are no ticks.
+const IDLE: Duration = Duration::from_secs(1);
+
 /// How long a thread waits for the report of its own violation, if the process may end right after it.
 const URGENT: Duration = Duration::from_secs(5);
 
@@ -68,17 +77,33 @@ fn wake_slow(start: &'static Start, logging: Logging) {
         return;
     };
     let generation = generation::current();
-    // Two threads may call this at once. The first one starts the thread.
-    if STARTED_IN.swap(generation, Ordering::Relaxed) != generation {
+    take_over(checker, generation);
+    if ABSENT.load(Ordering::Relaxed) {
+        if logging != Logging::Later {
+            Reporter::new(checker, generation).log_new();
+        }
+        return;
+    }
+    // Two threads may call this at once. The first one starts the thread. The fence: see `Reporter::ends_idle`.
+    fence(Ordering::SeqCst);
+    if STARTED_IN.swap(generation, Ordering::Relaxed) == generation {
+        unpark();
+    } else {
         spawn(checker, generation);
     }
-    if !ABSENT.load(Ordering::Relaxed) {
-        unpark();
-        if logging == Logging::Now {
-            flush(start, URGENT);
+    if logging == Logging::Now {
+        flush(start, URGENT);
+    }
+}
+
+/// Makes the state of this file that of this process, if it is still that of the parent.
+fn take_over(checker: &Checker, generation: u64) {
+    let before = OWNED_BY.swap(generation, Ordering::Relaxed);
+    if before != generation && generation != 0 {
+        checker.sites.leave_unlogged_to_parent(generation);
+        for flag in [&BUSY, &STOPPING, &STOPPED, &ABSENT] {
+            flag.store(false, Ordering::Relaxed);
         }
-    } else if logging != Logging::Later {
-        Reporter::new(checker, generation).log_new();
     }
 }
 
@@ -115,11 +140,15 @@ fn is_reporter() -> bool {
 
 /// Logs what is left, and ends the thread.
 extern "C" fn end_at_exit() {
-    // A forked child that exits without a thread of its own leaves that of its parent alone.
-    if STARTED_IN.load(Ordering::Relaxed) != generation::current() || is_reporter() {
+    let generation = generation::current();
+    // A forked child that had no thread of its own leaves that of its parent alone.
+    if OWNED_BY.load(Ordering::Relaxed) != generation || is_reporter() {
         return;
     }
     ABSENT.store(true, Ordering::Relaxed);
+    if STARTED_IN.load(Ordering::Relaxed) != generation {
+        return;
+    }
     STOPPING.store(true, Ordering::Release);
     let Some(handle) = THREAD.with(Option::take) else {
         return;
@@ -136,17 +165,17 @@ extern "C" fn end_at_exit() {
 }
 
 fn spawn(checker: &'static Checker, generation: u64) {
-    if generation != 0 {
-        checker.sites.leave_unlogged_to_parent(generation);
-        // What the parent's thread was about to do is the parent's.
-        for flag in [&BUSY, &STOPPING, &STOPPED, &ABSENT] {
-            flag.store(false, Ordering::Relaxed);
-        }
-    }
+    // Not unloaded before the thread has locals with destructors; from then on, they keep it loaded.
+    let loaded = KeptLoaded::new();
+    let run = move || {
+        let _ = ThreadState::with(|_| ());
+        drop(loaded);
+        Reporter::new(checker, generation).run();
+    };
     let spawned = without_signals(|| {
         thread::Builder::new()
             .name("handleguard-tick".to_owned())
-            .spawn(move || Reporter::new(checker, generation).run())
+            .spawn(run)
     });
     match spawned {
         Ok(handle) => {
@@ -171,6 +200,12 @@ fn spawn(checker: &'static Checker, generation: u64) {
 struct Reporter {
     checker: &'static Checker,
     generation: u64,
+    memory: Memory,
+}
+
+/// What a thread hands on to the next.
+#[derive(Default)]
+struct Memory {
     /// The subscriber of the last violation that had one: the thread itself has none if the host sets its subscriber for its
     /// own thread only.
     last: Option<LastSubscriber>,
@@ -178,36 +213,61 @@ struct Reporter {
     dropped: u64,
 }
 
+/// That of the last thread.
+static MEMORY: ForkMutex<Memory> = ForkMutex::new();
+
+impl Drop for Reporter {
+    fn drop(&mut self) {
+        let memory = std::mem::take(&mut self.memory);
+        MEMORY.with(|last| *last = memory);
+    }
+}
+
 impl Reporter {
     fn new(checker: &'static Checker, generation: u64) -> Self {
         Self {
             checker,
             generation,
-            last: None,
-            dropped: 0,
+            memory: MEMORY.with(std::mem::take),
         }
     }
 
     fn run(mut self) {
-        IS_REPORTER.with(|it| it.set(true));
-        let interval = self.checker.config.tick_interval();
+        IS_REPORTER.set(true);
+        let ticks = self.checker.config.tick_interval();
+        let interval = if ticks.is_zero() { IDLE } else { ticks };
         let mut next = Instant::now() + interval;
         while !STOPPING.load(Ordering::Acquire) {
             self.busy(Self::log_new);
-            if interval.is_zero() {
-                thread::park();
-                continue;
-            }
             let now = Instant::now();
             if now < next {
                 thread::park_timeout(next - now);
-            } else {
-                self.busy(Self::tick);
-                next = Instant::now() + interval;
+                continue;
             }
+            let changed = self.checker.sites.take_changed();
+            if changed && !ticks.is_zero() {
+                self.busy(Self::tick);
+            }
+            if !changed && self.ends_idle() {
+                return;
+            }
+            next = Instant::now() + interval;
         }
         self.busy(Self::log_new);
         STOPPED.store(true, Ordering::Release);
+    }
+
+    /// Ends the thread after an interval without a violation: the next one starts it again. Returns whether it is to end.
+    fn ends_idle(&self) -> bool {
+        STARTED_IN.store(NOWHERE, Ordering::Relaxed);
+        // Of a violation that was recorded meanwhile, either this thread finds the site, or the violating thread finds that there
+        // is no thread: each writes before the fence what the other reads after it.
+        fence(Ordering::SeqCst);
+        let generation = self.generation;
+        !self.checker.sites.has_unlogged()
+            || STARTED_IN
+                .compare_exchange(NOWHERE, generation, Ordering::Relaxed, Ordering::Relaxed)
+                .is_err()
     }
 
     /// Runs `f` as a report: what a subscriber does in it is not checked. A panic ends in it: the thread goes on.
@@ -233,9 +293,9 @@ impl Reporter {
                 handles: first.handles,
             };
             actions::log(first, tally, subscriber);
-            self.last = subscriber.downgrade().or(self.last.take());
+            self.memory.last = subscriber.downgrade().or(self.memory.last.take());
         }
-        if self.dropped == 0 && checker.sites.dropped() > 0 {
+        if self.memory.dropped == 0 && checker.sites.dropped() > 0 {
             self.say_full(&checker.report());
         }
     }
@@ -243,10 +303,7 @@ impl Reporter {
     /// Reports what was violated since the last tick: to the subscriber if the program has one, else to stderr. Does nothing if
     /// that is nothing.
     fn tick(&mut self) {
-        self.log_new();
-        let Some((interval, all)) = self.checker.tick_if_changed() else {
-            return;
-        };
+        let (interval, all) = self.checker.tick();
         if interval.is_clean() {
             return;
         }
@@ -264,13 +321,13 @@ impl Reporter {
         if actions::log_again(violations, &subscriber).is_err() {
             stderr::print_patiently(format_args!("{}in all:\n{all}", Headline(&interval)));
         }
-        if all.dropped > self.dropped {
+        if all.dropped > self.memory.dropped {
             self.say_full(&all);
         }
     }
 
     fn say_full(&mut self, all: &Report) {
-        self.dropped = all.dropped;
+        self.memory.dropped = all.dropped;
         actions::notice_to(
             &self.subscriber(),
             tracing::Level::WARN,
@@ -284,7 +341,8 @@ impl Reporter {
         if own.exists() {
             return own;
         }
-        self.last
+        self.memory
+            .last
             .as_ref()
             .and_then(LastSubscriber::upgrade)
             .unwrap_or(own)

@@ -326,11 +326,6 @@ impl Checker {
         let interval = self.ticked.with(|ticked| ticked.replace(&all));
         (interval, all)
     }
-
-    /// As [`tick`](Self::tick); `None`, at next to no cost, if nothing was recorded since the last call of this function.
-    pub(crate) fn tick_if_changed(&self) -> Option<(Report, Report)> {
-        self.sites.take_changed().then(|| self.tick())
-    }
 }
 
 /// One site as a report has it.
@@ -535,13 +530,14 @@ mod tests {
     }
 
     #[test]
-    fn a_tick_has_what_is_new_and_only_if_something_is() {
+    fn a_tick_has_what_is_new() {
         let checker = checker(Config::new());
-        assert!(checker.tick_if_changed().is_none(), "nothing yet");
+        assert!(!checker.sites.take_changed(), "nothing yet");
         record_twice(&checker);
-        let (interval, all) = checker.tick_if_changed().expect("two occurrences");
+        assert!(checker.sites.take_changed(), "two occurrences");
+        let (interval, all) = checker.tick();
         assert_eq!((interval.violations(), all.violations()), (2, 2));
-        assert!(checker.tick_if_changed().is_none(), "nothing since");
+        assert!(!checker.sites.take_changed(), "nothing since");
         record_twice(&checker);
         let (interval, all) = checker.tick();
         assert_eq!((interval.violations(), all.violations()), (2, 4));

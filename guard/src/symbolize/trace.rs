@@ -68,13 +68,14 @@ impl Trace {
     }
 
     /// Returns the stack as one line, outermost frame first, in the format of flame graphs: `main;event_loop;on_close`. The
-    /// engine's own frames are left out.
+    /// engine's own frames are left out, and a semicolon in a name is shown as a colon.
     pub fn folded(&self) -> String {
         let mut names: Vec<String> = self
             .frames()
             .into_iter()
             .filter(|frame| frame.kind != FrameKind::Engine)
-            .map(|frame| frame.function)
+            // A semicolon would begin another frame.
+            .map(|frame| frame.function.replace(';', ":"))
             .collect();
         names.reverse();
         names.join(";")

@@ -1,6 +1,7 @@
 use crate::config::action::Action;
 use crate::config::directives::table::DIRECTIVES;
 use crate::config::rule::Rule;
+use crate::foreign_text::foreign_text;
 use std::ffi::OsStr;
 use std::fmt;
 
@@ -64,7 +65,10 @@ impl fmt::Display for ConfigError {
         write!(
             f,
             "directive {} (byte {}) `{}`: {}",
-            self.number, self.offset, self.directive, self.problem
+            self.number,
+            self.offset,
+            foreign_text(&self.directive),
+            self.problem
         )
     }
 }
@@ -93,7 +97,11 @@ impl fmt::Display for Problem {
                 word,
                 noun,
                 expected,
-            } => write!(f, "`{word}` is not {noun}; expected {expected}"),
+            } => write!(
+                f,
+                "`{}` is not {noun}; expected {expected}",
+                foreign_text(word)
+            ),
             Self::NeedsValue { syntax, example } => {
                 write!(f, "needs a value; expected `{syntax}`, as in `{example}`")
             }
@@ -111,7 +119,7 @@ fn unknown(
     near: Option<&str>,
     accepted: &str,
 ) -> fmt::Result {
-    write!(f, "unknown {kind} `{word}`")?;
+    write!(f, "unknown {kind} `{}`", foreign_text(word))?;
     if let Some(near) = near {
         write!(f, " (did you mean `{near}`?)")?;
     }

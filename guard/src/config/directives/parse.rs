@@ -350,6 +350,25 @@ mod tests {
     }
 
     #[test]
+    fn what_a_terminal_obeys_and_what_is_long_is_not_repeated() {
+        let error = |text: &str| Config::new().with_directives(text).unwrap_err().to_string();
+        let long = "x".repeat(10_000);
+        for directives in [&long, &format!("{long}=log"), &format!("tick={long}")] {
+            assert!(error(directives).len() < 2000, "{}", error(directives));
+        }
+        for directives in [
+            "\u{1b}[2J",
+            "tick=\u{1b}[2J",
+            "\u{1b}[2J=log",
+            "sealed=\u{1b}[2J",
+        ] {
+            let error = error(directives);
+            assert!(error.contains(r"\u{1b}[2J"), "{error}");
+            assert!(!error.contains('\u{1b}'), "{error}");
+        }
+    }
+
+    #[test]
     fn help_may_stand_among_other_directives() {
         let defaults = Config::new();
         let expected = (Config::new().strict(true), true);
