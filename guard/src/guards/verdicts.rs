@@ -80,6 +80,9 @@ fn record_stats_slow<L: LiveIsolate>(
     };
     let is_high = stats.held.is_some_and(|held| held >= MIN_HIGH_WATER);
     if cfg!(debug_assertions) && (is_high || advised) {
+        if !advised && checker.high_water.is_known(&stats) {
+            return;
+        }
         // Nothing is inlined in a debug build, so the address that a hook recorded lies in the crate that binds the engine. The
         // user's function, which called that crate, is on the machine stack only as long as the scope is open.
         stats.place = names::kept(stats.place);

@@ -319,9 +319,9 @@ impl Reporter {
                 .then_some((site.violation(), tally))
         });
         if actions::log_again(violations, &subscriber).is_err() {
+            // Says too that the table is full, if it is.
             stderr::print_patiently(format_args!("{}in all:\n{all}", Headline(&interval)));
-        }
-        if all.dropped > self.memory.dropped {
+        } else if all.dropped > self.memory.dropped {
             self.say_full(&all);
         }
     }

@@ -4,7 +4,7 @@
 
 use crate::describe::scope::ScopeKind;
 use crate::detect::stack::holdings::ScopeStats;
-use crate::place::Place;
+use crate::place::{CodeAddress, Location, Place};
 use crate::record::slot_table::{Claim, SlotTable};
 use crate::sync::{AtomicBool, AtomicU64, Ordering};
 use std::cmp::Reverse;
@@ -20,7 +20,13 @@ const MAX_OPENERS: usize = if cfg!(all(test, loom)) { 1 } else { 1024 };
 pub(crate) const ENOUGH: u64 = 100;
 
 /// The table of openers. See the [module](self).
-pub(crate) struct HighWater(SlotTable<Opener, Marks>);
+pub(crate) struct HighWater {
+    openers: SlotTable<Opener, Marks>,
+    known: Box<[AtomicU64]>,
+}
+
+/// How many scopes that a hook recorded are remembered by their address.
+const KNOWN: usize = if cfg!(all(test, loom)) { 1 } else { 256 };
 
 /// The kind of a scope, and who opened it.
 type Opener = (ScopeKind, Place);
@@ -54,12 +60,39 @@ pub struct OpenerStats {
 
 impl HighWater {
     pub(crate) fn new() -> Self {
-        Self(SlotTable::with_capacity(MAX_OPENERS, || Marks {
+        let marks = || Marks {
             most: AtomicU64::new(0),
             uses: AtomicU64::new(0),
             mattered: AtomicBool::new(false),
             returned: AtomicBool::new(false),
-        }))
+        };
+        Self {
+            openers: SlotTable::with_capacity(MAX_OPENERS, marks),
+            known: (0..KNOWN).map(|_| AtomicU64::new(0)).collect(),
+        }
+    }
+
+    /// Whether a scope that a hook recorded at the same address in memory and in the code has held as much before, so that
+    /// nobody need walk the stack for its opener again. Remembers the scope.
+    ///
+    /// Such a scope is mostly the same one again, in a loop. If another function has it there, its mark may be missed.
+    pub(crate) fn is_known(&self, scope: &ScopeStats) -> bool {
+        let Location::Code(CodeAddress { ip, stack }) = scope.place.location else {
+            return false;
+        };
+        let mut hasher = DefaultHasher::new();
+        (scope.kind, ip, stack).hash(&mut hasher);
+        let hash = hasher.finish();
+        // The upper half identifies the scope, the lower half is the most that it held.
+        let tag = hash & !u64::from(u32::MAX);
+        let held = scope.held.unwrap_or(u64::MAX).min(u64::from(u32::MAX));
+        let known = &self.known[hash as usize % KNOWN];
+        let before = known.load(Ordering::Relaxed);
+        if before & !u64::from(u32::MAX) == tag && before >= tag | held {
+            return true;
+        }
+        known.store(tag | held, Ordering::Relaxed);
+        false
     }
 
     /// Raises the mark of a place to what one of its scopes holds, at its close or before.
@@ -91,11 +124,11 @@ impl HighWater {
         let mut hasher = DefaultHasher::new();
         opener.hash(&mut hasher);
         let key = NonZeroU64::new(hasher.finish()).unwrap_or(NonZeroU64::MIN);
-        let Claim { slot, is_new } = self.0.claim(key)?;
+        let Claim { slot, is_new } = self.openers.claim(key)?;
         if is_new {
-            self.0.publish(slot, opener);
+            self.openers.publish(slot, opener);
         }
-        Some(self.0.counters(slot))
+        Some(self.openers.counters(slot))
     }
 
     /// Returns all places, the one whose scope held most first.
@@ -116,7 +149,7 @@ impl HighWater {
     }
 
     fn stats(&self) -> impl Iterator<Item = (OpenerStats, &Marks)> {
-        self.0.published().map(|(_, &(kind, place), marks)| {
+        self.openers.published().map(|(_, &(kind, place), marks)| {
             let uses = marks.uses.load(Ordering::Acquire);
             let stats = OpenerStats {
                 kind,
@@ -176,6 +209,20 @@ mod tests {
             .map(|row| (row.place, row.most))
             .collect();
         assert_eq!(most, [(other, 5000), (one, 900)]);
+    }
+
+    #[test]
+    fn a_scope_is_known_where_it_held_as_much_before() {
+        let high_water = HighWater::new();
+        let at = |ip, storage, held| stats(Place::code(ip, storage), held, false);
+        assert!(!high_water.is_known(&at(0x10, 0x7000, 100)));
+        assert!(high_water.is_known(&at(0x10, 0x7000, 100)));
+        assert!(high_water.is_known(&at(0x10, 0x7000, 70)));
+        assert!(!high_water.is_known(&at(0x10, 0x7000, 101)), "more");
+        assert!(!high_water.is_known(&at(0x20, 0x7000, 70)), "other code");
+        assert!(!high_water.is_known(&at(0x10, 0x8000, 70)), "another frame");
+        let named = stats(Place::here("named"), 70, false);
+        assert!(!high_water.is_known(&named) && !high_water.is_known(&named));
     }
 
     #[test]

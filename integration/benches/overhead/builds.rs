@@ -19,6 +19,8 @@ pub enum Build {
     FramePointers,
     /// Compiled in, and the hooks linked, which see `v8::scope!` itself.
     Hooked,
+    /// As `Hooked`, in a debug build.
+    DebugHooked,
 }
 
 impl Build {
@@ -28,6 +30,7 @@ impl Build {
             Self::CompiledIn => handleguard.to_owned(),
             Self::FramePointers => format!("{handleguard}, frame pointers"),
             Self::Hooked => format!("{handleguard}, hooks"),
+            Self::DebugHooked => format!("{handleguard}, hooks, debug build"),
         }
     }
 }
@@ -112,8 +115,13 @@ fn executable(build: Build) -> Result<PathBuf, String> {
             cargo.env("CARGO_TARGET_DIR", target::folder().join("frame-pointers"));
             cargo.env("RUSTFLAGS", "-Cforce-frame-pointers=yes");
         }
-        Build::Hooked => {
-            cargo.args(["rustc", "--profile", "bench", "--features", "interpose"]);
+        Build::Hooked | Build::DebugHooked => {
+            let profile = if build == Build::Hooked {
+                "bench"
+            } else {
+                "dev"
+            };
+            cargo.args(["rustc", "--profile", profile, "--features", "interpose"]);
             cargo.args(bench).args(json).arg("--");
             let wrap = |symbol| format!("-Clink-arg=-Wl,--wrap={symbol}");
             cargo.args(handleguard_build::WRAPPED.map(wrap));

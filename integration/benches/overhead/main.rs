@@ -26,6 +26,7 @@ mod programs;
 mod row;
 mod scopes;
 mod stall;
+mod start;
 mod target;
 mod uprobes;
 mod violations;
@@ -116,6 +117,10 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     if let Ok(group) = std::env::var(GROUP) {
+        if group == start::GROUP {
+            start::clean();
+            return ExitCode::SUCCESS;
+        }
         for row in measure(&group) {
             println!("{}", row.to_json());
         }
@@ -138,7 +143,7 @@ fn drive() -> Result<(), String> {
         .collect();
     let groups = || {
         let children = CHILDREN.iter().map(|child| child.group);
-        children.chain([uprobes::GROUP, "programs"])
+        children.chain([uprobes::GROUP, start::GROUP, "programs"])
     };
     if let Some(unknown) = wanted
         .iter()
@@ -171,6 +176,10 @@ fn drive() -> Result<(), String> {
     if is_wanted(uprobes::GROUP) {
         eprintln!("overhead: {}: bpftrace", uprobes::GROUP);
         rows.extend(uprobes::beside_plain(&mut builds)?);
+    }
+    if is_wanted(start::GROUP) {
+        eprintln!("overhead: {}: clean processes", start::GROUP);
+        rows.extend(start::beside_off(&mut builds)?);
     }
     if is_wanted("programs") {
         eprintln!("overhead: programs: walmart_leak");
