@@ -15,7 +15,7 @@ static NAMES: ForkMutex<HashMap<usize, Resolved>> = ForkMutex::new();
 
 /// How many frames around a place are kept. In a debug build, the checker and the crate that binds the engine have many frames
 /// of their own between the place and the user's function.
-const MAX_AROUND: usize = 32;
+const MAX_AROUND: usize = 24;
 
 /// Returns the place with what [`named`] needs to name it later, on any thread. The function that the place names must be on
 /// the stack of this thread. Names nothing.
