@@ -411,3 +411,24 @@ fn a_host_that_unloads_the_library_with_the_checker_lives_on() {
     assert_exit(&output, 0);
     assert_eq!(reports(&output.stderr), 1, "{}", child::shown(&output));
 }
+
+#[test]
+fn new_sites_are_logged_in_the_order_in_which_they_occurred() {
+    const TEST: &str = "new_sites_are_logged_in_the_order_in_which_they_occurred";
+    if is_child() {
+        // The thread of the checker finds some at once, whenever it looks.
+        for isolate in 1..=200 {
+            branch(Fake::new(isolate), 8, u32::try_from(isolate).unwrap());
+        }
+        return;
+    }
+    let output = rerun(TEST, "log,tick=off");
+    assert_exit(&output, 0);
+    let text = String::from_utf8_lossy(&output.stderr);
+    let isolates: Vec<&str> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("       isolate: "))
+        .collect();
+    let expected: Vec<String> = (1..=200).map(|isolate| format!("{isolate:#x}")).collect();
+    assert_eq!(isolates, expected);
+}

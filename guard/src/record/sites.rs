@@ -62,6 +62,8 @@ pub(crate) struct Sites {
     lanes: [Lane; LANES],
     /// How many sites wait to be logged.
     unlogged: AtomicU64,
+    /// How many sites have been found. Numbers them in their order: the clock is too coarse for that.
+    found: AtomicU64,
 }
 
 /// The counts of the threads of one lane, on cache lines of their own.
@@ -90,6 +92,7 @@ pub(crate) struct First {
 
 /// What does not change once a site is known.
 pub(crate) struct Detail {
+    number: u64,
     pub(crate) at: Duration,
     violation: Arc<Violation>,
     /// The same with its places named, once somebody has asked for it.
@@ -154,6 +157,7 @@ impl Sites {
                 changed: AtomicBool::new(false),
             }),
             unlogged: AtomicU64::new(0),
+            found: AtomicU64::new(0),
         }
     }
 
@@ -233,6 +237,7 @@ impl Sites {
             table.publish(
                 slot,
                 Detail {
+                    number: self.found.fetch_add(1, Ordering::Relaxed),
                     at: now,
                     violation: Arc::new(violation),
                     named: OnceBox::new(),
@@ -282,17 +287,19 @@ impl Sites {
         self.unlogged.load(Ordering::Acquire) > 0
     }
 
-    /// Returns the sites that this process, of that generation, has not logged yet, for the caller to log.
+    /// Returns the sites that this process, of that generation, has not logged yet, in the order in which they were found, for
+    /// the caller to log.
     pub(crate) fn take_unlogged(&self, generation: u64) -> Vec<Row<'_>> {
         if !self.has_unlogged() {
             return Vec::new();
         }
         let waits = |detail: &Detail| detail.to_log.is_some() && detail.generation == generation;
-        let rows: Vec<Row<'_>> = self
+        let mut rows: Vec<Row<'_>> = self
             .rows()
             // Of the many readers that a flush may have, one takes the site.
             .filter(|row| waits(row.detail) && !row.detail.logged.swap(true, Ordering::Relaxed))
             .collect();
+        rows.sort_by_key(|row| row.detail.number);
         self.unlogged
             .fetch_sub(rows.len() as u64, Ordering::Relaxed);
         rows
