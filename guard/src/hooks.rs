@@ -14,7 +14,7 @@ use crate::engine::interface::{Engine, LiveIsolate};
 use crate::guards::callback::{CallbackGuard, callback_at, checkpoint_at};
 use crate::guards::isolate::end_isolate;
 use crate::guards::scope::record_slow;
-use crate::guards::session::{entering, leaving};
+use crate::guards::session::{begins, entering, leaving};
 use crate::guards::verdicts;
 use crate::pipeline::{Session, violated};
 use crate::place::Place;
@@ -272,6 +272,7 @@ pub fn host_pumps<L: LiveIsolate>(isolate: L, ip: usize) {
     let engine = isolate.engine();
     serving(isolate, |session| {
         let place = Place::code(ip, (&raw const ip).addr());
+        begins(session, isolate, place, 0);
         let (finding, below) = session.thread.existing_record(engine.isolate(), |stack| {
             let finding = stack.infer_turn(place, isolate.counts());
             (finding, stack.engine_is_below())

@@ -5,8 +5,9 @@ mod common;
 
 use common::{Fake, normalised};
 use handleguard::finding::{Finding, ScopeKind};
-use handleguard::testing::run;
+use handleguard::testing::{assert_at_most, assert_clean, assert_leaves_at_most, run};
 use handleguard::{Place, Violation};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// The only violation of `f`, as text.
 #[track_caller]
@@ -33,7 +34,7 @@ fn on_close(fake: Fake) {
 const MISSING_SCOPE: &str = "\
 handleguard: missing-scope: callback `on_close` at messages.rs:LL:CC started with no HandleScope opened since the turn began; its handles stay in the HandleScope `main` at messages.rs:LL:CC
       callback: `on_close` at messages.rs:LL:CC
-  swallowed by: HandleScope #1 `main` at messages.rs:LL:CC, opened 1 turn ago
+  swallowed by: HandleScope #2 `main` at messages.rs:LL:CC, opened 1 turn ago
           turn: #1 `uv_run` at messages.rs:LL:CC
         thread: <thread>
        isolate: 0x1
@@ -58,7 +59,7 @@ const MISSING_SCOPE_UNNAMED: &str = "\
 handleguard: missing-scope: callback messages.rs:LL:CC started with no HandleScope opened since the turn began; its handles stay in the HandleScope messages.rs:LL:CC
       callback: messages.rs:LL:CC
          calls: onclose (server.js:12)
-  swallowed by: HandleScope #2 messages.rs:LL:CC, opened 2 turns ago
+  swallowed by: HandleScope #3 messages.rs:LL:CC, opened 2 turns ago
           turn: #2 messages.rs:LL:CC
         thread: <thread>
        isolate: 0x2
@@ -116,6 +117,7 @@ const MISSING_SCOPE_NOTHING: &str = "\
 handleguard: missing-scope: callback `on_close` at messages.rs:LL:CC started with no HandleScope open
       callback: `on_close` at messages.rs:LL:CC
   swallowed by: no HandleScope that handleguard sees
+          turn: #1 `testing::run` at messages.rs:LL:CC
         thread: <thread>
        isolate: 0x4
           rule: missing-scope=panic
@@ -125,7 +127,7 @@ handleguard: missing-scope: callback `on_close` at messages.rs:LL:CC started wit
 ";
 
 #[test]
-fn missing_scope_with_nothing_open_and_no_turn_marked() {
+fn missing_scope_with_nothing_open_in_the_turn_of_a_test() {
     let fake = Fake::new(4);
     fake.level.set(Some(0));
     assert_eq!(message(|| on_close(fake)), MISSING_SCOPE_NOTHING);
@@ -133,7 +135,7 @@ fn missing_scope_with_nothing_open_and_no_turn_marked() {
 
 const OUTER_GROWTH: &str = "\
 handleguard: outer-growth: turn `uv_run` at messages.rs:LL:CC left 2 handles in the HandleScope `main` at messages.rs:LL:CC
-  swallowed by: HandleScope #1 `main` at messages.rs:LL:CC, opened 1 turn ago; 12 handles alive now
+  swallowed by: HandleScope #2 `main` at messages.rs:LL:CC, opened 1 turn ago; 12 handles alive now
           turn: #1 `uv_run` at messages.rs:LL:CC
         thread: <thread>
        isolate: 0x5
@@ -157,6 +159,7 @@ fn outer_growth() {
     let text = message(|| {
         let _main = handleguard::scope(fake, "main");
         uv_run(fake, 2);
+        fake.handles.set(Some(10));
     });
     assert_eq!(text, OUTER_GROWTH);
 }
@@ -168,6 +171,7 @@ fn one_handle_is_written_in_the_singular() {
     let text = message(|| {
         let _main = handleguard::scope(fake, "main");
         uv_run(fake, 1);
+        fake.handles.set(Some(10));
     });
     let sentence = text.lines().next().unwrap();
     assert_eq!(
@@ -179,8 +183,8 @@ fn one_handle_is_written_in_the_singular() {
 
 const OUT_OF_ORDER: &str = "\
 handleguard: out-of-order: HandleScope `outer` at messages.rs:LL:CC closed while EscapableHandleScope `inner` at messages.rs:LL:CC, which began inside it, is still open
-       closing: HandleScope #1 `outer` at messages.rs:LL:CC
-    still open: EscapableHandleScope #2 `inner` at messages.rs:LL:CC
+       closing: HandleScope #2 `outer` at messages.rs:LL:CC
+    still open: EscapableHandleScope #3 `inner` at messages.rs:LL:CC
         thread: <thread>
        isolate: 0x7
           rule: out-of-order=panic
@@ -214,8 +218,8 @@ fn out_of_order() {
 
 const OUT_OF_ORDER_WITH_MORE_BETWEEN: &str = "\
 handleguard: out-of-order: HandleScope `outer` at messages.rs:LL:CC closed while TryCatch messages.rs:LL:CC, which began inside it, is still open
-       closing: HandleScope #1 `outer` at messages.rs:LL:CC, opened 1 turn ago
-    still open: TryCatch #4 messages.rs:LL:CC
+       closing: HandleScope #2 `outer` at messages.rs:LL:CC, opened 1 turn ago
+    still open: TryCatch #5 messages.rs:LL:CC
           note: 2 more scopes or turns are open between them
         thread: <thread>
        isolate: 0x8
@@ -240,7 +244,7 @@ fn out_of_order_with_more_between() {
 
 const OUT_OF_ORDER_WITH_A_TURN: &str = "\
 handleguard: out-of-order: HandleScope `main` at messages.rs:LL:CC closed while turn `uv_run` at messages.rs:LL:CC, which began inside it, is still open
-       closing: HandleScope #1 `main` at messages.rs:LL:CC, opened 1 turn ago
+       closing: HandleScope #2 `main` at messages.rs:LL:CC, opened 1 turn ago
     still open: turn #1 `uv_run` at messages.rs:LL:CC
         thread: <thread>
        isolate: 0x9
@@ -263,7 +267,7 @@ fn out_of_order_with_a_turn() {
 
 const NEVER_CLOSED_TURN: &str = "\
 handleguard: never-closed: turn `uv_run` at messages.rs:LL:CC ended with the HandleScope `leaked` at messages.rs:LL:CC still open
-    still open: HandleScope #2 `leaked` at messages.rs:LL:CC
+    still open: HandleScope #3 `leaked` at messages.rs:LL:CC
           turn: #1 `uv_run` at messages.rs:LL:CC
         thread: <thread>
        isolate: 0xa
@@ -313,7 +317,7 @@ fn never_closed_with_no_guard() {
 
 const NEVER_CLOSED_ISOLATE: &str = "\
 handleguard: never-closed: isolate ended with the HandleScope `leaked` at messages.rs:LL:CC still open
-    still open: HandleScope #1 `leaked` at messages.rs:LL:CC
+    still open: HandleScope #2 `leaked` at messages.rs:LL:CC
         thread: <thread>
        isolate: 0xc
           rule: never-closed=panic
@@ -381,8 +385,134 @@ fn handles_left_later_are_added_to_the_violation() {
         drop(callback);
         fake.handles.set(Some(16));
         drop(turn);
+        fake.handles.set(Some(10));
     })
     .violations;
     assert_eq!(violations.len(), 1, "{violations:#?}");
     assert_eq!(violations[0].handles(), 6);
+}
+
+/// The message of the panic of `f`.
+fn panic_of(f: impl FnOnce()) -> String {
+    let payload = catch_unwind(AssertUnwindSafe(f)).expect_err("a panic");
+    let text = match payload.downcast::<String>() {
+        Ok(text) => *text,
+        Err(payload) => (*payload.downcast::<&str>().expect("a text")).to_owned(),
+    };
+    normalised(&text, file!()).trim_end().to_owned()
+}
+
+const NOT_CLEAN: &str = "\
+expected no violation, found 4 at 2 sites:
+
+handleguard: missing-scope: callback `on_close` at messages.rs:LL:CC started with no HandleScope opened since the turn began; its handles stay in the HandleScope `main` at messages.rs:LL:CC
+      callback: `on_close` at messages.rs:LL:CC
+  swallowed by: HandleScope #1 `main` at messages.rs:LL:CC; 0 handles alive now
+          turn: #1 `testing::assert_clean` at messages.rs:LL:CC
+        thread: <thread>
+       isolate: 0x51
+          rule: missing-scope=panic
+          help: open a scope on entry to `on_close`: `let _scope = arena.scope();`
+     backtrace (at the start of the callback):
+        0: messages::on_close
+3 times, 6 handles left
+
+handleguard: outer-growth: turn `testing::assert_clean` at messages.rs:LL:CC left 1 handle in the HandleScope `main` at messages.rs:LL:CC
+  swallowed by: HandleScope #1 `main` at messages.rs:LL:CC; 7 handles alive now
+          turn: #1 `testing::assert_clean` at messages.rs:LL:CC
+        thread: <thread>
+       isolate: 0x51
+          rule: outer-growth=panic
+          help: open a scope before creating the first handle, and escape only the handle you return: `let _scope = arena.scope();`
+     backtrace (at the end of the turn):
+        0: messages::a_test_that_is_not_clean_lists_each_site_once::{{closure}}";
+
+#[test]
+fn a_test_that_is_not_clean_lists_each_site_once() {
+    let fake = Fake::new(0x51);
+    fake.level.set(Some(1));
+    fake.handles.set(Some(0));
+    let _main = handleguard::scope(fake, "main");
+    let make = |handles| {
+        let before = fake.handles.get().expect("a count");
+        fake.handles.set(Some(before + handles));
+    };
+    let text = panic_of(|| {
+        assert_clean(|| {
+            for _ in 0..3 {
+                on_close(fake);
+                make(2);
+            }
+            // No handle after it is one of the callback's.
+            fake.level.set(Some(2));
+            drop(handleguard::scope(fake, "next"));
+            fake.level.set(Some(1));
+            make(1);
+        })
+    });
+    assert_eq!(text, NOT_CLEAN);
+}
+
+#[test]
+fn a_test_that_has_judged_nothing_says_why() {
+    let fake = Fake::new(0x52);
+    fake.level.set(Some(1));
+    fake.handles.set(Some(0));
+    let _main = handleguard::scope(fake, "main");
+    assert_eq!(
+        panic_of(|| assert_clean(|| ())),
+        "handleguard::testing: nothing was judged: no guard and no hook saw the closure use an isolate on this thread"
+    );
+    let mut turn = Some(handleguard::turn(fake, "outer"));
+    assert_eq!(
+        panic_of(|| assert_clean(|| drop(turn.take()))),
+        "handleguard::testing: nothing was judged: the closure ended a turn that began before it"
+    );
+    assert_eq!(
+        panic_of(|| {
+            assert_clean(|| {
+                drop(handleguard::turn(fake, None));
+                fake.level.set(Some(0));
+            })
+        }),
+        "handleguard::testing: nothing was judged: the closure closed a scope that was opened before it"
+    );
+    fake.level.set(Some(1));
+    fake.handles.set(None);
+    assert_eq!(
+        panic_of(|| assert_leaves_at_most(0, || ())),
+        "handleguard::testing: nothing was judged: this thread has no isolate whose handles can be counted"
+    );
+    assert_eq!(
+        panic_of(|| assert_at_most(fake, 0, || ())),
+        "handleguard::testing: the handles of this engine cannot be counted"
+    );
+    // The disagreement is a violation of the first test, and is not reported again.
+    fake.level.set(Some(1));
+    let out_of_step = || {
+        fake.level.set(Some(2));
+        std::mem::forget(handleguard::scope(fake, "forgotten"));
+        fake.level.set(Some(1));
+        drop(handleguard::turn(fake, None));
+    };
+    assert_eq!(run(out_of_step).violations.len(), 1);
+    assert_eq!(
+        panic_of(|| assert_clean(out_of_step)),
+        "handleguard::testing: nothing was judged: handleguard's record disagrees with the engine's count of open scopes"
+    );
+}
+
+#[test]
+fn more_handles_than_a_test_allows_are_counted() {
+    let fake = Fake::new(0x53);
+    fake.level.set(Some(1));
+    fake.handles.set(Some(10));
+    let _main = handleguard::scope(fake, "main");
+    let grows = || fake.handles.set(Some(13));
+    let expected = "expected at most 2 more handles, found 3 more";
+    assert_eq!(panic_of(|| assert_at_most(fake, 2, grows)), expected);
+    fake.handles.set(Some(10));
+    assert_eq!(panic_of(|| assert_leaves_at_most(2, grows)), expected);
+    fake.handles.set(Some(10));
+    assert_leaves_at_most(3, grows);
 }

@@ -16,4 +16,6 @@ pub(crate) mod rule_text;
 pub(crate) mod rules;
 pub(crate) mod scope;
 pub(crate) mod turn;
+#[cfg(feature = "testing")]
+pub(crate) mod unjudged;
 pub(crate) mod violation;

@@ -89,6 +89,9 @@ pub(crate) struct ScopeStack {
     /// The number of the id issued last.
     pushed: u64,
     turns_begun: u64,
+    /// Tests whose closures were turns; they are not among the turns that the host marks.
+    #[cfg(feature = "testing")]
+    tests_begun: u64,
     callbacks_begun: u64,
     strict: bool,
     /// The last pump of the engine, if the host marks no turn.
@@ -197,6 +200,18 @@ impl ScopeStack {
         let exposed = !self.turns.is_empty() && self.exposed(counts.level);
         self.turns_begun += 1;
         self.push_turn(place, counts, None, exposed)
+    }
+
+    /// As [`begin_turn`](Self::begin_turn), for the closure of a test. It is none of the host's turns, and they are counted without it.
+    #[cfg(feature = "testing")]
+    pub(crate) fn begin_test_run(&mut self, place: Place, counts: EngineCounts) -> EntryId {
+        let exposed = !self.turns.is_empty() && self.exposed(counts.level);
+        self.tests_begun += 1;
+        let id = self.push_turn(place, counts, None, exposed);
+        if let Some(turn) = self.turns.last_mut() {
+            turn.number = self.tests_begun;
+        }
+        id
     }
 
     fn push_turn(

@@ -8,7 +8,7 @@ use crate::detect::stack::replay::HINT_AFTER;
 use crate::engine::counters::EngineCounts;
 use crate::engine::ids::EntryId;
 use crate::engine::interface::{Engine, LiveIsolate};
-use crate::guards::session::{NotSend, entering, leaving};
+use crate::guards::session::{NotSend, begins, entering, leaving};
 use crate::guards::verdicts;
 use crate::pipeline::{add_late, settle, violated};
 use crate::place::{Location, Place};
@@ -128,6 +128,7 @@ fn callback_slow<L: LiveIsolate>(
 ) -> CallbackGuard<L::Engine> {
     let engine = isolate.engine();
     let guard = entering(isolate, |session| {
+        begins(session, isolate, place, 0);
         let elsewhere = verdicts::entered(session, engine, Beginning::Callback, place);
         verdicts::budget(session, engine, 0);
         let thread = session.thread;

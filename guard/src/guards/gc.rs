@@ -3,7 +3,7 @@
 use crate::describe::gc_phase::GcPhase;
 use crate::engine::ids::EntryId;
 use crate::engine::interface::{Engine, LiveIsolate};
-use crate::guards::session::{NotSend, entering, leaving};
+use crate::guards::session::{NotSend, begins, entering, leaving};
 use crate::pipeline::{settle, violated};
 use crate::place::Place;
 use crate::thread::state::ThreadState;
@@ -42,6 +42,7 @@ pub fn gc<L: LiveIsolate>(isolate: L, phase: GcPhase, place: Place) -> GcGuard<L
     let engine = isolate.engine();
     let guard = entering(isolate, |session| {
         let thread = session.thread;
+        begins(session, isolate, place, 0);
         let (id, found, below) = thread.record(engine.isolate(), place, |stack| {
             let counts = isolate.counts();
             let found = stack.resync(counts.level);

@@ -4,7 +4,9 @@ use crate::describe::beginning::Beginning;
 use crate::detect::stack::outcome::Outcome;
 use crate::engine::ids::IsolateId;
 use crate::engine::interface::{Engine, LiveIsolate};
-use crate::guards::session::{entering, leaving};
+use crate::guards::session::{begins, entering, leaves, leaving};
+#[cfg(feature = "testing")]
+use crate::guards::test_run;
 use crate::guards::verdicts;
 use crate::pipeline::{Session, settle, violated};
 use crate::place::Place;
@@ -18,6 +20,7 @@ pub fn enter<L: LiveIsolate>(isolate: L, place: Place) {
     let _ = entering(isolate, |session| {
         let thread = session.thread;
         thread.entered.in_disorder.set(false);
+        begins(session, isolate, place, 0);
         let since = thread.record(id, place, |stack| stack.last_id())?;
         thread.entered.push(EnteredIsolate {
             isolate: id,
@@ -43,12 +46,17 @@ pub fn exit<L: LiveIsolate>(isolate: L, place: Place) {
         {
             thread.entered.in_disorder.set(true);
         }
-        let entered = thread.entered.take(engine.isolate())?;
+        let Some(entered) = thread.entered.take(engine.isolate()) else {
+            leaves(session, engine.isolate(), true);
+            return None;
+        };
         let (findings, below) = thread.existing_record(engine.isolate(), |stack| {
             let findings =
                 stack.leave_isolate(entered.since, entered.level, place, isolate.counts());
             (findings, stack.engine_is_below())
         })?;
+        // What is open has its report below.
+        leaves(session, engine.isolate(), findings.is_empty());
         for finding in findings {
             violated(session, engine, finding, below, || None);
         }
@@ -69,6 +77,8 @@ pub fn end_isolate<L: LiveIsolate>(isolate: L) {
     impl Drop for End {
         fn drop(&mut self) {
             ThreadState::end_isolate(self.0);
+            #[cfg(feature = "testing")]
+            test_run::forget(self.0);
         }
     }
 

@@ -7,6 +7,8 @@ pub(crate) mod isolate;
 pub(crate) mod scope;
 pub(crate) mod seal;
 pub(crate) mod session;
+#[cfg(feature = "testing")]
+pub(crate) mod test_run;
 pub(crate) mod token;
 pub(crate) mod turn;
 pub(crate) mod verdicts;

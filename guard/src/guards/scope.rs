@@ -8,7 +8,7 @@ use crate::detect::stack::outcome::LateHandles;
 use crate::engine::counters::EngineCounts;
 use crate::engine::ids::EntryId;
 use crate::engine::interface::{Engine, LiveIsolate};
-use crate::guards::session::{NotSend, entering, leaving};
+use crate::guards::session::{NotSend, begins, entering, leaving};
 use crate::guards::verdicts;
 use crate::pipeline::{Session, add_late, violated};
 use crate::place::{Location, Place};
@@ -134,6 +134,7 @@ pub(crate) fn record_slow<L: LiveIsolate, R>(
 ) -> Option<R> {
     let engine = isolate.engine();
     let beginning = Beginning::Scope(kind);
+    begins(session, isolate, place, kind.levels());
     verdicts::entered(session, engine, beginning, place);
     let budgeted = verdicts::budget(session, engine, u32::from(kind.holds_handles()));
     let recorded = session.thread.record(engine.isolate(), place, |stack| {

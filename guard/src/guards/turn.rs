@@ -3,12 +3,13 @@
 use crate::describe::beginning::Beginning;
 use crate::engine::ids::EntryId;
 use crate::engine::interface::{Engine, LiveIsolate};
-use crate::guards::session::{NotSend, entering, leaving};
+use crate::guards::session::{NotSend, begins, entering, leaving};
 use crate::guards::verdicts;
 use crate::pipeline::{settle, violated};
 use crate::place::Place;
-use crate::process::seal;
+use crate::process::{announce, global, seal};
 use crate::react::usdt;
+use crate::thread::state::ThreadState;
 use std::marker::PhantomData;
 
 /// Marks one turn of the host's loop, as long as the guard lives. Made by [`turn`].
@@ -53,6 +54,7 @@ pub fn turn_at<L: LiveIsolate>(isolate: L, place: Place) -> TurnGuard<L::Engine>
     let engine = isolate.engine();
     let guard = entering(isolate, |session| {
         let thread = session.thread;
+        begins(session, isolate, place, 0);
         thread.set_fast_isolate(isolate, session.checker.allows_fast_path());
         verdicts::entered(session, engine, Beginning::Turn, place);
         let (found, id, below) = thread.record(engine.isolate(), place, |stack| {
@@ -74,6 +76,14 @@ pub fn turn_at<L: LiveIsolate>(isolate: L, place: Place) -> TurnGuard<L::Engine>
         Some(guard)
     });
     guard.unwrap_or(TurnGuard::of(engine, EntryId::NONE))
+}
+
+/// Prints, once in a process, that the host marks a turn at `place` where no isolate is current, so that none is marked. For an engine
+/// layer that looks for the current isolate itself.
+pub fn turn_in_no_isolate(place: Place) {
+    if !global::start().is_off() {
+        let _ = ThreadState::with(|thread| announce::turn_in_no_isolate(thread, place));
+    }
 }
 
 impl<E: Engine> TurnGuard<E> {

@@ -4,10 +4,12 @@ use crate::config::rule::Rule;
 use crate::config::settings::Config;
 use crate::engine::interface::{Engine, LiveIsolate};
 use crate::engine::wording::Wording;
+use crate::place::Place;
 use crate::process::banner;
 use crate::process::global::{checker, from_environment, start};
 use crate::process::seal;
 use crate::react::{actions, stderr};
+use crate::sync::real::{AtomicBool, Ordering};
 use crate::thread::state::ThreadState;
 use crate::unwind::capture::Origin;
 
@@ -73,5 +75,15 @@ pub(crate) fn announce_no_hook(why: &str) {
 pub(crate) fn hint_at_turns(thread: &ThreadState, wording: &'static Wording) {
     if start().hint() {
         thread.report(|| actions::notice(tracing::Level::WARN, banner::Hint(wording)));
+    }
+}
+
+/// Prints, once in a process, that a turn was to be marked where no isolate is current.
+#[cold]
+pub(crate) fn turn_in_no_isolate(thread: &ThreadState, place: Place) {
+    static PRINTED: AtomicBool = AtomicBool::new(false);
+    if !PRINTED.swap(true, Ordering::Relaxed) {
+        let notice = banner::TurnInNoIsolate(place);
+        thread.report(|| actions::notice(tracing::Level::WARN, notice));
     }
 }

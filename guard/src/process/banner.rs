@@ -4,6 +4,7 @@ use crate::config::rule::Rule;
 use crate::config::settings::Config;
 use crate::engine::capabilities::Capabilities;
 use crate::engine::wording::Wording;
+use crate::place::Place;
 use crate::unwind::capture::UnwindMethod;
 use std::fmt;
 
@@ -61,6 +62,19 @@ impl fmt::Display for Hint {
     }
 }
 
+/// The notice to a host that marks a turn, without an isolate at hand, where none is current.
+pub(crate) struct TurnInNoIsolate(pub(crate) Place);
+
+impl fmt::Display for TurnInNoIsolate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "turn {} is not marked: this thread has entered no isolate",
+            self.0
+        )
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -111,6 +125,15 @@ mod tests {
                 "sees stacks (by frame pointers); does not see level (no match), handles (no symbol), hooks (not linked); the engine's \
                  counts cannot be read: only what guards and hooks record is checked"
             )
+        );
+    }
+
+    #[test]
+    fn a_turn_that_no_isolate_has_is_named_by_its_place() {
+        let notice = TurnInNoIsolate(Place::here("request")).to_string();
+        assert_eq!(
+            notice.replace(&format!("{}:{}", file!(), line!() - 2), "FILE:LINE"),
+            "turn `request` at FILE:LINE:38 is not marked: this thread has entered no isolate"
         );
     }
 

@@ -74,6 +74,7 @@ fn both_twins_have_the_same_signatures() {
     let _: [fn(Fake, Place); 2] = [on::enter, off::enter];
     let _: [fn(Fake, Place); 2] = [on::exit, off::exit];
     let _: [fn(Fake); 2] = [on::end_isolate, off::end_isolate];
+    let _: [fn(Place); 2] = [on::turn_in_no_isolate, off::turn_in_no_isolate];
     let _: [fn() -> Action; 2] = [on::action_of_sealed, off::action_of_sealed];
     let _: [fn(Fake, bool) -> _; 2] = [on::handle_refused, off::handle_refused];
     let _: [fn() -> bool; 2] = [on::is_on, off::is_on];
@@ -176,6 +177,7 @@ mod running {
             .collect();
         assert_eq!(rules, [Rule::MissingScope]);
         let without_checks = testing::run(|| {
+            let _seen = on::scope(fake, None);
             let _turn = off::turn(fake, None);
             let _callback = off::callback(fake, "bare");
         });

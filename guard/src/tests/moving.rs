@@ -238,6 +238,7 @@ fn a_guard_of_an_isolate_that_ended_on_another_thread_does_not_close_a_scope_of_
         drop(outlived);
         assert_eq!(depth(), 1, "the new scope is still open");
         drop(outer);
+        isolate.set_level(0);
     })
     .violations;
     assert!(violations.is_empty(), "{violations:#?}");
@@ -257,7 +258,8 @@ fn a_collection_and_an_entry_of_an_isolate_that_ended_elsewhere_are_forgotten() 
 
     let violations = testing::run(|| {
         isolate.set_level(1);
-        let _scope = scope(isolate, None);
+        drop(scope(isolate, None));
+        isolate.set_level(0);
     })
     .violations;
     assert!(violations.is_empty(), "{violations:#?}");

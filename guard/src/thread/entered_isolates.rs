@@ -41,6 +41,13 @@ impl EnteredIsolates {
         Some(entered.remove(at))
     }
 
+    /// Whether the thread has entered `isolate` and not left it.
+    #[cfg(feature = "testing")]
+    pub(crate) fn holds(&self, isolate: IsolateId) -> bool {
+        let entered = self.entered.try_borrow();
+        entered.is_ok_and(|entered| entered.iter().any(|it| it.isolate == isolate))
+    }
+
     /// Forgets an isolate that has ended.
     pub(crate) fn forget(&self, isolate: IsolateId) {
         if let Ok(mut entered) = self.entered.try_borrow_mut() {

@@ -34,6 +34,8 @@ pub(crate) struct ThreadState {
     pub(crate) collected: Collected,
     /// That test asked for strict mode.
     strict: Cell<bool>,
+    /// No guard and no hook has run since that test began.
+    awaits_use: Cell<bool>,
     /// The isolates that the thread has entered.
     pub(crate) entered: EnteredIsolates,
     /// The isolate that may use the fast path.
@@ -68,6 +70,7 @@ impl ThreadState {
             reporting: Cell::new(false),
             collected: Collected::new(),
             strict: Cell::new(false),
+            awaits_use: Cell::new(false),
             entered: EnteredIsolates::new(),
             fast_isolate: Cell::new(None),
             log: LogSlot::new(),
@@ -205,6 +208,7 @@ impl ThreadState {
             && let Some((fast, counters)) = self.fast_isolate.get()
             && fast == isolate
             && !self.strict.get()
+            && !self.awaits_use()
             && let Some(limits) = stack.fast_path_limits()
         {
             let log = self.log.get();
@@ -340,6 +344,25 @@ impl ThreadState {
     /// Whether the test in progress asked for strict mode.
     pub(crate) fn is_strict(&self) -> bool {
         self.strict.get()
+    }
+
+    /// Whether the test in progress has still to see that a guard or a hook runs; the fast path would hide it.
+    fn awaits_use(&self) -> bool {
+        cfg!(feature = "testing") && self.awaits_use.get()
+    }
+
+    /// Records that a guard or a hook runs.
+    #[inline]
+    pub(crate) fn note_guard(&self) {
+        if cfg!(feature = "testing") {
+            self.awaits_use.set(false);
+        }
+    }
+
+    #[cfg(feature = "testing")]
+    /// Sets whether the test in progress waits for a guard or a hook. Returns what it was before.
+    pub(crate) fn set_awaits_use(&self, awaits_use: bool) -> bool {
+        self.awaits_use.replace(awaits_use)
     }
 
     #[cfg(feature = "testing")]

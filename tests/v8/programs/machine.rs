@@ -129,6 +129,8 @@ impl Machine {
         let mut model = Model::default();
         // The host's scope.
         model.open(What::Scope, 1, handles(scope).expect("a count of handles"));
+        // The closure below.
+        model.open(What::Turn, 0, 0);
         state(|state| {
             *state = State {
                 model,

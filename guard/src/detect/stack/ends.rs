@@ -8,6 +8,8 @@ use crate::describe::opener::Opener;
 use crate::describe::rules::never_closed::NeverClosed;
 use crate::describe::scope::ScopeKind;
 use crate::describe::turn::TurnRef;
+#[cfg(feature = "testing")]
+use crate::describe::unjudged::Unjudged;
 use crate::engine::counters::EngineCounts;
 use crate::engine::ids::EntryId;
 use crate::place::Place;
@@ -52,6 +54,19 @@ impl ScopeStack {
             outer.reported_handles += grown;
         }
         outcome
+    }
+
+    /// Whether [`end_turn`](Self::end_turn) can judge the turn `id`, which is the closure of a test; `counts` is from just after.
+    #[cfg(feature = "testing")]
+    pub(crate) fn can_judge(&self, id: EntryId, counts: EngineCounts) -> Result<(), Unjudged> {
+        match self.turns.iter().find(|turn| turn.id == id) {
+            None => Err(Unjudged::EndedEarly),
+            Some(turn) if turn.doubtful => Err(Unjudged::Desync),
+            Some(turn) if counts.level.is_some() && counts.level < turn.level => {
+                Err(Unjudged::ClosedOuterScope)
+            }
+            Some(_) => Ok(()),
+        }
     }
 
     /// Ends the isolate and empties the stack; `counts` is from just before.

@@ -17,6 +17,7 @@ use super::ScopeStack;
 use super::pump::Pump;
 use crate::describe::ended::Ended;
 use crate::describe::finding::Finding;
+use crate::describe::opener::Opener;
 use crate::describe::rules::outer_growth::OuterGrowth;
 use crate::describe::turn::TurnRef;
 use crate::engine::counters::EngineCounts;
@@ -39,18 +40,19 @@ impl ScopeStack {
             turns,
         });
         let grown = counts.handles?.checked_sub(ended?.counts.handles?)?;
-        (grown > 0).then(|| {
-            Finding::OuterGrowth(OuterGrowth {
-                ended: Ended::Turn,
-                opener: self.receiving_scope(counts.level),
-                turn: TurnRef {
-                    number: turns,
-                    place,
-                    gc: None,
-                },
-                grown,
-            })
-        })
+        let opener = Opener::Known(self.scope_ref(&innermost)?);
+        let turn = TurnRef {
+            number: turns,
+            place,
+            gc: None,
+        };
+        let finding = Finding::OuterGrowth(OuterGrowth {
+            ended: Ended::Turn,
+            opener,
+            turn,
+            grown,
+        });
+        (grown > 0).then_some(finding)
     }
 
     /// Whether nothing was open at some moment since the first scope. No scope outlives the host's turns then.
