@@ -1,6 +1,7 @@
 //! The current isolate of this thread. Each scope and each callback asks for it.
 
 use crate::ffi::{self, RawIsolate};
+use crate::isolate::LiveV8;
 use std::ptr;
 
 /// The isolate entered last on this thread, or null.
@@ -11,6 +12,14 @@ pub(crate) fn isolate() -> *mut RawIsolate {
         // V8 wrote the pointer as a word, so its provenance is exposed.
         current => ptr::with_exposed_provenance_mut(current),
     }
+}
+
+/// The isolate that this thread has entered last.
+#[inline(always)]
+pub(crate) fn live<'a>() -> Option<LiveV8<'a>> {
+    let isolate = isolate();
+    // SAFETY: an isolate that is entered on this thread is live, and this thread uses it.
+    (!isolate.is_null()).then(|| unsafe { LiveV8::from_raw(isolate) })
 }
 
 /// Whether `isolate` was entered last on this thread.

@@ -45,6 +45,34 @@ pub fn turn_guard(
     handleguard::turn_at(lifetime::follow(isolate), Place::here(name))
 }
 
+/// Marks that a turn begins in the isolate that this thread has entered last: [`turn_guard`] where no scope and no isolate is at
+/// hand.
+///
+/// Returns `None` if the thread has entered no isolate. No turn is marked then, and a notice says so, once in the process.
+///
+/// Without the hooks, the first guard of an isolate puts a slot into it, as `v8::Isolate::set_slot` does. Hold no reference from
+/// `get_slot_mut` over a call that may be the first.
+#[inline]
+#[track_caller]
+pub fn current_turn_guard(name: impl Into<Option<&'static str>>) -> Option<TurnGuard<V8>> {
+    current_turn_at(Place::here(name))
+}
+
+/// As [`current_turn_guard`], for a turn that begins at `place`.
+#[inline]
+pub(crate) fn current_turn_at(place: Place) -> Option<TurnGuard<V8>> {
+    if !handleguard::COMPILED_IN {
+        return None;
+    }
+    match lifetime::follow_current() {
+        Some(live) => Some(handleguard::turn_at(live, place)),
+        None => {
+            handleguard::turn_in_no_isolate(place);
+            None
+        }
+    }
+}
+
 /// Records that the host calls into the JavaScript of `isolate`, by a way that has no guarded twin here; see
 /// [`handleguard::callback`].
 #[inline]

@@ -141,15 +141,17 @@ mod script;
 mod seal;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod turn_each_poll;
 
 pub use addon::{addon_callback_guard, addon_guard, addon_scope_guard};
 pub use call::{
     GuardedFunction, GuardedIsolate, GuardedMicrotaskQueue, GuardedModule, GuardedScript,
 };
 
-pub use guards::{callback_guard, gc_guard, scope_guard, turn_guard};
+pub use guards::{callback_guard, current_turn_guard, gc_guard, scope_guard, turn_guard};
 pub use isolate::{LiveV8, V8, handles, level};
 pub use make_callback::make_callback;
+pub use turn_each_poll::{TurnEachPoll, turn_each_poll};
 
 pub use handleguard;
 pub use handleguard::finding::GcPhase;

@@ -1,5 +1,6 @@
 //! When the record of an isolate begins and ends.
 
+use crate::current;
 use crate::interpose::isolates::has_isolate_hooks;
 use crate::isolate::{LiveV8, V8};
 use crate::{fatal_error, gc, seal};
@@ -41,6 +42,20 @@ pub(crate) fn follow(isolate: &mut v8::Isolate) -> LiveV8<'_> {
         }
     }
     LiveV8::of(isolate)
+}
+
+/// As [`follow`], for the isolate that this thread has entered last, which is in nobody's hands here. `None` if there is none.
+pub(crate) fn follow_current<'a>() -> Option<LiveV8<'a>> {
+    let live = current::live()?;
+    // Where the hooks saw the isolate made, they see it end.
+    if handleguard::COMPILED_IN && !has_isolate_hooks(live.name().isolate()) {
+        // SAFETY: the isolate is live and this thread's, and the value owns nothing. Its slots may be written: the v8 crate gives out
+        // references into them only with a borrow of the isolate, and the documentation of `current_turn_guard` rules out that one
+        // is held here.
+        let mut isolate = unsafe { v8::Isolate::from_raw_ptr(live.as_raw().cast()) };
+        follow(&mut isolate);
+    }
+    Some(live)
 }
 
 #[cold]

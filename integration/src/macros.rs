@@ -78,7 +78,10 @@ macro_rules! callback_scope {
 /// Marks one turn of the host's loop, from here to the end of the block: one pass of the event loop, one request, one
 /// task. Scopes opened before it do not count as enclosing what runs in it. Turns nest.
 ///
-/// The argument is an isolate or any scope, borrowed for a moment; the name is optional.
+/// The first argument is an isolate or any scope, borrowed for a moment. Without it, the turn is one of the isolate that this thread
+/// has entered last, as where a `JsRuntime` owns the isolate; if there is none, no turn is marked, and a notice says so, once in the
+/// process. The name is optional; where it stands alone, it is a literal. For a future, see
+/// [`turn_each_poll`](crate::turn_each_poll).
 ///
 /// ```
 /// # let _v8 = handleguard_v8::__doctest::setup();
@@ -89,9 +92,19 @@ macro_rules! callback_scope {
 ///     // ... call into JavaScript
 /// #   let _ = scope;
 /// }
+/// for _request in 0..3 {
+///     handleguard_v8::turn!("request"); // no scope is at hand here
+///     // ... let the runtime serve it
+/// }
 /// ```
 #[macro_export]
 macro_rules! turn {
+    () => {
+        $crate::__turn_of_current!($crate::__function_name!());
+    };
+    ($name: literal $(,)?) => {
+        $crate::__turn_of_current!($name);
+    };
     ($isolate: expr $(,)?) => {
         $crate::turn!($isolate, $crate::__function_name!());
     };
@@ -103,6 +116,17 @@ macro_rules! turn {
                 // Used in every build, so that no build warns of it.
                 let _ = (&mut *$isolate, $name);
             }
+        }
+    };
+}
+
+/// Marks a turn of the current isolate. Expands to nothing where the checks are compiled out.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __turn_of_current {
+    ($name: expr) => {
+        $crate::__private::handleguard::__if_compiled_in! {
+            let _handleguard_turn = $crate::current_turn_guard($name);
         }
     };
 }

@@ -9,7 +9,7 @@
 //!
 //! ```
 //! use handleguard_v8::handleguard::Rule;
-//! use handleguard_v8::{GuardedFunction, scope, testing, turn};
+//! use handleguard_v8::{GuardedFunction, scope, testing};
 //!
 //! # let _v8 = handleguard_v8::__doctest::setup();
 //! # let isolate = &mut v8::Isolate::new(Default::default());
@@ -23,7 +23,6 @@
 //!
 //! // Every violation as data.
 //! let violations = testing::run(|| {
-//!     turn!(scope, "event loop");
 //!     callback.guarded_call(scope, undefined, &[]); // no scope: the bug
 //! })
 //! .violations;
@@ -32,7 +31,6 @@
 //! // Or none at all, and no handle left behind.
 //! testing::assert_at_most(scope, 0, |scope| {
 //!     testing::assert_clean(|| {
-//!         turn!(scope, "event loop");
 //!         scope!(let scope, scope);
 //!         callback.guarded_call(scope, undefined, &[]);
 //!     })
@@ -40,10 +38,47 @@
 //! ```
 
 use crate::isolate::LiveV8;
-pub use handleguard::testing::{Outcome, assert_clean, run, run_strictly};
-use handleguard::{LiveIsolate, ScriptFrame};
+use crate::lifetime;
+pub use handleguard::testing::Outcome;
+use handleguard::{LiveIsolate, ScriptFrame, testing};
 
-/// Runs `f` and returns its result. `isolate` is any scope, or an isolate.
+/// Runs `f` as a [turn](handleguard::testing#the-closure-is-a-turn) of each isolate that is used in it, and collects its violations;
+/// see [`handleguard::testing::run`]. The isolate that this thread has entered last is judged from the start, whoever uses it.
+///
+/// # Panics
+///
+/// As [`handleguard::testing::run`].
+#[track_caller]
+pub fn run<T>(f: impl FnOnce() -> T) -> Outcome<T> {
+    know_current();
+    testing::run(f)
+}
+
+/// Runs `f` as [`run`] does, in strict mode; see [`handleguard::testing::run_strictly`].
+///
+/// # Panics
+///
+/// As [`run`].
+#[track_caller]
+pub fn run_strictly<T>(f: impl FnOnce() -> T) -> Outcome<T> {
+    know_current();
+    testing::run_strictly(f)
+}
+
+/// Runs `f` as [`run`] does, and returns its result.
+///
+/// # Panics
+///
+/// If `f` violates any rule, or leaves handles in a scope that was open before it; see [`handleguard::testing::assert_clean`]. Also as
+/// [`run`].
+#[track_caller]
+pub fn assert_clean<T>(f: impl FnOnce() -> T) -> T {
+    know_current();
+    testing::assert_clean(f)
+}
+
+/// Runs `f` and returns its result. `isolate` is any scope, or an isolate. Where code in `f` owns the isolate, see
+/// [`assert_leaves_at_most`].
 ///
 /// # Panics
 ///
@@ -54,7 +89,44 @@ where
     S: AsRef<v8::Isolate>,
 {
     let handles = |isolate: &mut S| LiveV8::of((*isolate).as_ref()).handles();
-    handleguard::testing::assert_at_most_by(isolate, most, handles, f)
+    testing::assert_at_most_by(isolate, most, handles, f)
+}
+
+/// Runs `f`, which has the isolate to itself, and returns its result: [`assert_at_most`] round code that owns the isolate, as a
+/// `JsRuntime` does. It judges the isolate that this thread has entered last, and each isolate that a guard or hook sees in `f`.
+///
+/// ```
+/// use handleguard_v8::{scope, testing};
+///
+/// struct Runtime(v8::OwnedIsolate);
+///
+/// impl Runtime {
+///     fn serve(&mut self) {
+///         scope!(let scope, &mut self.0);
+///         let _ = v8::Number::new(scope, 0.5);
+///     }
+/// }
+///
+/// # let _v8 = handleguard_v8::__doctest::setup();
+/// let mut runtime = Runtime(v8::Isolate::new(Default::default()));
+/// testing::assert_leaves_at_most(0, || runtime.serve());
+/// ```
+///
+/// # Panics
+///
+/// As [`handleguard::testing::assert_leaves_at_most`].
+#[track_caller]
+pub fn assert_leaves_at_most<T>(most: u64, f: impl FnOnce() -> T) -> T {
+    know_current();
+    testing::assert_leaves_at_most(most, f)
+}
+
+/// Lets the test that begins judge the current isolate from its start, also if no guard and no hook has seen it yet.
+#[track_caller]
+fn know_current() {
+    if let Some(live) = lifetime::follow_current() {
+        testing::know(live);
+    }
 }
 
 /// The frames of JavaScript on the stack, innermost first, as a violation keeps them.

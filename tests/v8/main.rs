@@ -16,5 +16,6 @@ mod sealed;
 mod stacks;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod teardown;
+mod test_runs;
 mod traps;
 mod usage;

@@ -103,7 +103,7 @@ pub(super) unsafe fn pump_message_loop(
 /// Runs `call` as a checkpoint for microtasks. V8 opens a scope for them itself (`microtask-queue.cc`,
 /// `MicrotaskQueue::RunMicrotasks`).
 fn as_checkpoint(ip: usize, call: impl FnOnce()) {
-    let callback = entered().and_then(|live| hooks::checkpoint(live, ip));
+    let callback = current::live().and_then(|live| hooks::checkpoint(live, ip));
     call();
     hooks::callback_ends(callback);
 }
@@ -115,7 +115,7 @@ fn as_callback<R>(
     callee: impl FnOnce(LiveV8<'_>) -> Option<String>,
     call: impl FnOnce() -> R,
 ) -> R {
-    let callback = entered()
+    let callback = current::live()
         .and_then(|live| hooks::callback(live, ip, handle.addr(), V8::named, || callee(live)));
     let result = call();
     hooks::callback_ends(callback);
@@ -134,14 +134,6 @@ fn call_as_callback<R>(
         hooks::callback_on_no_isolate(ip, V8::named);
     }
     as_callback(ip, handle, callee, call)
-}
-
-/// The isolate that this thread has entered last.
-#[inline(always)]
-fn entered<'a>() -> Option<LiveV8<'a>> {
-    let isolate = current::isolate();
-    // SAFETY: an isolate that is entered on this thread is live, and this thread uses it.
-    (!isolate.is_null()).then(|| unsafe { LiveV8::from_raw(isolate) })
 }
 
 /// The name of the function at `function`, for a report.
