@@ -235,6 +235,8 @@ pub use foreign_text::{ForeignText, MAX_FOREIGN_TEXT, foreign_text};
 #[doc(hidden)]
 pub use fork::mutex::ForkMutex;
 pub use place::{CodeAddress, CodeFrames, Location, Place, SourceLine};
+#[doc(hidden)]
+pub use process::announce::warn;
 pub use process::global::InitError;
 pub use react::breakpoint::handleguard_on_violation;
 pub use record::high_water::OpenerStats;

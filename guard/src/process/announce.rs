@@ -87,3 +87,8 @@ pub(crate) fn turn_in_no_isolate(thread: &ThreadState, place: Place) {
         thread.report(|| actions::notice(tracing::Level::WARN, notice));
     }
 }
+
+/// Logs one line about the host: to the subscriber of this thread, or to stderr if there is none.
+pub fn warn(text: impl std::fmt::Display) {
+    actions::notice(tracing::Level::WARN, text);
+}

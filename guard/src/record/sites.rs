@@ -62,8 +62,10 @@ pub(crate) struct Sites {
     lanes: [Lane; LANES],
     /// How many sites wait to be logged.
     unlogged: AtomicU64,
-    /// How many sites have been found. Numbers them in their order: the clock is too coarse for that.
-    found: AtomicU64,
+    /// How many sites were ever to be logged: the number of the next one. The clock is too coarse to order them.
+    numbers: AtomicU64,
+    /// The number of the site that is to be logged next.
+    next: AtomicU64,
 }
 
 /// The counts of the threads of one lane, on cache lines of their own.
@@ -157,7 +159,8 @@ impl Sites {
                 changed: AtomicBool::new(false),
             }),
             unlogged: AtomicU64::new(0),
-            found: AtomicU64::new(0),
+            numbers: AtomicU64::new(0),
+            next: AtomicU64::new(0),
         }
     }
 
@@ -234,10 +237,14 @@ impl Sites {
                 generation,
             } = first();
             let waits = to_log.is_some();
+            let number = match waits {
+                true => self.numbers.fetch_add(1, Ordering::Relaxed),
+                false => 0,
+            };
             table.publish(
                 slot,
                 Detail {
-                    number: self.found.fetch_add(1, Ordering::Relaxed),
+                    number,
                     at: now,
                     violation: Arc::new(violation),
                     named: OnceBox::new(),
@@ -293,13 +300,25 @@ impl Sites {
         if !self.has_unlogged() {
             return Vec::new();
         }
-        let waits = |detail: &Detail| detail.to_log.is_some() && detail.generation == generation;
-        let mut rows: Vec<Row<'_>> = self
-            .rows()
-            // Of the many readers that a flush may have, one takes the site.
-            .filter(|row| waits(row.detail) && !row.detail.logged.swap(true, Ordering::Relaxed))
-            .collect();
+        let waits = |detail: &Detail| {
+            detail.to_log.is_some()
+                && detail.generation == generation
+                && !detail.logged.load(Ordering::Relaxed)
+        };
+        let mut rows: Vec<Row<'_>> = self.rows().filter(|row| waits(row.detail)).collect();
         rows.sort_by_key(|row| row.detail.number);
+        // Up to one that another thread is about to publish, and that would come too late: that thread has it logged.
+        rows.retain(|row| {
+            let next = self.next.load(Ordering::Relaxed);
+            let is_next = row.detail.number <= next;
+            // If two threads log at once, one of them takes the site.
+            let is_taken = is_next && !row.detail.logged.swap(true, Ordering::Relaxed);
+            if is_taken {
+                let after = row.detail.number + 1;
+                self.next.store(after.max(next), Ordering::Relaxed);
+            }
+            is_taken
+        });
         self.unlogged
             .fetch_sub(rows.len() as u64, Ordering::Relaxed);
         rows
@@ -307,12 +326,18 @@ impl Sites {
 
     /// Leaves the sites that the parent of this process has not logged to the parent, in a forked child of that generation.
     pub(crate) fn leave_unlogged_to_parent(&self, generation: u64) {
-        let of_parent = |detail: &Detail| {
-            detail.to_log.is_some()
-                && detail.generation != generation
-                && !detail.logged.swap(true, Ordering::Relaxed)
-        };
-        let left = self.rows().filter(|row| of_parent(row.detail)).count() as u64;
+        let mut left = 0;
+        let mut next = self.numbers.load(Ordering::Relaxed);
+        let unlogged =
+            |detail: &Detail| detail.to_log.is_some() && !detail.logged.load(Ordering::Relaxed);
+        for Row { detail, .. } in self.rows().filter(|row| unlogged(row.detail)) {
+            if detail.generation == generation {
+                next = next.min(detail.number);
+            } else if !detail.logged.swap(true, Ordering::Relaxed) {
+                left += 1;
+            }
+        }
+        self.next.store(next, Ordering::Relaxed);
         // A thread of the parent may have published a site that it had not counted yet at the fork.
         let _ = self
             .unlogged

@@ -66,6 +66,10 @@ enum handleguard_status
    * A bug in handleguard. The call had no effect.
    */
   HANDLEGUARD_STATUS_INTERNAL = 6,
+  /**
+   * The time was up before the function was done.
+   */
+  HANDLEGUARD_STATUS_TIMEOUT = 7,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -330,6 +334,13 @@ size_t handleguard_report(char *buffer,
  */
 handleguard_status handleguard_report_to(void (*write)(void *data, const char *text, size_t length),
                                          void *data);
+
+/**
+ * Waits until the first violation at each site has been logged, `timeout_ms` milliseconds at most: a thread of the checker logs it,
+ * soon after it occurred. A process that returns from `main` or calls `exit` need not call it; one that calls `abort` or `_exit`
+ * loses what has not been logged.
+ */
+handleguard_status handleguard_flush(uint32_t timeout_ms);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -91,8 +91,7 @@ fn unregistered(address: *mut c_void) -> Failure {
         "isolate {address:p} is not registered, so its scopes are not checked; call handleguard_isolate_register first"
     );
     if !PRINTED.swap(true, Ordering::Relaxed) {
-        use std::io::Write as _;
-        let _ = writeln!(std::io::stderr(), "handleguard: {failure}");
+        handleguard::warn(&failure);
     }
     Failure::new(Status::Unregistered, failure)
 }

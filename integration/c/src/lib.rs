@@ -40,5 +40,5 @@ pub use guards::{
 };
 pub use isolate::{Reader, handleguard_isolate_end, handleguard_isolate_register};
 pub use place::Place;
-pub use report::{handleguard_report, handleguard_report_to};
+pub use report::{handleguard_flush, handleguard_report, handleguard_report_to};
 pub use status::{Status, handleguard_last_error};

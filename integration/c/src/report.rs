@@ -1,5 +1,6 @@
 use crate::status::{Failure, Status, guarded};
 use std::ffi::{c_char, c_void};
+use std::time::Duration;
 
 /// Writes the report, with all sites and counters so far, as text into `buffer`: as much as fits in `size` bytes with the 0 at its
 /// end. Returns how many bytes the whole report needs, with that 0, or 0 after an error.
@@ -48,5 +49,21 @@ pub unsafe extern "C" fn handleguard_report_to(
         // SAFETY: `write` may be called with `data`: required by this fn. The text ends with 0.
         unsafe { write(data, text.as_ptr().cast(), text.len() - 1) };
         Ok(())
+    })
+}
+
+/// Waits until the first violation at each site has been logged, `timeout_ms` milliseconds at most: a thread of the checker logs it,
+/// soon after it occurred. A process that returns from `main` or calls `exit` need not call it; one that calls `abort` or `_exit`
+/// loses what has not been logged.
+#[unsafe(no_mangle)]
+pub extern "C" fn handleguard_flush(timeout_ms: u32) -> Status {
+    guarded("handleguard_flush", || {
+        if handleguard::flush(Duration::from_millis(timeout_ms.into())) {
+            return Ok(());
+        }
+        Err(Failure::new(
+            Status::Timeout,
+            format_args!("violations wait to be logged after {timeout_ms} ms"),
+        ))
     })
 }

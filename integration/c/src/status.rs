@@ -23,6 +23,8 @@ pub enum Status {
     Started = 5,
     /// A bug in handleguard. The call had no effect.
     Internal = 6,
+    /// The time was up before the function was done.
+    Timeout = 7,
 }
 
 /// A status other than `Ok`, with its message.

@@ -132,6 +132,8 @@ int main(int argc, char **argv) {
   if (!clean) CHECK(handleguard_scope_end(scope) == HANDLEGUARD_STATUS_NOT_OPEN);
   arena_close(&arena, 0);
   CHECK(handleguard_isolate_end(&arena) == HANDLEGUARD_STATUS_OK);
+  /* Before the line about the isolate, which is written at once. */
+  CHECK(handleguard_flush(60000) == HANDLEGUARD_STATUS_OK);
   CHECK(handleguard_isolate_end(&arena) == HANDLEGUARD_STATUS_UNREGISTERED);
 
   needed = handleguard_report(NULL, 0);
