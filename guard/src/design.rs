@@ -75,6 +75,12 @@
 //! A turn keeps the number of handles at its start and the number reported since; the difference to the number now is what no
 //! report has covered yet.
 //!
+//! # The closure of a test
+//!
+//! A test has no event loop, and often marks no turn. So the closure of a test is a turn of each isolate that is used in it. It begins
+//! with the closure in the isolates that the thread has entered and that are known by then, and in any other at its first guard or
+//! hook. It is kept apart from the host's turns, which are counted without it. `guards/test_run.rs` has the rest.
+//!
 //! # One turn, step by step
 //!
 //! `main` has opened a scope. A turn begins; `on_close` calls into JavaScript without a scope and makes two handles, then

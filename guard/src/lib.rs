@@ -54,8 +54,8 @@
 //! [`abort`](Action::Abort). They need no configuration. In a release build the same guards are zero-sized and empty.
 //!
 //! **Test suites.** The feature `testing` compiles the checks in, makes [`panic`](Action::Panic) the default action, and adds
-//! `handleguard::testing`: it runs a closure and returns every violation as data, asserts that there is none, or asserts that
-//! at most a given number of handles is left.
+//! `handleguard::testing`: it runs a closure as a turn and returns every violation as data, asserts that there is none, or asserts
+//! that at most a given number of handles is left. A test that judged nothing fails.
 //!
 //! ```toml
 //! [dev-dependencies]

@@ -62,7 +62,8 @@
 //! # Threads
 //!
 //! Violations are collected per thread. Tests that run side by side do not see each other's; a violation on a thread that the
-//! closure starts takes the configured action there, which is `panic` by default.
+//! closure starts takes the configured action there, which is `panic` by default. The closure is no turn on such a thread, so run a
+//! test on the thread that uses the isolate.
 
 use crate::describe::handles::Handles;
 use crate::describe::violation::Violation;

@@ -34,6 +34,9 @@
 //! }
 //! ```
 //!
+//! Where no scope is at hand, as in code that uses a runtime, [`turn!`] without an isolate marks a turn of the current one, and
+//! [`turn_each_poll`] makes each poll of a future a turn. In a test, the closure is a turn.
+//!
 //! # V8 is the truth
 //!
 //! A verdict compares V8's own count of open scopes now with that at the turn's start, so scopes that no macro of this crate

@@ -2,7 +2,7 @@
 
 use handleguard_tests::{child, function, host, is_child, normal, start_v8};
 use handleguard_v8::{
-    GuardedFunction, escapable_handle_scope, scope, testing, turn, turn_each_poll,
+    GuardedFunction, GuardedIsolate, escapable_handle_scope, scope, testing, turn, turn_each_poll,
 };
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -203,6 +203,22 @@ const WAYS: &[Way] = &[
                     scope!(let other, other);
                     work(other, true);
                 }
+                work(scope, leaks);
+            });
+        },
+    },
+    Way {
+        name: "another isolate is current at the start",
+        reason: "handleguard: outer-growth: turn `testing::assert_clean` at tests/v8/test_runs.rs:LL:CC left 1 handle in the HandleScope `",
+        test: |leaks| {
+            start_v8();
+            let isolate = Box::leak(Box::new(v8::Isolate::new(Default::default())));
+            // SAFETY: this thread has entered it already, and never leaves it.
+            unsafe { isolate.guarded_enter() };
+            scope!(let scope, isolate);
+            let other = v8::Isolate::new(Default::default());
+            testing::assert_clean(|| {
+                drop(other);
                 work(scope, leaks);
             });
         },
