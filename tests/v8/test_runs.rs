@@ -497,7 +497,8 @@ fn each_panic_shows_the_line_of_the_test() {
     const NAME: &str = "test_runs::each_panic_shows_the_line_of_the_test";
     if is_child() {
         host!(scope, _context);
-        let mut calls: Vec<(u32, fn(&mut Scope))> = Vec::new();
+        type Call = fn(&mut Scope);
+        let mut calls: Vec<(u32, Call)> = Vec::new();
         macro_rules! call {
             ($call: expr) => {
                 calls.push((line!(), $call));
