@@ -25,7 +25,9 @@ impl Engine for V8 {
                 "Builtins_InterpreterPushArgsThenFastConstructFunction",
                 "Builtins_BaselineOutOfLinePrologue",
             ],
-            internal_symbols: &["Builtins_", "v8::internal::"],
+            // V8 calls the callback for WebAssembly streaming in a microtask, by a native function that it makes for the purpose: only
+            // the callback's wrapper in the v8 crate distinguishes that call from one by JavaScript.
+            internal_symbols: &["Builtins_", "v8::internal::", "v8::wasm::trampoline::"],
             // JavaScript calls a function that was made from native code. V8 calls other native code by its runtime functions:
             // hooks of promises, `import.meta`, `import()`.
             native_call_symbols: &[

@@ -503,6 +503,45 @@ mod called_by_v8 {
             "{violations:#?}"
         );
     }
+
+    fn stream(scope: &mut PinScope, _: Local<Value>, streaming: v8::WasmStreaming<false>) {
+        let context = scope.get_current_context();
+        calls_back(scope, context);
+        streaming.abort(None);
+    }
+
+    /// V8 wraps this callback in a function that it calls as JavaScript calls a native function.
+    #[test]
+    fn strict_mode_accuses_no_callback_for_webassembly_streaming() {
+        start_v8();
+        let isolate = &mut v8::Isolate::new(Default::default());
+        // Before the context is made, which has `compileStreaming` only then.
+        isolate.set_wasm_streaming_callback(stream);
+        scope!(let scope, isolate);
+        let context = v8::Context::new(scope, Default::default());
+        let scope = &mut v8::ContextScope::new(scope, context);
+        handleguard_tests::eval(
+            scope,
+            "globalThis.count = 0; globalThis.called = () => { count++ }",
+        );
+        let compile = function(
+            scope,
+            "() => { WebAssembly.compileStreaming('source').catch(() => {}) }",
+        );
+        let undefined = v8::undefined(scope).into();
+        let violations = testing::run_strictly(|| {
+            turn!(scope, "loop");
+            scope!(let scope, scope);
+            compile.guarded_call(scope, undefined, &[]);
+        })
+        .violations;
+        let count = handleguard_tests::eval(scope, "count").uint32_value(scope);
+        assert_eq!(
+            (rules(&violations), count),
+            (vec![], Some(1)),
+            "{violations:#?}"
+        );
+    }
 }
 
 /// The worker of rusty_v8 #481: a loop that never leaves its one scope, and so never ends a turn.

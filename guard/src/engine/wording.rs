@@ -29,7 +29,8 @@ pub struct FrameClassifier {
     pub engine_symbols: &'static [&'static str],
     /// The first parts of the names of the engine's functions that each run one function of the script.
     pub script_symbols: &'static [&'static str],
-    /// The first parts of the names of the engine's functions that are neither the binding crate's nor the engine's interface.
+    /// The first parts of the names of the engine's functions that are neither the binding crate's nor the engine's interface; and
+    /// of the binding crate's wrappers of callbacks that the engine calls on its own account.
     pub internal_symbols: &'static [&'static str],
     /// The first parts of the names of the engine's functions that call a native function for the script. In strict mode, a
     /// callback counts only if native code that was called so makes it; every callback does if there are none.
