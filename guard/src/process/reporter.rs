@@ -51,8 +51,13 @@ thread_local! {
     static IS_REPORTER: Cell<bool> = const { Cell::new(false) };
 }
 
-/// How long the exit of the process waits for the last reports.
-const AT_EXIT: Duration = Duration::from_secs(5);
+/// How long the exit of the process waits for one more report, and for all of them. A machine may be busy, and the host may exit
+/// with hundreds of new sites; but a subscriber may also wait for ever.
+const AT_EXIT: Duration = Duration::from_secs(10);
+const AT_EXIT_IN_ALL: Duration = Duration::from_secs(60);
+
+/// How many sites have been logged.
+static LOGGED: AtomicU64 = AtomicU64::new(0);
 
 /// How long the thread lives after a violation if there are no ticks.
 const IDLE: Duration = Duration::from_secs(1);
@@ -154,10 +159,16 @@ extern "C" fn end_at_exit() {
         return;
     };
     handle.thread().unpark();
-    let deadline = Instant::now() + AT_EXIT;
-    // Stderr may take nothing, and a subscriber may wait for ever: the process exits all the same.
-    while !STOPPED.load(Ordering::Acquire) && Instant::now() < deadline {
+    let end = Instant::now() + AT_EXIT_IN_ALL;
+    let mut logged = LOGGED.load(Ordering::Relaxed);
+    let mut deadline = Instant::now() + AT_EXIT;
+    while !STOPPED.load(Ordering::Acquire) && Instant::now() < deadline.min(end) {
         thread::sleep(POLL);
+        let now = LOGGED.load(Ordering::Relaxed);
+        if now != logged {
+            logged = now;
+            deadline = Instant::now() + AT_EXIT;
+        }
     }
     if STOPPED.load(Ordering::Acquire) {
         let _ = handle.join();
@@ -293,6 +304,7 @@ impl Reporter {
                 handles: first.handles,
             };
             actions::log(first, tally, subscriber);
+            LOGGED.fetch_add(1, Ordering::Relaxed);
             self.memory.last = subscriber.downgrade().or(self.memory.last.take());
         }
         if self.memory.dropped == 0 && checker.sites.dropped() > 0 {

@@ -1,5 +1,6 @@
 //! A host that violates rules in every way that could cost memory: stacks and scripts without end, long names, deep JavaScript.
 
+use crate::allocations::live;
 use crate::host::host;
 use crate::memory::resident;
 use crate::row::Row;
@@ -60,8 +61,9 @@ pub fn soak(minutes: u64) {
             rest.wait();
             handleguard::flush(Duration::from_secs(60));
             println!(
-                "minute {minute}: {} KiB resident",
-                resident("VmRSS:") / 1024
+                "minute {minute}: {} KiB resident, {} KiB on Rust's heap",
+                resident("VmRSS:") / 1024,
+                live() / 1024
             );
             rest.wait();
         }
