@@ -8,6 +8,7 @@ use crate::violations::branch;
 use handleguard_v8::handleguard;
 use std::hint::black_box;
 use std::sync::Barrier;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// Resident memory after the load, and the most at any time during it. Of interest is the difference between `log` and `off`.
@@ -39,9 +40,10 @@ pub fn memory() -> Vec<Row> {
 pub fn soak(minutes: u64) {
     let start = Instant::now();
     let rest = Barrier::new(3);
+    let in_v8 = AtomicUsize::new(0);
     std::thread::scope(|scope| {
         for thread in 0..2 {
-            let rest = &rest;
+            let (rest, in_v8) = (&rest, &in_v8);
             scope.spawn(move || {
                 host!(scope);
                 let mut path = thread << 32;
@@ -52,6 +54,15 @@ pub fn soak(minutes: u64) {
                         // V8 keeps what it compiled, with its name, until memory is short.
                         scope.low_memory_notification();
                     }
+                    // V8 frees pages on threads of its own, some time after a collection.
+                    std::thread::sleep(Duration::from_secs(1));
+                    scope.low_memory_notification();
+                    std::thread::sleep(Duration::from_secs(1));
+                    let statistics = scope.get_heap_statistics();
+                    in_v8.fetch_add(
+                        statistics.total_physical_size() + statistics.malloced_memory(),
+                        Ordering::Relaxed,
+                    );
                     rest.wait();
                     rest.wait();
                 }
@@ -61,9 +72,10 @@ pub fn soak(minutes: u64) {
             rest.wait();
             handleguard::flush(Duration::from_secs(60));
             println!(
-                "minute {minute}: {} KiB resident, {} KiB on Rust's heap",
+                "minute {minute}: {} KiB resident, {} KiB on Rust's heap, {} KiB physical in V8",
                 resident("VmRSS:") / 1024,
-                live() / 1024
+                live() / 1024,
+                in_v8.swap(0, Ordering::Relaxed) / 1024
             );
             rest.wait();
         }
