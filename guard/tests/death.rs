@@ -516,7 +516,7 @@ fn program_with_more_rights_than_its_user_ignores_the_variable_and_prints_so_onc
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    let started = set_user_id.spawn();
+    let started = child::spawn_copy(&mut set_user_id);
     let ended = started.map(ended);
     std::fs::remove_dir_all(&folder).unwrap();
     let ended = match ended {

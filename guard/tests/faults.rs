@@ -329,20 +329,26 @@ fn a_clean_process_has_no_thread_of_the_checker() {
     assert_exit(&rerun(TEST, "log"), 0);
 }
 
-/// A violation by a stack that no other `path` has.
-#[inline(never)]
+/// A violation by a stack that no other `path` has: each bit selects which of two functions calls on.
 fn branch(fake: Fake, left: u32, path: u32) {
     match (left, path & 1) {
         (0, _) => violate(fake),
-        (_, 0) => {
-            branch(fake, left - 1, path >> 1);
-            std::hint::black_box(0);
-        }
-        _ => {
-            branch(fake, left - 1, path >> 1);
-            std::hint::black_box(1);
-        }
+        (_, 0) => even(fake, left - 1, path >> 1),
+        _ => odd(fake, left - 1, path >> 1),
     }
+}
+
+#[inline(never)]
+fn even(fake: Fake, left: u32, path: u32) {
+    branch(fake, left, path);
+    // No tail call, and not the same code as `odd`.
+    std::hint::black_box(0);
+}
+
+#[inline(never)]
+fn odd(fake: Fake, left: u32, path: u32) {
+    branch(fake, left, path);
+    std::hint::black_box(1);
 }
 
 #[test]

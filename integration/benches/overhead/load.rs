@@ -95,31 +95,36 @@ fn round(scope: &mut v8::PinScope<'_, '_>, path: &mut u64) {
         branch(scope, 40, *path);
         *path += 1;
     }
+    v8::scope!(let scope, scope);
+    let short = v8::String::new(scope, "app.js").expect("a string");
     for _ in 0..10 {
-        compiled_anew(scope, *path, "app.js", 1);
+        compiled_anew(scope, *path, short, 1);
         *path += 1;
     }
-    let long = "x".repeat(1 << 20);
-    for _ in 0..10 {
-        compiled_anew(
-            scope,
-            *path,
-            &format!("data:text/javascript,{path}{long}"),
-            1,
-        );
+    for depth in [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 100] {
+        let long = long_name(scope, *path);
+        compiled_anew(scope, *path, long, depth);
         *path += 1;
     }
-    compiled_anew(
-        scope,
-        *path,
-        &format!("data:text/javascript,{path}{long}"),
-        100,
-    );
-    *path += 1;
+}
+
+/// A name of a megabyte, like no other. Made by V8: strings of that size would scatter the memory of the C library.
+fn long_name<'s>(scope: &v8::PinScope<'s, '_>, number: u64) -> v8::Local<'s, v8::String> {
+    let mut name = v8::String::new(scope, "data:text/javascript,x").expect("a string");
+    while name.length() < 1 << 20 {
+        name = v8::String::concat(scope, name, name).expect("a string");
+    }
+    let end = v8::String::new(scope, &number.to_string()).expect("a string");
+    v8::String::concat(scope, name, end).expect("a string")
 }
 
 /// A violation below `depth` frames of a script of that name, whose functions no other script has.
-fn compiled_anew(scope: &mut v8::PinScope<'_, '_>, number: u64, name: &str, depth: u32) {
+fn compiled_anew(
+    scope: &mut v8::PinScope<'_, '_>,
+    number: u64,
+    name: v8::Local<'_, v8::String>,
+    depth: u32,
+) {
     fn native(scope: &mut v8::PinScope, _: v8::FunctionCallbackArguments, _: v8::ReturnValue) {
         branch(scope, 1, 0);
     }
@@ -130,7 +135,7 @@ fn compiled_anew(scope: &mut v8::PinScope<'_, '_>, number: u64, name: &str, dept
     let string = |text: &str| v8::String::new(scope, text).expect("a string");
     let origin = v8::ScriptOrigin::new(
         scope,
-        string(name).into(),
+        name.into(),
         0,
         0,
         false,

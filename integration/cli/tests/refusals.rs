@@ -3,11 +3,12 @@
 //! `.ci/trace` has the refusals that need a program on V8.
 #![cfg(target_os = "linux")]
 
+use handleguard_test_support::child;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output};
+use std::process::{Child, Command, Output, Stdio};
 
 fn handleguard(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_handleguard"));
@@ -17,7 +18,9 @@ fn handleguard(arguments: &[&str]) -> Command {
 
 #[track_caller]
 fn ends_with(command: &mut Command, status: i32, stderr: &str) {
-    let output = command.output().expect("the command");
+    let piped = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = child::spawn_copy(piped).expect("the command");
+    let output = child.wait_with_output().expect("the command");
     assert_eq!(String::from_utf8_lossy(&output.stderr), stderr);
     assert_eq!(output.status.code(), Some(status));
     assert_eq!(String::from_utf8_lossy(&output.stdout), "");
@@ -199,7 +202,8 @@ fn a_program_without_v8_is_refused() {
     fs::copy(&sleep, &hostile).expect("its own folder");
     let shown = folder.0.join(r"sl\neep#e#$(id)");
     for (binary, shown) in [(sleep.as_path(), sleep.as_path()), (&hostile, &shown)] {
-        let other = Other(Command::new(binary).arg("600").spawn().expect("sleep"));
+        let sleep = child::spawn_copy(Command::new(binary).arg("600"));
+        let other = Other(sleep.expect("sleep"));
         let sentence = format!(
             "handleguard: {}: {}: it has no V8: neither the symbols of node nor v8__HandleScope__CONSTRUCT of the v8 crate; \
              accepted: a node with V8 in its own binary (as from nodejs.org), or a program with the v8 crate; neither of them stripped\n",

@@ -1,7 +1,7 @@
 //! Tests that need a process of their own: a test runs itself again as a child, and looks at how the child ended.
 
 use std::ffi::OsStr;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::process::{Child, Command, Output, Stdio};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -45,6 +45,26 @@ pub fn command(test: &str, directives: &(impl AsRef<OsStr> + ?Sized)) -> Command
 /// Panics if it does not start, and as [`wait`] does.
 pub fn run(command: &mut Command) -> Output {
     wait(command.spawn().expect("a child process"))
+}
+
+/// Starts a program that the test has just copied. Where another test forks a child of its own while the copy is written, that child
+/// has it open for writing until it runs a program itself, and the system refuses to run the copy (`ETXTBSY`).
+///
+/// # Errors
+///
+/// As [`Command::spawn`], or if the copy is busy for five minutes.
+pub fn spawn_copy(command: &mut Command) -> std::io::Result<Child> {
+    let deadline = Instant::now() + TIMEOUT;
+    loop {
+        match command.spawn() {
+            Err(error)
+                if error.kind() == ErrorKind::ExecutableFileBusy && Instant::now() < deadline =>
+            {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            result => return result,
+        }
+    }
 }
 
 /// Waits for the end of a child that [`command`] describes. Output that the test has taken itself is left out.
