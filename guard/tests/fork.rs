@@ -343,3 +343,22 @@ fn a_child_logs_a_site_of_its_own_once_and_none_of_its_parent() {
         assert_eq!(stderr.matches(&line).count(), 1, "{isolate}: {stderr}");
     }
 }
+
+#[test]
+fn a_child_that_exits_ends_its_own_thread_and_not_one_of_its_parent() {
+    const TEST: &str = "a_child_that_exits_ends_its_own_thread_and_not_one_of_its_parent";
+    if child::is_child() {
+        leave_handles(Fake::new(0xabc));
+        assert!(handleguard::flush(LIMIT));
+        for _ in 0..20 {
+            let ended = in_child(|| {
+                leave_handles(Fake::new(0xdef));
+                // SAFETY: the child has no thread but this one and that of the checker.
+                unsafe { libc::exit(0) }
+            });
+            assert_eq!(ended, End::Exit(0));
+        }
+        return;
+    }
+    run_host(TEST, "log,tick=off");
+}

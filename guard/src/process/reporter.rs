@@ -109,6 +109,8 @@ fn take_over(checker: &Checker, generation: u64) {
         for flag in [&BUSY, &STOPPING, &STOPPED, &ABSENT] {
             flag.store(false, Ordering::Relaxed);
         }
+        // The C library gives the memory of the parent's thread to the next one, which a drop of the handle would detach.
+        THREAD.with(|thread| std::mem::forget(thread.take()));
     }
 }
 
