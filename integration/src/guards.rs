@@ -48,10 +48,8 @@ pub fn turn_guard(
 /// Marks that a turn begins in the isolate that this thread has entered last: [`turn_guard`] where no scope and no isolate is at
 /// hand.
 ///
-/// Returns `None` if the thread has entered no isolate. No turn is marked then, and a notice says so, once in the process.
-///
-/// Without the hooks, the first guard of an isolate puts a slot into it, as `v8::Isolate::set_slot` does. Hold no reference from
-/// `get_slot_mut` over a call that may be the first.
+/// Returns `None` if the thread has entered no isolate, or one that no guard and no hook has seen: without the hooks, open a guarded
+/// scope in the isolate first. No turn is marked then, and a notice says so, once in the process.
 #[inline]
 #[track_caller]
 pub fn current_turn_guard(name: impl Into<Option<&'static str>>) -> Option<TurnGuard<V8>> {
@@ -64,7 +62,7 @@ pub(crate) fn current_turn_at(place: Place) -> Option<TurnGuard<V8>> {
     if !handleguard::COMPILED_IN {
         return None;
     }
-    match lifetime::follow_current() {
+    match lifetime::current_followed() {
         Some(live) => Some(handleguard::turn_at(live, place)),
         None => {
             handleguard::turn_in_no_isolate(place);

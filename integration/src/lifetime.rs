@@ -4,9 +4,13 @@ use crate::current;
 use crate::interpose::isolates::has_isolate_hooks;
 use crate::isolate::{LiveV8, V8};
 use crate::{fatal_error, gc, seal};
-use handleguard::{Action, Engine};
+use handleguard::{Action, Engine, ForkMutex, IsolateId};
 use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// The isolates that have a [`Lifetime`].
+static FOLLOWED_ANYWHERE: ForkMutex<BTreeSet<usize>> = ForkMutex::new();
 
 /// How many isolates with a [`Lifetime`] have ended. Where it has not changed, the same address is the same isolate.
 static ENDED: AtomicUsize = AtomicUsize::new(0);
@@ -23,6 +27,7 @@ struct Lifetime(V8);
 impl Drop for Lifetime {
     fn drop(&mut self) {
         ENDED.fetch_add(1, Ordering::Relaxed);
+        FOLLOWED_ANYWHERE.with(|followed| followed.remove(&self.0.isolate().0));
         // SAFETY: the v8 crate empties the slots of an isolate while it is live, on the thread that disposes of it.
         let live = unsafe { LiveV8::from_raw(self.0.as_raw()) };
         seal::lift_all(live);
@@ -44,18 +49,30 @@ pub(crate) fn follow(isolate: &mut v8::Isolate) -> LiveV8<'_> {
     LiveV8::of(isolate)
 }
 
-/// As [`follow`], for the isolate that this thread has entered last, which is in nobody's hands here. `None` if there is none.
-pub(crate) fn follow_current<'a>() -> Option<LiveV8<'a>> {
+/// Returns the isolate that this thread has entered last. `None` if there is none, or if nobody would see it end, because no guard
+/// and no hook has seen it yet.
+///
+/// Nothing is put into the isolate, as [`follow`] would: somebody may hold a reference into its slots.
+pub(crate) fn current_followed<'a>() -> Option<LiveV8<'a>> {
+    current::live().filter(|live| is_followed(live.name().isolate()))
+}
+
+/// As [`follow`], for the isolate that this thread has entered last, which is in nobody's hands here: for a test that begins.
+#[cfg(feature = "testing")]
+pub(crate) fn follow_current_for_test<'a>() -> Option<LiveV8<'a>> {
     let live = current::live()?;
-    // Where the hooks saw the isolate made, they see it end.
-    if handleguard::COMPILED_IN && !has_isolate_hooks(live.name().isolate()) {
+    if !is_followed(live.name().isolate()) {
         // SAFETY: the isolate is live and this thread's, and the value owns nothing. Its slots may be written: the v8 crate gives out
-        // references into them only with a borrow of the isolate, and the documentation of `current_turn_guard` rules out that one
-        // is held here.
+        // references into them only with a borrow of the isolate, and the documentation of `testing` rules out that one is held.
         let mut isolate = unsafe { v8::Isolate::from_raw_ptr(live.as_raw().cast()) };
         follow(&mut isolate);
     }
     Some(live)
+}
+
+/// Whether the end of `isolate` will be seen.
+pub(crate) fn is_followed(isolate: IsolateId) -> bool {
+    has_isolate_hooks(isolate) || FOLLOWED_ANYWHERE.with(|followed| followed.contains(&isolate.0))
 }
 
 #[cold]
@@ -63,6 +80,7 @@ fn begin(isolate: &mut v8::Isolate) {
     if isolate.get_slot::<Lifetime>().is_none() {
         let name = LiveV8::of(isolate).name();
         isolate.set_slot(Lifetime(name));
+        FOLLOWED_ANYWHERE.with(|followed| followed.insert(name.isolate().0));
         let live = LiveV8::of(isolate);
         if !has_isolate_hooks(name.isolate()) {
             gc::add_callbacks(live);

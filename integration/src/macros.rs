@@ -79,7 +79,7 @@ macro_rules! callback_scope {
 /// task. Scopes opened before it do not count as enclosing what runs in it. Turns nest.
 ///
 /// The first argument is an isolate or any scope, borrowed for a moment. Without it, the turn is one of the isolate that this thread
-/// has entered last, as where a `JsRuntime` owns the isolate; if there is none, no turn is marked, and a notice says so, once in the
+/// has entered last, as where a `JsRuntime` owns the isolate; if no guard and no hook has seen one, a notice says so, once in the
 /// process. The name is optional; where it stands alone, it is a literal. For a future, see
 /// [`turn_each_poll`](crate::turn_each_poll).
 ///

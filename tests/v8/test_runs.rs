@@ -454,7 +454,7 @@ fn a_turn_where_no_isolate_is_current_is_not_marked_and_one_notice_says_so() {
     let output = child(NAME, "abort");
     assert!(output.status.success());
     let stderr = normal::lines(&String::from_utf8_lossy(&output.stderr));
-    let notice = "handleguard: turn `request` at tests/v8/test_runs.rs:LL:CC is not marked: this thread has entered no isolate\n";
+    let notice = "handleguard: turn `request` at tests/v8/test_runs.rs:LL:CC is not marked: this thread has entered no isolate that a guard or hook has seen\n";
     assert_eq!(stderr.matches(notice).count(), 1, "{stderr}");
 }
 

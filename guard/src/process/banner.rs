@@ -69,7 +69,7 @@ impl fmt::Display for TurnInNoIsolate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "turn {} is not marked: this thread has entered no isolate",
+            "turn {} is not marked: this thread has entered no isolate that a guard or hook has seen",
             self.0
         )
     }
@@ -133,7 +133,7 @@ mod tests {
         let notice = TurnInNoIsolate(Place::here("request")).to_string();
         assert_eq!(
             notice.replace(&format!("{}:{}", file!(), line!() - 2), "FILE:LINE"),
-            "turn `request` at FILE:LINE:38 is not marked: this thread has entered no isolate"
+            "turn `request` at FILE:LINE:38 is not marked: this thread has entered no isolate that a guard or hook has seen"
         );
     }
 
