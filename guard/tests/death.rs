@@ -725,6 +725,9 @@ fn violation_in_a_signal_handler_shows_the_function_that_was_interrupted() {
             ss_flags: 0,
             ss_size: memory.len(),
         };
+        let mut before = std::mem::MaybeUninit::uninit();
+        // SAFETY: asks for the alternate stack of this thread.
+        unsafe { libc::sigaltstack(ptr::null(), before.as_mut_ptr()) };
         let set = |flags| {
             // SAFETY: the stack is never freed, and the handler is raised below only.
             unsafe {
@@ -740,6 +743,8 @@ fn violation_in_a_signal_handler_shows_the_function_that_was_interrupted() {
         interrupted(2);
         set(libc::SA_ONSTACK);
         interrupted(2);
+        // SAFETY: initialised above. AddressSanitizer frees the stack that is set when the thread ends, which is to be its own.
+        unsafe { libc::sigaltstack(before.as_ptr(), ptr::null_mut()) };
         let report = handleguard::report();
         assert_eq!(report.sites().len(), 2, "one on each stack: {report}");
         for site in report.sites() {
