@@ -12,7 +12,7 @@ use crate::react::colour::Headline;
 use crate::react::stderr;
 use crate::react::subscriber::{LastSubscriber, Subscriber};
 use crate::record::checker::{Checker, Logging};
-use crate::record::report::{Report, TableFull};
+use crate::record::report::TableFull;
 use crate::sync::real::{AtomicBool, AtomicU64, Ordering, fence};
 use crate::thread::state::ThreadState;
 use std::cell::Cell;
@@ -309,8 +309,8 @@ impl Reporter {
             LOGGED.fetch_add(1, Ordering::Relaxed);
             self.memory.last = subscriber.downgrade().or(self.memory.last.take());
         }
-        if self.memory.dropped == 0 && checker.sites.dropped() > 0 {
-            self.say_full(&checker.report());
+        if self.memory.dropped == 0 {
+            self.say_full(checker.sites.dropped());
         }
     }
 
@@ -335,18 +335,19 @@ impl Reporter {
         if actions::log_again(violations, &subscriber).is_err() {
             // Says too that the table is full, if it is.
             stderr::print_patiently(format_args!("{}in all:\n{all}", Headline(&interval)));
-        } else if all.dropped > self.memory.dropped {
-            self.say_full(&all);
+        } else {
+            self.say_full(all.dropped);
         }
     }
 
-    fn say_full(&mut self, all: &Report) {
-        self.memory.dropped = all.dropped;
-        actions::notice_to(
-            &self.subscriber(),
-            tracing::Level::WARN,
-            TableFull::from(all),
-        );
+    /// Says that the table is full, if violations had no room in it since the last time.
+    fn say_full(&mut self, dropped: u64) {
+        if dropped > self.memory.dropped {
+            self.memory.dropped = dropped;
+            let room = self.checker.sites.capacity();
+            let full = TableFull { dropped, room };
+            actions::notice_to(&self.subscriber(), tracing::Level::WARN, full);
+        }
     }
 
     /// The subscriber of this thread, which is the program's; else that of the last violation.

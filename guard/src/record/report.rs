@@ -170,7 +170,11 @@ impl fmt::Display for Report {
             writeln!(f, "\n  and {} more sites", sites - SHOWN)?;
         }
         if self.dropped > 0 {
-            writeln!(f, "\n  {}", TableFull::from(self))?;
+            let full = TableFull {
+                dropped: self.dropped,
+                room: self.cost.room,
+            };
+            writeln!(f, "\n  {full}")?;
         }
         self.fmt_high_water(f)?;
         if violations > 0 {
@@ -234,17 +238,8 @@ impl fmt::Display for Site {
 
 /// Says that the site table is full.
 pub(crate) struct TableFull {
-    dropped: u64,
-    room: usize,
-}
-
-impl From<&Report> for TableFull {
-    fn from(report: &Report) -> Self {
-        Self {
-            dropped: report.dropped,
-            room: report.cost.room,
-        }
-    }
+    pub(crate) dropped: u64,
+    pub(crate) room: usize,
 }
 
 impl fmt::Display for TableFull {
