@@ -247,4 +247,6 @@ pub use symbolize::trace::Trace;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 #[doc(hidden)]
 pub use thread::linux_x86_64::tls_word;
+#[doc(hidden)]
+pub use thread::number::thread_number;
 pub use unwind::truncated::MAX_FRAMES;

@@ -9,9 +9,7 @@
 
 use crate::ffi::{self, SealBuffer};
 use crate::isolate::LiveV8;
-use handleguard::{EntryId, ForkMutex};
-use std::cell::Cell;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use handleguard::{EntryId, ForkMutex, thread_number};
 
 /// All seals, in order of sealing.
 static SEALS: ForkMutex<Vec<Seal>> = ForkMutex::new();
@@ -39,19 +37,6 @@ fn state(isolate: LiveV8<'_>) -> Option<(usize, i32)> {
     Some((isolate.cursor()?.limit, sealed_level))
 }
 
-/// The number of this thread, which no other thread of the process ever has.
-fn this_thread() -> usize {
-    static THREADS: AtomicUsize = AtomicUsize::new(0);
-    thread_local! {
-        // Without a destructor, so that it can be read while the thread's locals are being destroyed.
-        static NUMBER: Cell<usize> = const { Cell::new(0) };
-    }
-    if NUMBER.get() == 0 {
-        NUMBER.set(THREADS.fetch_add(1, Ordering::Relaxed) + 1);
-    }
-    NUMBER.get()
-}
-
 /// Seals `isolate` for `turn`. [`lift_all`] must be called before the isolate is disposed of.
 pub(crate) fn seal(isolate: LiveV8<'_>, turn: EntryId) {
     let level = isolate.level();
@@ -61,7 +46,7 @@ pub(crate) fn seal(isolate: LiveV8<'_>, turn: EntryId) {
     SEALS.with(|seals| {
         seals.push(Seal {
             isolate: isolate.as_raw().addr(),
-            thread: this_thread(),
+            thread: thread_number(),
             turn,
             level,
             state: state(isolate),
@@ -72,7 +57,7 @@ pub(crate) fn seal(isolate: LiveV8<'_>, turn: EntryId) {
 
 /// Lifts the seal of this thread's `turn`, and those inside it that were never lifted. Does nothing if a rescue has lifted it.
 pub(crate) fn unseal(isolate: LiveV8<'_>, turn: EntryId) {
-    let (address, thread) = (isolate.as_raw().addr(), this_thread());
+    let (address, thread) = (isolate.as_raw().addr(), thread_number());
     let of_turn =
         |seal: &Seal| seal.isolate == address && seal.thread == thread && seal.turn == turn;
     SEALS.with(|seals| {

@@ -4,6 +4,7 @@ pub(crate) mod entered_isolates;
 pub(crate) mod fast_path;
 pub(crate) mod isolates;
 pub(crate) mod log_pointer;
+pub(crate) mod number;
 pub(crate) mod pending_log;
 pub(crate) mod pending_logs;
 mod record;

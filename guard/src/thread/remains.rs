@@ -5,9 +5,8 @@
 
 use crate::engine::ids::IsolateId;
 use crate::fork::mutex::ForkMutex;
-use crate::sync::real::{AtomicUsize, Ordering};
+use crate::thread::number::thread_number;
 use crate::thread::record::Record;
-use std::cell::Cell;
 
 /// How many records are kept. A program whose isolates outlive more threads gets no verdict on the oldest.
 const MAX_RECORDS: usize = 64;
@@ -17,7 +16,7 @@ static REMAINS: ForkMutex<Vec<(usize, Record)>> = ForkMutex::new();
 
 /// Keeps a record of this thread, which is ending.
 pub(super) fn keep(record: Record) {
-    let kept = (this_thread(), record);
+    let kept = (thread_number(), record);
     REMAINS.with(|remains| {
         if remains.len() == MAX_RECORDS {
             remains.remove(0);
@@ -28,7 +27,7 @@ pub(super) fn keep(record: Record) {
 
 /// Takes the record of `isolate` on this thread, if one is kept.
 pub(super) fn take(isolate: IsolateId) -> Option<Record> {
-    let thread = this_thread();
+    let thread = thread_number();
     REMAINS.with(|remains| {
         let at = remains
             .iter()
@@ -40,17 +39,4 @@ pub(super) fn take(isolate: IsolateId) -> Option<Record> {
 /// Removes the records of `isolate`, of whatever thread.
 pub(super) fn forget(isolate: IsolateId) {
     REMAINS.with(|remains| remains.retain(|(_, record)| record.isolate != isolate));
-}
-
-/// The number of this thread, which no other thread of the process ever has.
-fn this_thread() -> usize {
-    static THREADS: AtomicUsize = AtomicUsize::new(0);
-    thread_local! {
-        // Without a destructor, so that it can be read while the thread's locals are being destroyed.
-        static NUMBER: Cell<usize> = const { Cell::new(0) };
-    }
-    if NUMBER.get() == 0 {
-        NUMBER.set(THREADS.fetch_add(1, Ordering::Relaxed) + 1);
-    }
-    NUMBER.get()
 }
