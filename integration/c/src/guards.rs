@@ -169,22 +169,14 @@ pub unsafe extern "C" fn handleguard_callback_begin(
     place: *mut Place,
     callback: *mut Callback,
 ) -> Status {
-    let empty = Callback {
-        isolate: ptr::null_mut(),
-        number: 0,
-    };
     // SAFETY: `place` and the token are null or valid: required by this fn.
     unsafe {
-        begin(
+        begin_callback(
             "handleguard_callback_begin",
             isolate,
             place,
-            (callback, "callback"),
-            empty,
-            |engine, place| {
-                let number = number(handleguard::callback_at(engine, place, || None).detach());
-                Ok(Callback { isolate, number })
-            },
+            callback,
+            |engine, place| handleguard::callback_at(engine, place, || None),
         )
     }
 }
@@ -202,22 +194,14 @@ pub unsafe extern "C" fn handleguard_checkpoint_begin(
     place: *mut Place,
     callback: *mut Callback,
 ) -> Status {
-    let empty = Callback {
-        isolate: ptr::null_mut(),
-        number: 0,
-    };
     // SAFETY: `place` and the token are null or valid: required by this fn.
     unsafe {
-        begin(
+        begin_callback(
             "handleguard_checkpoint_begin",
             isolate,
             place,
-            (callback, "callback"),
-            empty,
-            |engine, place| {
-                let number = number(handleguard::checkpoint_at(engine, place).detach());
-                Ok(Callback { isolate, number })
-            },
+            callback,
+            handleguard::checkpoint_at,
         )
     }
 }
@@ -233,6 +217,37 @@ pub extern "C" fn handleguard_callback_end(callback: Callback) -> Status {
             drop(CallbackGuard::attach(engine, id));
         },
     )
+}
+
+/// # Safety
+///
+/// As [`begin`].
+unsafe fn begin_callback(
+    function: &str,
+    isolate: *mut c_void,
+    place: *mut Place,
+    callback: *mut Callback,
+    open: impl FnOnce(Isolate, handleguard::Place) -> CallbackGuard<Isolate>,
+) -> Status {
+    let empty = Callback {
+        isolate: ptr::null_mut(),
+        number: 0,
+    };
+    let body = |engine, place| {
+        let number = number(open(engine, place).detach());
+        Ok(Callback { isolate, number })
+    };
+    // SAFETY: `place` and the token are null or valid: required by this fn.
+    unsafe {
+        begin(
+            function,
+            isolate,
+            place,
+            (callback, "callback"),
+            empty,
+            body,
+        )
+    }
 }
 
 fn number(id: Option<EntryId>) -> u64 {
