@@ -115,16 +115,10 @@ pub fn callback<L: LiveIsolate>(
     of: fn(IsolateId) -> L::Engine,
     callee: impl FnOnce() -> Option<String>,
 ) -> Option<CallbackGuard<L::Engine>> {
-    if global::start().is_off() {
-        return None;
-    }
-    let engine = isolate.engine();
     let place = Place::code(ip, (&raw const ip).addr());
-    match fast_path::call(engine.isolate(), place) {
-        Call::Recorded => None,
-        Call::Logged(id) => Some(CallbackGuard::of(engine, id)),
-        Call::Slow => callback_slow(isolate, place, handle, of, callee),
-    }
+    begin(isolate, place, || {
+        callback_slow(isolate, place, handle, of, callee)
+    })
 }
 
 /// Records a checkpoint for microtasks that a hooked function makes, as `checkpoint_at` does. `isolate` is the current one, `ip`
@@ -133,20 +127,31 @@ pub fn callback<L: LiveIsolate>(
 /// Returns `None` if a guard has recorded the checkpoint already. [`callback_ends`] ends it.
 #[inline]
 pub fn checkpoint<L: LiveIsolate>(isolate: L, ip: usize) -> Option<CallbackGuard<L::Engine>> {
+    let place = Place::code(ip, (&raw const ip).addr());
+    begin(isolate, place, || {
+        serving(isolate, |session| {
+            let is_recorded =
+                is_recorded(session.thread, isolate.engine().isolate(), isolate.level());
+            (!is_recorded).then(|| checkpoint_at(isolate, place))
+        })
+    })
+}
+
+/// Records on the fast path that the host enters JavaScript at `place`, or by `slow` where that path cannot.
+#[inline(always)]
+fn begin<L: LiveIsolate>(
+    isolate: L,
+    place: Place,
+    slow: impl FnOnce() -> Option<CallbackGuard<L::Engine>>,
+) -> Option<CallbackGuard<L::Engine>> {
     if global::start().is_off() {
         return None;
     }
     let engine = isolate.engine();
-    let place = Place::code(ip, (&raw const ip).addr());
     match fast_path::call(engine.isolate(), place) {
         Call::Recorded => None,
         Call::Logged(id) => Some(CallbackGuard::of(engine, id)),
-        Call::Slow => serving(isolate, |session| {
-            if is_recorded(session.thread, engine.isolate(), isolate.level()) {
-                return None;
-            }
-            Some(checkpoint_at(isolate, place))
-        }),
+        Call::Slow => slow(),
     }
 }
 

@@ -61,11 +61,7 @@ pub fn callback_at<L: LiveIsolate>(
     place: Place,
     callee: impl FnOnce() -> Option<String>,
 ) -> CallbackGuard<L::Engine> {
-    let fast = match place.location {
-        Location::Source(location) => callback_fast(isolate.engine(), place.name, location),
-        _ => None,
-    };
-    fast.unwrap_or_else(|| callback_slow(isolate, place, Entrance::Call, callee))
+    begin(isolate, place, Entrance::Call, callee)
 }
 
 /// Records that the host begins a checkpoint for microtasks; the checkpoint ends when the guard is dropped. It is a callback
@@ -87,11 +83,21 @@ pub fn checkpoint<L: LiveIsolate>(
 /// As [`checkpoint`], for a checkpoint at another place.
 #[inline]
 pub fn checkpoint_at<L: LiveIsolate>(isolate: L, place: Place) -> CallbackGuard<L::Engine> {
+    begin(isolate, place, Entrance::Checkpoint, || None)
+}
+
+#[inline(always)]
+fn begin<L: LiveIsolate>(
+    isolate: L,
+    place: Place,
+    entrance: Entrance,
+    callee: impl FnOnce() -> Option<String>,
+) -> CallbackGuard<L::Engine> {
     let fast = match place.location {
         Location::Source(location) => callback_fast(isolate.engine(), place.name, location),
         _ => None,
     };
-    fast.unwrap_or_else(|| callback_slow(isolate, place, Entrance::Checkpoint, || None))
+    fast.unwrap_or_else(|| callback_slow(isolate, place, entrance, callee))
 }
 
 /// How the host enters JavaScript.
