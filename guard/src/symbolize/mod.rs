@@ -4,6 +4,7 @@
 //! needs no `cfg`.
 
 pub(crate) mod address;
+mod by_address;
 pub(crate) mod frame;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub(crate) mod linux_x86_64;

@@ -1,17 +1,16 @@
 //! Names for places that are known only by their code: the innermost function of the user there, with file and line.
 
 use crate::engine::wording::FrameClassifier;
-use crate::fork::mutex::ForkMutex;
-use crate::place::intern::{self, MAX_PLACES};
+use crate::place::intern;
 use crate::place::{CodeAddress, CodeFrames, Location, Place};
 use crate::symbolize;
 use crate::symbolize::address::Address;
+use crate::symbolize::by_address::ByAddress;
 use crate::symbolize::frame::{Frame, FrameKind};
 use crate::unwind::platform;
-use std::collections::HashMap;
 
-/// What was looked up, by address. Of more than [`MAX_PLACES`] addresses, the rest is looked up each time.
-static NAMES: ForkMutex<HashMap<usize, Resolved>> = ForkMutex::new();
+/// What was looked up.
+static NAMES: ByAddress<Resolved> = ByAddress::new();
 
 /// How many frames around a place are kept. In a debug build, the checker and the crate that binds the engine have many frames
 /// of their own between the place and the user's function.
@@ -62,9 +61,7 @@ pub(crate) fn named(place: Place, classifier: &FrameClassifier) -> Place {
 /// If it is that of the first frame, it holds a scope, and the line that opened the scope is not known: the result is the start
 /// of the function then.
 fn first_user(frames: &[usize], classifier: &FrameClassifier) -> Option<Resolved> {
-    if NAMES.with(|names| frames.iter().any(|ip| !names.contains_key(ip))) {
-        Frame::look_up(frames);
-    }
+    NAMES.prepare(frames);
     let at = frames
         .iter()
         .position(|&ip| resolved(ip, classifier).is_users)?;
@@ -85,17 +82,7 @@ struct Resolved {
 }
 
 fn resolved(ip: usize, classifier: &FrameClassifier) -> Resolved {
-    if let Some(known) = NAMES.with(|names| names.get(&ip).copied()) {
-        return known;
-    }
-    // Not under the lock: it reads files.
-    let resolved = resolve(ip, classifier);
-    NAMES.with(|names| {
-        if names.len() < MAX_PLACES {
-            names.insert(ip, resolved);
-        }
-    });
-    resolved
+    NAMES.get(ip, || resolve(ip, classifier))
 }
 
 fn resolve(ip: usize, classifier: &FrameClassifier) -> Resolved {

@@ -5,11 +5,9 @@
 //! through its own hooks, as V8 calls the host's code for `import.meta` and for promises, never is.
 
 use crate::engine::wording::FrameClassifier;
-use crate::fork::mutex::ForkMutex;
-use crate::place::intern::MAX_PLACES;
+use crate::symbolize::by_address::ByAddress;
 use crate::symbolize::frame::Frame;
 use crate::unwind::capture::{CapturedStack, Origin, UnwindMethod};
-use std::collections::HashMap;
 
 /// What is known of a return address.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -23,7 +21,7 @@ enum Code {
 }
 
 /// The addresses that were looked up.
-static KNOWN: ForkMutex<HashMap<usize, Code>> = ForkMutex::new();
+static KNOWN: ByAddress<Code> = ByAddress::new();
 
 /// Whether the script called the native code that runs now, on top of `origin`. `true` if the classifier has no names of native
 /// calls, and `false` if no function of the engine is found on the stack.
@@ -32,31 +30,21 @@ pub(crate) fn is_by_script(origin: Origin, classifier: &FrameClassifier) -> bool
         return true;
     }
     let stack = CapturedStack::from(origin, UnwindMethod::Tables);
-    if KNOWN.with(|known| stack.ips().iter().any(|ip| !known.contains_key(ip))) {
-        Frame::look_up(stack.ips());
-    }
+    KNOWN.prepare(stack.ips());
     let mut code = stack.ips().iter().map(|&ip| code_at(ip, classifier));
     code.find(|&code| code != Code::Other) == Some(Code::NativeCall)
 }
 
 fn code_at(ip: usize, classifier: &FrameClassifier) -> Code {
-    if let Some(known) = KNOWN.with(|known| known.get(&ip).copied()) {
-        return known;
-    }
-    // Not under the lock: it reads files.
-    let mut frames = Vec::new();
-    Frame::resolve(ip, classifier, &mut frames);
-    let code = frames
-        .iter()
-        .map(|frame| code_of(&frame.function, classifier))
-        .find(|&code| code != Code::Other)
-        .unwrap_or(Code::Other);
-    KNOWN.with(|known| {
-        if known.len() < MAX_PLACES {
-            known.insert(ip, code);
-        }
-    });
-    code
+    KNOWN.get(ip, || {
+        let mut frames = Vec::new();
+        Frame::resolve(ip, classifier, &mut frames);
+        frames
+            .iter()
+            .map(|frame| code_of(&frame.function, classifier))
+            .find(|&code| code != Code::Other)
+            .unwrap_or(Code::Other)
+    })
 }
 
 fn code_of(function: &str, classifier: &FrameClassifier) -> Code {
