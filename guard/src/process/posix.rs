@@ -38,28 +38,22 @@ pub(crate) struct KeptLoaded(Option<usize>);
 #[expect(unsafe_code, reason = "std does not load shared objects")]
 impl KeptLoaded {
     pub(crate) fn new() -> Self {
-        use std::mem::MaybeUninit;
+        use crate::unwind::linux_x86_64::loaded_object::LoadedObject;
+        use std::ffi::CString;
+        use std::os::unix::ffi::OsStringExt;
 
-        let mut module = MaybeUninit::<libc::Dl_info>::uninit();
-        // SAFETY: looks an address up, and fills `module` where it does not return 0. `AT_ENTRY` is a number that the kernel gave
-        // the process. With `RTLD_NOLOAD`, `dlopen` runs no code: it counts one more user of a module that is loaded, whose name
-        // is a string of the loader's.
-        unsafe {
-            if libc::dladdr((Self::new as *const ()).cast(), module.as_mut_ptr()) == 0 {
-                return Self(None);
-            }
-            let module = module.assume_init();
-            let entry = libc::getauxval(libc::AT_ENTRY) as usize;
-            let mut program = MaybeUninit::<libc::Dl_info>::uninit();
-            let of_entry = std::ptr::with_exposed_provenance(entry);
-            let is_program = libc::dladdr(of_entry, program.as_mut_ptr()) != 0
-                && program.assume_init().dli_fbase == module.dli_fbase;
-            if is_program || module.dli_fname.is_null() {
-                return Self(None);
-            }
-            let handle = libc::dlopen(module.dli_fname, libc::RTLD_LAZY | libc::RTLD_NOLOAD);
-            Self((!handle.is_null()).then(|| handle.expose_provenance()))
-        }
+        // This code is running, so it stays loaded for now.
+        let own = LoadedObject::at((Self::new as *const ()).addr());
+        let path = own
+            .filter(|own| !own.is_program())
+            .and_then(|own| own.path());
+        let Some(path) = path.and_then(|path| CString::new(path.into_os_string().into_vec()).ok())
+        else {
+            return Self(None);
+        };
+        // SAFETY: with `RTLD_NOLOAD`, `dlopen` runs no code: it counts one more user of a module that is loaded.
+        let handle = unsafe { libc::dlopen(path.as_ptr(), libc::RTLD_LAZY | libc::RTLD_NOLOAD) };
+        Self((!handle.is_null()).then(|| handle.expose_provenance()))
     }
 }
 

@@ -1,9 +1,7 @@
 //! Whether the program has called C's `exit`, which destroys the locals of the calling thread while its frames stay where they are.
-#![expect(unsafe_code, reason = "asks the loader for the module of an address")]
 
 use super::loaded_modules::function_start;
-use std::mem::MaybeUninit;
-use std::ptr;
+use super::loaded_object::LoadedObject;
 
 /// Whether a function of the program has called `exit` on the stack `ips`, innermost first. `false` where `main` has returned, for
 /// then the C library calls it.
@@ -17,16 +15,10 @@ pub(crate) fn program_called_exit(ips: &[usize]) -> bool {
     caller.is_some_and(|&ip| ip != 0 && module_of(ip - 1) != module_of(exit))
 }
 
-/// The address at which the module of `address` begins. 0 if no module has it.
+/// The bias of the module of `address`, which is on the stack or in the C library. 0 if no module has it, and for a program that is
+/// linked to be loaded at fixed addresses.
 fn module_of(address: usize) -> usize {
-    let mut info = MaybeUninit::<libc::Dl_info>::zeroed();
-    // SAFETY: looks the address up, and takes any; writes the structure if it finds a module, and all zero is a value of it too.
-    #[expect(clippy::disallowed_methods, reason = "an address to look up")]
-    let info = unsafe {
-        libc::dladdr(ptr::without_provenance(address), info.as_mut_ptr());
-        info.assume_init()
-    };
-    info.dli_fbase.addr()
+    LoadedObject::at(address).map_or(0, |object| object.bias())
 }
 
 #[cfg(test)]

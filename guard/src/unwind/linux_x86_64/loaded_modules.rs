@@ -11,6 +11,7 @@
 #![expect(unsafe_code, reason = "reads the loaded modules")]
 
 use crate::fork::generation;
+use crate::sync::real::OnceBox;
 use arrayvec::ArrayVec;
 use framehop::{ExplicitModuleSectionInfo, Module};
 use std::ffi::{c_int, c_void};
@@ -205,9 +206,7 @@ impl Finder {
     /// `None` if the C library is not glibc 2.35 or newer.
     pub(super) fn new() -> Option<Self> {
         let find = find_object()?;
-        // SAFETY: looks up a number in a table that the kernel gave the process.
-        let entry = unsafe { libc::getauxval(libc::AT_ENTRY) };
-        let program = object(find, entry as usize).map_or(0..0, |object| object.range());
+        let program = object(find, program_entry()).map_or(0..0, |object| object.range());
         Some(Self { find, program })
     }
 
@@ -231,9 +230,13 @@ fn is_permanent(range: &Range<usize>) -> bool {
 
 /// Whether the program's code is at `range`.
 pub(super) fn is_program(range: &Range<usize>) -> bool {
+    range.contains(&program_entry())
+}
+
+/// An address in the program's code: its entry.
+fn program_entry() -> usize {
     // SAFETY: looks up a number in a table that the kernel gave the process.
-    let entry = unsafe { libc::getauxval(libc::AT_ENTRY) };
-    range.contains(&(entry as usize))
+    unsafe { libc::getauxval(libc::AT_ENTRY) as usize }
 }
 
 /// Returns the module at `address`.
@@ -251,8 +254,13 @@ pub(super) fn object(find: FindObject, address: usize) -> Option<Object> {
     })
 }
 
-/// Finds `_dl_find_object` at run time, for an older glibc and other C libraries have none.
+/// Returns `_dl_find_object`, looked up once at run time, for an older glibc and other C libraries have none.
 pub(super) fn find_object() -> Option<FindObject> {
+    static FIND: OnceBox<Option<FindObject>> = OnceBox::new();
+    *FIND.get_or_init(|| Box::new(look_up_find_object()))
+}
+
+fn look_up_find_object() -> Option<FindObject> {
     // SAFETY: looks up a symbol by its name, a string that ends with 0.
     let symbol = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"_dl_find_object".as_ptr()) };
     // SAFETY: null, or the function of that name, which is glibc's: names with a leading underscore are reserved to it. Its

@@ -7,7 +7,6 @@
 use super::loaded_modules::{
     FindObject, find_object, first_page_headers, is_program, loaded_range, object, program_headers,
 };
-use crate::sync::real::OnceBox;
 use std::ffi::{CStr, OsStr, c_char};
 use std::mem::MaybeUninit;
 use std::ops::Range;
@@ -34,9 +33,8 @@ impl LoadedObject {
     /// Looks up the file that holds the code at `address`. That code is the program's, or on the stack of this thread, or
     /// otherwise stays loaded while the result is used.
     pub(crate) fn at(address: usize) -> Option<Self> {
-        static FIND: OnceBox<Option<FindObject>> = OnceBox::new();
-        match FIND.get_or_init(|| Box::new(find_object())) {
-            Some(find) => Self::by_find_object(*find, address),
+        match find_object() {
+            Some(find) => Self::by_find_object(find, address),
             None => Self::by_dladdr(address),
         }
     }
