@@ -237,6 +237,90 @@ fn plain_scopes_closed_in_the_wrong_order_are_named_both() {
     assert_eq!(handleguard::depth(), 0);
 }
 
+/// Room for a C++ `v8::TryCatch` (`v8-exception.h`).
+type TryCatchStorage = [usize; 6];
+
+unsafe extern "C" {
+    fn v8__TryCatch__CONSTRUCT(storage: *mut TryCatchStorage, isolate: *mut c_void);
+    fn v8__TryCatch__DESTRUCT(storage: *mut TryCatchStorage);
+}
+
+/// Destroys a scope object, as a C++ block does at its end.
+#[inline(never)]
+fn ends_block(storage: &mut TryCatchStorage) {
+    // SAFETY: the tests pass what they constructed. V8 only sets its innermost one back to what `storage` has saved.
+    unsafe { v8__TryCatch__DESTRUCT(storage) };
+    std::hint::black_box(storage);
+}
+
+#[test]
+fn a_try_catch_destroyed_twice_or_at_another_address_is_named_there_and_nothing_else_is() {
+    plain_host!(scope);
+    let isolate = address(scope);
+    let mut copied = |times| {
+        let run = || {
+            turn!(scope, "loop");
+            v8::scope!(let scope, scope);
+            v8::tc_scope!(let scope, scope);
+            let mut storage = [0; 6];
+            // SAFETY: there is room for a `TryCatch`.
+            unsafe { v8__TryCatch__CONSTRUCT(&mut storage, isolate) };
+            let mut copy = storage;
+            match times {
+                0 => ends_block(&mut copy),
+                times => (0..times).for_each(|_| ends_block(&mut storage)),
+            }
+            let _ = scope;
+        };
+        testing::run(run).violations
+    };
+    for times in [2, 0] {
+        let violations = copied(times);
+        assert_eq!(rules(&violations), [Rule::OutOfOrder], "{violations:#?}");
+        let text = normal::lines(&violations[0].to_string());
+        assert!(
+            text.starts_with(
+                "handleguard: out-of-order: TryCatch destroyed by `hooks::ends_block` at hooks.rs:LL is not open "
+            ),
+            "{text}"
+        );
+    }
+    assert_eq!(rules(&copied(1)), []);
+}
+
+#[test]
+fn a_handle_scope_destroyed_twice_is_named_where_it_is() {
+    plain_host!(scope);
+    let isolate = address(scope);
+    let mut destroyed = |times| {
+        let run = || {
+            turn!(scope, "loop");
+            v8::scope!(let scope, scope);
+            let mut storage = [0; 4];
+            // SAFETY: there is room for a `HandleScope`. V8 only restores what it has saved, and no handle is made.
+            unsafe {
+                v8__HandleScope__CONSTRUCT(&mut storage, isolate);
+                for _ in 0..times {
+                    v8__HandleScope__DESTRUCT(&mut storage);
+                }
+            }
+            let _ = scope;
+        };
+        testing::run(run).violations
+    };
+    let violations = destroyed(2);
+    assert_eq!(rules(&violations), [Rule::OutOfOrder], "{violations:#?}");
+    let place = violations[0].finding().place().expect("a place");
+    assert!(
+        place
+            .name
+            .is_some_and(|name| name
+                .starts_with("hooks::a_handle_scope_destroyed_twice_is_named_where_it_is")),
+        "{place}"
+    );
+    assert_eq!(rules(&destroyed(1)), []);
+}
+
 /// Opens a scope in a box that is never dropped. When it is reported, the function that opened it has long returned.
 fn opens_for_good(isolate: &mut v8::Isolate) {
     // SAFETY: the tests keep the isolate alive for as long as anything can touch the scope: nothing does.

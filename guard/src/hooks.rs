@@ -68,32 +68,36 @@ fn constructed_slow<L: LiveIsolate>(isolate: L, kind: ScopeKind, ip: usize, stor
     });
 }
 
-/// Records that the scope of that kind at the address `storage` is about to be destroyed.
+/// Records that the scope of that kind at the address `storage` is about to be destroyed, by a function that returns to `ip`.
 ///
 /// # Aborts
 ///
 /// By the action of `out-of-order`, as [`scope_constructed`].
 #[inline]
-pub fn scope_destructs<L: LiveIsolate>(isolate: L, kind: ScopeKind, storage: usize) {
+pub fn scope_destructs<L: LiveIsolate>(isolate: L, kind: ScopeKind, ip: usize, storage: usize) {
     let id = isolate.engine().isolate();
     if !global::start().is_off() && !fast_path::destruct(id, storage) {
-        destructs_slow(isolate, kind, storage);
+        destructs_slow(isolate, kind, ip, storage);
     }
 }
 
 #[inline(never)]
-fn destructs_slow<L: LiveIsolate>(isolate: L, kind: ScopeKind, storage: usize) {
+fn destructs_slow<L: LiveIsolate>(isolate: L, kind: ScopeKind, ip: usize, storage: usize) {
     let engine = isolate.engine();
+    let place = Place::code(ip, (&raw const ip).addr());
     serving(isolate, |session| {
         verdicts::budget(session, engine, 0);
         let (finding, below) = session.thread.existing_record(engine.isolate(), |stack| {
             if let Some(id) = stack.innermost() {
                 verdicts::record_scope_stats(session.checker, isolate, stack, id);
             }
-            (
-                stack.destruct_scope(kind, storage, isolate.level()),
-                stack.engine_is_below(),
-            )
+            let finding = if kind == ScopeKind::TryCatch && !stack.knows_storage(storage) {
+                let around = isolate.try_catches(storage);
+                around.and_then(|around| stack.destruct_try_catch(storage, place, around))
+            } else {
+                stack.destruct_scope(kind, storage, place, isolate.level())
+            };
+            (finding, stack.engine_is_below())
         })?;
         if let Some(finding) = finding {
             violated(session, engine, finding, below, || None);

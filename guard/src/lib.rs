@@ -230,6 +230,7 @@ pub use engine::ids::{EntryId, IsolateId};
 pub use engine::interface::{Engine, LiveIsolate};
 pub use engine::refused::Refused;
 pub use engine::script_frame::ScriptFrame;
+pub use engine::try_catches::TryCatches;
 pub use engine::wording::{FrameClassifier, Wording};
 pub use foreign_text::{ForeignText, MAX_FOREIGN_TEXT, foreign_text};
 #[doc(hidden)]

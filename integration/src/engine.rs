@@ -107,6 +107,13 @@ impl LiveIsolate for LiveV8<'_> {
         })
     }
 
+    #[cfg(all(feature = "interpose", target_os = "linux", target_arch = "x86_64"))]
+    fn try_catches(self, storage: usize) -> Option<handleguard::TryCatches> {
+        let storage = std::ptr::with_exposed_provenance(storage);
+        // SAFETY: a hook asks, about a `TryCatch` that is about to be destroyed (`LiveIsolate::try_catches`).
+        Some(unsafe { crate::interpose::scopes::try_catches(self, storage) })
+    }
+
     fn seal(self, turn: EntryId) -> bool {
         seal::seal(self, turn);
         true

@@ -22,5 +22,5 @@ pub(crate) mod isolates;
 mod probing;
 pub(crate) mod proof;
 pub(crate) mod real;
-mod scopes;
+pub(crate) mod scopes;
 mod twins;

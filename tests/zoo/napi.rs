@@ -1,4 +1,4 @@
-//! Handle scopes by token, like those of Node-API: the caller must close them.
+//! Scopes by token, like the handle scopes of Node-API: the caller must close them.
 
 #[cfg(not(feature = "plain"))]
 use handleguard_v8::handleguard::{ScopeGuard, finding::ScopeKind};
@@ -7,12 +7,13 @@ use std::ffi::c_void;
 /// `napi_handle_scope`.
 pub type Token = *mut Scope;
 
-/// Room for a C++ `v8::HandleScope`, as in `integration/src/ffi.rs`.
-type Storage = [usize; 4];
+/// Room for a C++ `v8::HandleScope`, as in `integration/src/ffi.rs`, or for a `v8::TryCatch` (`v8-exception.h`).
+type Storage = [usize; 6];
 
 /// One scope.
 pub struct Scope {
     storage: Storage,
+    is_try_catch: bool,
     #[cfg(not(feature = "plain"))]
     guard: ScopeGuard<handleguard_v8::V8>,
 }
@@ -20,6 +21,8 @@ pub struct Scope {
 unsafe extern "C" {
     fn v8__HandleScope__CONSTRUCT(storage: *mut Storage, isolate: *mut c_void);
     fn v8__HandleScope__DESTRUCT(storage: *mut Storage);
+    fn v8__TryCatch__CONSTRUCT(storage: *mut Storage, isolate: *mut c_void);
+    fn v8__TryCatch__DESTRUCT(storage: *mut Storage);
 }
 
 fn address(isolate: &v8::Isolate) -> *mut c_void {
@@ -41,9 +44,30 @@ pub fn open(isolate: &mut v8::Isolate) -> Token {
     let token = scope.as_mut_ptr();
     // SAFETY: the isolate is live and this thread's; the box has room for a `HandleScope`, and stays where it is.
     unsafe {
+        (&raw mut (*token).is_try_catch).write(false);
         v8__HandleScope__CONSTRUCT(&raw mut (*token).storage, address(isolate));
         #[cfg(not(feature = "plain"))]
         (&raw mut (*token).guard).write(guard(isolate));
+    }
+    Box::leak(scope);
+    token
+}
+
+/// Opens a `TryCatch` in the same way.
+#[track_caller]
+pub fn open_try_catch(isolate: &mut v8::Isolate) -> Token {
+    let mut scope: Box<std::mem::MaybeUninit<Scope>> = Box::new_uninit();
+    let token = scope.as_mut_ptr();
+    // SAFETY: as in `open`.
+    unsafe {
+        (&raw mut (*token).is_try_catch).write(true);
+        v8__TryCatch__CONSTRUCT(&raw mut (*token).storage, address(isolate));
+        #[cfg(not(feature = "plain"))]
+        (&raw mut (*token).guard).write(handleguard_v8::scope_guard(
+            isolate,
+            ScopeKind::TryCatch,
+            "TryCatch",
+        ));
     }
     Box::leak(scope);
     token
@@ -72,7 +96,13 @@ pub fn close(token: Token) {
 
 /// Closes V8's scope, and not the one that the record has.
 pub fn close_unseen(token: Token) {
-    crate::counter::close();
-    // SAFETY: from `open`, and its storage is never freed.
-    unsafe { v8__HandleScope__DESTRUCT(&raw mut (*token).storage) };
+    // SAFETY: from `open` or `open_try_catch`, and its storage is never freed.
+    unsafe {
+        if (*token).is_try_catch {
+            v8__TryCatch__DESTRUCT(&raw mut (*token).storage);
+        } else {
+            crate::counter::close();
+            v8__HandleScope__DESTRUCT(&raw mut (*token).storage);
+        }
+    }
 }

@@ -4,7 +4,7 @@
 //! in one line.
 
 use crate::specimen::Specimen;
-use handleguard_v8::handleguard::{self, Violation};
+use handleguard_v8::handleguard::{self, Rule, Violation};
 use serde_json::json;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -88,8 +88,10 @@ pub fn perform(mut zoo: impl Iterator<Item = &'static Specimen>) {
     );
 }
 
-/// The stack of a violation without a place. Others are left out, because naming frames takes long.
+/// The stack of a violation that a source line is looked for in: one without a place, or with one that a hook recorded. Others
+/// are left out, because naming frames takes long.
 fn trace(violation: &Violation) -> Option<String> {
-    let is_named = violation.finding().place().is_some();
+    let finding = violation.finding();
+    let is_named = finding.place().is_some() && finding.rule() != Rule::OutOfOrder;
     (!is_named).then(|| violation.trace().to_string())
 }

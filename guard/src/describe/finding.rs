@@ -10,7 +10,7 @@ pub use crate::describe::rules::desync::Desync;
 pub use crate::describe::rules::in_gc::InGc;
 pub use crate::describe::rules::missing_scope::MissingScope;
 pub use crate::describe::rules::never_closed::{NeverClosed, StorageReused};
-pub use crate::describe::rules::out_of_order::{ClosedTwice, OutOfOrder, StillOpen};
+pub use crate::describe::rules::out_of_order::{ClosedTwice, NotOpen, OutOfOrder, StillOpen};
 pub use crate::describe::rules::outer_growth::OuterGrowth;
 pub use crate::describe::rules::redundant_scope::RedundantScope;
 pub use crate::describe::rules::scope_budget::ScopeBudget;
@@ -42,6 +42,8 @@ pub enum Finding {
     OutOfOrder(OutOfOrder),
     /// [`Rule::OutOfOrder`]: a scope closed that was not open.
     ClosedTwice(ClosedTwice),
+    /// [`Rule::OutOfOrder`]: a scope object was destroyed that was not open.
+    NotOpen(NotOpen),
     /// [`Rule::NeverClosed`].
     NeverClosed(NeverClosed),
     /// [`Rule::NeverClosed`]: a scope was constructed in the memory of one that is still open.
@@ -68,6 +70,7 @@ macro_rules! text_of {
             Finding::Sealed(text) => text,
             Finding::OutOfOrder(text) => text,
             Finding::ClosedTwice(text) => text,
+            Finding::NotOpen(text) => text,
             Finding::NeverClosed(text) => text,
             Finding::StorageReused(text) => text,
             Finding::WrongThread(text) => text,
@@ -176,6 +179,6 @@ macro_rules! from_each {
 }
 
 from_each! {
-    MissingScope OuterGrowth ScopeBudget Sealed OutOfOrder ClosedTwice NeverClosed StorageReused WrongThread WrongIsolate InGc
+    MissingScope OuterGrowth ScopeBudget Sealed OutOfOrder ClosedTwice NotOpen NeverClosed StorageReused WrongThread WrongIsolate InGc
     RedundantScope Desync
 }

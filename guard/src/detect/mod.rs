@@ -14,7 +14,7 @@
 //! | `scope-budget` | [`ScopeStack::over_budget`] | `stack/budget.rs` |
 //! | `sealed` | [`ScopeStack::refused`] | `stack/sealed.rs` |
 //! | `out-of-order` | [`ScopeStack::close_scope`] | `stack/order.rs` |
-//! | `out-of-order`, the scope has no guard | [`ScopeStack::destruct_scope`] | `stack/storage.rs` |
+//! | `out-of-order`, the scope has no guard | [`ScopeStack::destruct_scope`], [`ScopeStack::destruct_try_catch`] | `stack/storage.rs` |
 //! | `never-closed` | [`ScopeStack::end_turn`], [`ScopeStack::leave_isolate`], [`ScopeStack::end_isolate`] | `stack/ends.rs` |
 //! | `never-closed`, the memory is reused | [`ScopeStack::claim_storage`] | `stack/storage.rs` |
 //! | `wrong-thread`, `wrong-isolate` | [`isolate::judge`] | `isolate.rs` |
@@ -32,6 +32,7 @@
 //! [`ScopeStack::refused`]: stack::ScopeStack::refused
 //! [`ScopeStack::close_scope`]: stack::ScopeStack::close_scope
 //! [`ScopeStack::destruct_scope`]: stack::ScopeStack::destruct_scope
+//! [`ScopeStack::destruct_try_catch`]: stack::ScopeStack::destruct_try_catch
 //! [`ScopeStack::leave_isolate`]: stack::ScopeStack::leave_isolate
 //! [`ScopeStack::end_isolate`]: stack::ScopeStack::end_isolate
 //! [`ScopeStack::claim_storage`]: stack::ScopeStack::claim_storage

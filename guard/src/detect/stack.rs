@@ -100,6 +100,9 @@ pub(crate) struct ScopeStack {
     was_empty: bool,
     /// Collections in progress, as the engine reports them.
     collections: u32,
+    /// A guard has just reported that its scope was closed twice, and nothing began since: a hook that sees the same scope
+    /// destroyed has nothing to add.
+    closed_twice: bool,
     /// A disagreement with the engine was reported.
     desync_reported: bool,
 }
@@ -272,6 +275,7 @@ impl ScopeStack {
     #[inline]
     fn push(&mut self, kind: Kind, place: Place, level: Option<u32>) -> EntryId {
         self.pushed += 1;
+        self.closed_twice = false;
         let id = EntryId(self.pushed);
         let lowest = self.entries.last().map_or(usize::MAX, |below| below.lowest);
         self.entries.push(Entry {

@@ -10,6 +10,7 @@ use crate::engine::counters::{Counters, Cursor, EngineCounts};
 use crate::engine::entered::Entered;
 use crate::engine::ids::{EntryId, IsolateId};
 use crate::engine::script_frame::ScriptFrame;
+use crate::engine::try_catches::TryCatches;
 use crate::engine::wording::Wording;
 
 /// The name of one isolate of an engine. Guards keep it, so make it as small as a pointer.
@@ -98,6 +99,12 @@ pub trait LiveIsolate: Copy {
     /// Whether the handle at the address `handle` belongs to this isolate. `false` where that is not certain.
     fn holds(self, _handle: usize) -> bool {
         false
+    }
+
+    /// Where the `TryCatch` at the address `storage` stands among those that are open; `None` if the engine does not say. A
+    /// hook asks about one that is about to be destroyed, so its memory is readable.
+    fn try_catches(self, _storage: usize) -> Option<TryCatches> {
+        None
     }
 
     /// Makes the engine refuse every handle until a scope is opened, for the turn `turn`. Returns whether it does.

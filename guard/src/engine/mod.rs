@@ -9,4 +9,5 @@ pub(crate) mod ids;
 pub(crate) mod interface;
 pub(crate) mod refused;
 pub(crate) mod script_frame;
+pub(crate) mod try_catches;
 pub(crate) mod wording;

@@ -374,7 +374,7 @@ mod tests {
     use crate::symbolize::trace::Trace;
     use crate::tests::violation;
 
-    const FINDING: Finding = Finding::ClosedTwice(ClosedTwice { number: Some(7) });
+    const FINDING: Finding = Finding::ClosedTwice(ClosedTwice { number: 7 });
 
     fn checker(config: Config) -> Checker {
         Checker::new(config, |_| ())

@@ -21,7 +21,7 @@ const OTHER: usize = 1;
 /// Records the cause `value` once, at as many seconds. Returns whether the site is new.
 fn record(sites: &Sites, value: u64, lane: usize) -> Option<bool> {
     let key = NonZeroU64::new(value).unwrap();
-    let finding = Finding::ClosedTwice(ClosedTwice { number: Some(7) });
+    let finding = Finding::ClosedTwice(ClosedTwice { number: 7 });
     let now = Duration::from_secs(value);
     let recorded = sites.record(Granularity::Stack, key, lane, now, || first(finding, false))?;
     Some(recorded.is_new)
@@ -96,7 +96,7 @@ fn loom_full_table_has_room_for_one() {
 fn loom_site_is_logged_once() {
     loom::model(|| {
         let sites = Arc::new(Sites::with_capacity(1));
-        let finding = Finding::ClosedTwice(ClosedTwice { number: Some(7) });
+        let finding = Finding::ClosedTwice(ClosedTwice { number: 7 });
         let other = thread::spawn({
             let sites = Arc::clone(&sites);
             move || sites.take_unlogged(0).len()

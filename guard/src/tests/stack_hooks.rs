@@ -11,7 +11,7 @@ fn hooked_scopes_close_by_their_address() {
     let mut stack = constructed(&[0x300, 0x200, 0x100]);
     assert_eq!(stack.depth(), 3);
     for storage in [0x100, 0x200, 0x300] {
-        assert_eq!(stack.destruct_scope(SCOPE, storage, None), None);
+        assert_eq!(stack.destruct_scope(SCOPE, storage, code(0x10), None), None);
     }
     assert!(stack.is_empty());
     assert!(stack.was_empty_once());
@@ -32,7 +32,7 @@ fn a_guard_adopts_the_scope_that_a_hook_recorded_and_only_once() {
     };
     assert_eq!(first.kind, ScopeKind::EscapableHandleScope);
     assert_eq!(first.place, place("guard"));
-    assert_eq!(stack.destruct_scope(SCOPE, 0x300, None), None);
+    assert_eq!(stack.destruct_scope(SCOPE, 0x300, code(0x10), None), None);
     assert!(stack.is_empty());
 }
 

@@ -10,7 +10,7 @@ use super::real;
 use crate::ffi::RawIsolate;
 use crate::isolate::LiveV8;
 use handleguard::finding::ScopeKind;
-use handleguard::hooks;
+use handleguard::{TryCatches, hooks};
 use std::ffi::c_void;
 
 /// # Safety
@@ -33,10 +33,10 @@ pub(super) unsafe fn construct_handle_scope(
 ///
 /// `storage` holds a `HandleScope` of a live isolate that this thread uses.
 #[inline(always)]
-pub(super) unsafe fn destruct_handle_scope(storage: *mut c_void, _ip: usize) {
+pub(super) unsafe fn destruct_handle_scope(storage: *mut c_void, ip: usize) {
     // SAFETY: `storage` holds a scope, as this function requires.
     let live = unsafe { isolate_of(storage) };
-    hooks::scope_destructs(live, ScopeKind::HandleScope, storage.addr());
+    hooks::scope_destructs(live, ScopeKind::HandleScope, ip, storage.addr());
     // SAFETY: V8's function requires the same.
     unsafe { real::handle_scope_destruct(storage) };
 }
@@ -61,10 +61,10 @@ pub(super) unsafe fn construct_try_catch(
 ///
 /// `storage` holds a `TryCatch` of a live isolate that this thread uses.
 #[inline(always)]
-pub(super) unsafe fn destruct_try_catch(storage: *mut c_void, _ip: usize) {
+pub(super) unsafe fn destruct_try_catch(storage: *mut c_void, ip: usize) {
     // SAFETY: `storage` holds a scope, as this function requires.
     let live = unsafe { isolate_of(storage) };
-    hooks::scope_destructs(live, ScopeKind::TryCatch, storage.addr());
+    hooks::scope_destructs(live, ScopeKind::TryCatch, ip, storage.addr());
     // SAFETY: V8's function requires the same.
     unsafe { real::try_catch_destruct(storage) };
 }
@@ -78,3 +78,33 @@ unsafe fn isolate_of<'a>(storage: *mut c_void) -> LiveV8<'a> {
     // SAFETY: `storage` holds a scope, whose first word is its isolate, and that is live, as this function requires.
     unsafe { LiveV8::from_raw(storage.cast::<*mut RawIsolate>().read()) }
 }
+
+/// Where the `TryCatch` in `storage` stands among those that are open in `isolate`.
+///
+/// # Safety
+///
+/// `storage` is that of a `TryCatch` that is about to be destroyed.
+pub(crate) unsafe fn try_catches(
+    isolate: LiveV8<'_>,
+    storage: *const TryCatchBuffer,
+) -> TryCatches {
+    let mut probe: TryCatchBuffer = [0; 6];
+    // SAFETY: the isolate is live and this thread's (`LiveV8`), and `probe` has room for a `TryCatch`, which is destroyed while it is
+    // the innermost one. It has caught nothing, so V8 only links it in and out (`api.cc`, `TryCatch::TryCatch`, `~TryCatch`).
+    unsafe {
+        real::try_catch_construct((&raw mut probe).cast(), isolate.as_raw());
+        real::try_catch_destruct((&raw mut probe).cast());
+    }
+    // SAFETY: V8 reads the memory when it destroys the `TryCatch`, as this function requires.
+    let next = unsafe { (*storage)[NEXT] };
+    TryCatches {
+        innermost: probe[NEXT],
+        next,
+    }
+}
+
+/// Room for a C++ `v8::TryCatch` (`v8-exception.h`).
+type TryCatchBuffer = [usize; 6];
+
+/// The word of it that is `TryCatch* next_`: the innermost one when it was constructed.
+const NEXT: usize = 1;

@@ -14,6 +14,8 @@ specimens! {
         "scope object that takes over a token which its caller closes too", OutOfOrder;
     stale_token: "BabylonJS/JsRuntimeHost #223", "https://github.com/BabylonJS/JsRuntimeHost/pull/223",
         "stale token closed, later and in another scope", OutOfOrder;
+    try_catch: "NodeRT/NodeRT #79", "https://github.com/NodeRT/NodeRT/pull/79",
+        "`TryCatch` destroyed by hand, and again by its block", OutOfOrder;
 }
 
 mod copied {
@@ -113,6 +115,44 @@ mod stale_token {
             napi::close(token);
             let token = napi::open(scope);
             napi::close(token);
+        });
+    }
+}
+
+mod try_catch {
+    use super::*;
+
+    /// A `TryCatch` that its block destroys.
+    struct TryCatch(napi::Token);
+
+    impl Drop for TryCatch {
+        fn drop(&mut self) {
+            napi::close(self.0); //~ try_catch stack
+        }
+    }
+
+    pub fn bug(stage: &Stage) {
+        host!(scope);
+        let callback = global(scope, "function onData() {}");
+        stage.turns(scope, |scope| {
+            turn!(scope, "call add-on");
+            scope!(let scope, scope);
+            let caught = TryCatch(napi::open_try_catch(scope));
+            let callback = Local::new(scope, &callback);
+            call(scope, callback);
+            napi::close(caught.0);
+        });
+    }
+
+    pub fn twin(stage: &Stage) {
+        host!(scope);
+        let callback = global(scope, "function onData() {}");
+        stage.turns(scope, |scope| {
+            turn!(scope, "call add-on");
+            scope!(let scope, scope);
+            let _caught = TryCatch(napi::open_try_catch(scope));
+            let callback = Local::new(scope, &callback);
+            call(scope, callback);
         });
     }
 }

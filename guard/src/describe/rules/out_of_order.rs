@@ -3,7 +3,7 @@
 use crate::config::rule::Rule;
 use crate::describe::lines::Lines;
 use crate::describe::rule_text::{Evidence, RuleText, explained};
-use crate::describe::scope::{Numbered, ScopeRef};
+use crate::describe::scope::{Numbered, ScopeKind, ScopeRef};
 use crate::describe::turn::TurnRef;
 use crate::engine::wording::Wording;
 use crate::place::Place;
@@ -133,12 +133,12 @@ impl RuleText for OutOfOrder {
     }
 }
 
-/// `out-of-order`: a scope closed that was not open.
+/// `out-of-order`: a scope closed that was not open, as its guard records it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub struct ClosedTwice {
-    /// The scope's number; `None` where only a hook recorded the close.
-    pub number: Option<u64>,
+    /// The scope's number.
+    pub number: u64,
 }
 
 impl RuleText for ClosedTwice {
@@ -147,12 +147,10 @@ impl RuleText for ClosedTwice {
     }
 
     fn sentence(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.number {
-            Some(number) => write!(f, "scope #{number}")?,
-            None => f.write_str("a scope")?,
-        }
-        f.write_str(
-            " closed, but it is not open (closed twice, or its enclosing scope was closed first)",
+        write!(
+            f,
+            "scope #{} closed, but it is not open (closed twice, or its enclosing scope was closed first)",
+            self.number
         )
     }
 
@@ -169,6 +167,52 @@ impl RuleText for ClosedTwice {
     }
 
     fn map_places(&mut self, _: &mut dyn FnMut(&mut Place)) {}
+}
+
+/// `out-of-order`: the engine's scope object was destroyed, and it was not open, as a hook records it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub struct NotOpen {
+    /// The kind of the scope object.
+    pub kind: ScopeKind,
+    /// Where it was destroyed.
+    pub place: Place,
+}
+
+impl RuleText for NotOpen {
+    fn rule(&self) -> Rule {
+        Rule::OutOfOrder
+    }
+
+    fn sentence(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} destroyed by {} is not open (destroyed twice, at another address, or after its enclosing scope)",
+            self.kind, self.place
+        )
+    }
+
+    fn details(&self, lines: &mut Lines<'_, '_>, _: &Evidence<'_>) -> fmt::Result {
+        lines.line("destroyed", format_args!("{} by {}", self.kind, self.place))
+    }
+
+    fn help(&self, f: &mut fmt::Formatter<'_>, _: &Wording) -> fmt::Result {
+        f.write_str(
+            "destroy each scope object exactly once, where it was constructed: do not copy or move it",
+        )
+    }
+
+    fn caption(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("at the close")
+    }
+
+    fn place(&self) -> Option<Place> {
+        Some(self.place)
+    }
+
+    fn map_places(&mut self, change: &mut dyn FnMut(&mut Place)) {
+        change(&mut self.place);
+    }
 }
 
 #[cfg(test)]
@@ -202,7 +246,7 @@ handleguard: out-of-order: HandleScope `outer` at FILE closed while HandleScope 
     #[test]
     fn a_scope_that_closes_twice() {
         assert_eq!(
-            message(ClosedTwice { number: Some(7) }, file!()),
+            message(ClosedTwice { number: 7 }, file!()),
             "\
 handleguard: out-of-order: scope #7 closed, but it is not open (closed twice, or its enclosing scope was closed first)
         thread: worker-3
@@ -215,14 +259,22 @@ handleguard: out-of-order: scope #7 closed, but it is not open (closed twice, or
     }
 
     #[test]
-    fn a_scope_that_closes_twice_as_a_hook_recorded_it() {
-        let text = message(ClosedTwice { number: None }, file!());
+    fn a_scope_object_that_is_destroyed_and_is_not_open() {
+        let finding = NotOpen {
+            kind: ScopeKind::TryCatch,
+            place: Place::here("try_run"),
+        };
         assert_eq!(
-            text.lines().next(),
-            Some(
-                "handleguard: out-of-order: a scope closed, but it is not open (closed twice, or its enclosing scope was \
-                 closed first)"
-            )
+            message(finding, file!()),
+            "\
+handleguard: out-of-order: TryCatch destroyed by `try_run` at FILE is not open (destroyed twice, at another address, or after its enclosing scope)
+     destroyed: TryCatch by `try_run` at FILE
+        thread: worker-3
+       isolate: 0xabc
+          rule: out-of-order=panic
+          help: destroy each scope object exactly once, where it was constructed: do not copy or move it
+     backtrace (at the close):
+"
         );
     }
 }

@@ -33,7 +33,8 @@ impl ScopeStack {
                 self.lower_levels(&orphan);
                 return None;
             }
-            return Some(Finding::ClosedTwice(ClosedTwice { number: Some(id.0) }));
+            self.closed_twice = true;
+            return Some(Finding::ClosedTwice(ClosedTwice { number: id.0 }));
         };
         if matches!(self.entries[at].kind, Kind::Lost) {
             self.remove_from_between(at);

@@ -6,9 +6,10 @@ use super::entry::{Entry, Kind};
 use super::outcome::LateHandles;
 use crate::describe::finding::Finding;
 use crate::describe::rules::never_closed::StorageReused;
-use crate::describe::rules::out_of_order::ClosedTwice;
+use crate::describe::rules::out_of_order::NotOpen;
 use crate::describe::scope::ScopeKind;
 use crate::engine::counters::EngineCounts;
+use crate::engine::try_catches::TryCatches;
 use crate::place::Place;
 
 impl ScopeStack {
@@ -29,15 +30,17 @@ impl ScopeStack {
         late
     }
 
-    /// Closes the scope at the address `storage`; the engine is still at `level`, inside it.
+    /// Closes the scope at the address `storage`, which is destroyed at `place`; the engine is still at `level`, inside it.
     ///
     /// Code without a hook opened a scope that is not known here, and its close gets no verdict. But if the engine is at the
-    /// level of the innermost recorded scope, the close takes the level of that scope away, so it is a second close.
+    /// level of the innermost recorded scope, the close takes the level of that scope away, so it is a second close. A
+    /// `TryCatch` takes none: [`destruct_try_catch`](Self::destruct_try_catch) judges one that is not known here.
     #[inline]
     pub(crate) fn destruct_scope(
         &mut self,
         kind: ScopeKind,
         storage: usize,
+        place: Place,
         level: Option<u32>,
     ) -> Option<Finding> {
         if let Some(&Entry {
@@ -52,7 +55,7 @@ impl ScopeStack {
             self.was_empty |= self.entries.is_empty();
             return None;
         }
-        self.destruct_below(kind, storage, level)
+        self.destruct_below(kind, storage, place, level)
     }
 
     #[cold]
@@ -60,19 +63,59 @@ impl ScopeStack {
         &mut self,
         kind: ScopeKind,
         storage: usize,
+        place: Place,
         level: Option<u32>,
     ) -> Option<Finding> {
-        let lies_there = |entry: &&Entry| entry.storage == storage;
-        let recorded = self.entries.iter().rev().find(lies_there);
-        match recorded.or(self.orphans.iter().rev().find(lies_there)) {
+        match self.at_storage(storage) {
             Some(entry) => self.close_scope(entry.id),
-            None if kind.levels() > 0 => self.destruct_unknown(level?),
+            None if kind.levels() > 0 => self.destruct_unknown(kind, place, level?),
             None => None,
         }
     }
 
+    /// The scope at the address `storage`: open, or an orphan.
+    fn at_storage(&self, storage: usize) -> Option<&Entry> {
+        let lies_there = |entry: &&Entry| entry.storage == storage;
+        let recorded = self.entries.iter().rev().find(lies_there);
+        recorded.or(self.orphans.iter().rev().find(lies_there))
+    }
+
+    /// Whether a scope at the address `storage` is recorded.
+    pub(crate) fn knows_storage(&self, storage: usize) -> bool {
+        self.at_storage(storage).is_some()
+    }
+
+    /// Judges the destruction, at `place`, of the `TryCatch` at the address `storage`, which is not recorded. `around` is what
+    /// the engine has of it. The engine removes the innermost one only, so any other is not open or closes out of order.
+    ///
+    /// The engine then has the `TryCatch` innermost that was so when this one was constructed. The record follows it: what the
+    /// engine has dropped is closed, and the close of the scope around it is in order.
+    #[cold]
+    pub(crate) fn destruct_try_catch(
+        &mut self,
+        storage: usize,
+        place: Place,
+        around: TryCatches,
+    ) -> Option<Finding> {
+        if around.innermost == storage {
+            return None;
+        }
+        let kept = self
+            .entries
+            .iter()
+            .rposition(|entry| around.next != 0 && entry.storage == around.next);
+        for entry in &mut self.entries[kept.map_or(0, |at| at + 1)..] {
+            if matches!(entry.kind, Kind::Scope(ScopeKind::TryCatch)) {
+                entry.kind = Kind::Lost;
+            }
+        }
+        let kind = ScopeKind::TryCatch;
+        let is_reported = std::mem::take(&mut self.closed_twice);
+        (!is_reported).then_some(Finding::NotOpen(NotOpen { kind, place }))
+    }
+
     /// Closes a scope that no hook recorded, or that has closed before. In the second case the record follows the engine.
-    fn destruct_unknown(&mut self, level: u32) -> Option<Finding> {
+    fn destruct_unknown(&mut self, kind: ScopeKind, place: Place, level: u32) -> Option<Finding> {
         let innermost = self
             .entries
             .iter()
@@ -82,7 +125,7 @@ impl ScopeStack {
             return None;
         }
         self.lose_above(level - 1);
-        Some(Finding::ClosedTwice(ClosedTwice { number: None }))
+        Some(Finding::NotOpen(NotOpen { kind, place }))
     }
 
     /// Lets a guard name the scope that a hook has just recorded. Returns `false` if the innermost entry is not such a scope:

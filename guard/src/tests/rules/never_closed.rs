@@ -352,13 +352,13 @@ fn a_scope_whose_memory_was_reused_is_reported_once_whether_it_closes_or_not() {
         stack.construct_scope(SCOPE, code(2), 0x200, at_level(3));
         assert_eq!(stack.depth(), 1);
         for _ in 0..closes {
-            assert_eq!(stack.destruct_scope(SCOPE, 0x200, None), None);
+            assert_eq!(stack.destruct_scope(SCOPE, 0x200, code(0x10), None), None);
         }
         let left = 3 - closes;
         assert_eq!(stack.end_turn(inner, at_level(left)).findings, []);
         assert_eq!(stack.end_turn(turn, at_level(left)).findings, []);
         assert_eq!(stack.depth(), 1);
-        assert_eq!(stack.destruct_scope(SCOPE, 0x300, None), None);
+        assert_eq!(stack.destruct_scope(SCOPE, 0x300, code(0x10), None), None);
         assert!(stack.is_empty());
     }
 }

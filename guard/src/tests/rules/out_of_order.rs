@@ -2,9 +2,16 @@
 
 use crate::config::rule::Rule;
 use crate::describe::finding::Finding;
-use crate::describe::rules::out_of_order::{ClosedTwice, OutOfOrder, StillOpen};
+use crate::describe::rules::out_of_order::{ClosedTwice, NotOpen, OutOfOrder, StillOpen};
 use crate::describe::scope::{ScopeKind, ScopeRef};
+use crate::detect::stack::ScopeStack;
+use crate::engine::counters::EngineCounts;
+use crate::engine::try_catches::TryCatches;
+use crate::place::Place;
 use crate::tests::host::{ALL, Host, NOTHING, SCOPE, code, constructed, scope, turn};
+
+/// Where the hooked scopes are destroyed.
+const HERE: Place = Place::code(0x10, 0);
 
 #[test]
 fn outer_scope_closed_while_an_inner_one_is_open_is_reported() {
@@ -99,7 +106,7 @@ fn scope_closed_twice_is_reported() {
     let finding = host.close(own);
     assert_eq!(
         finding,
-        Some(Finding::ClosedTwice(ClosedTwice { number: Some(2) }))
+        Some(Finding::ClosedTwice(ClosedTwice { number: 2 }))
     );
     assert_eq!(finding.unwrap().rule(), Rule::OutOfOrder);
     assert_eq!(host.stack.depth(), 1);
@@ -114,7 +121,7 @@ fn orphan_closed_a_second_time_is_reported() {
     assert_eq!(host.close(inner), None);
     assert_eq!(
         host.close(inner),
-        Some(Finding::ClosedTwice(ClosedTwice { number: Some(2) }))
+        Some(Finding::ClosedTwice(ClosedTwice { number: 2 }))
     );
 }
 
@@ -183,13 +190,13 @@ fn orphan_that_closes_in_a_later_turn_does_not_hide_the_scopes_of_that_turn() {
 fn the_wrong_order_of_hooked_scopes_is_reported_and_the_late_close_is_silent() {
     let mut stack = constructed(&[0x300, 0x200]);
     let Some(Finding::OutOfOrder(OutOfOrder { closing, open, .. })) =
-        stack.destruct_scope(SCOPE, 0x300, None)
+        stack.destruct_scope(SCOPE, 0x300, HERE, None)
     else {
         panic!("not found");
     };
     assert_eq!(closing.place, code(0x300));
     assert!(matches!(open, StillOpen::Scope(open) if open.place == code(0x200)));
-    assert_eq!(stack.destruct_scope(SCOPE, 0x200, None), None);
+    assert_eq!(stack.destruct_scope(SCOPE, 0x200, HERE, None), None);
     assert!(stack.is_empty());
 }
 
@@ -198,27 +205,94 @@ fn the_close_of_an_unrecorded_scope_is_silent() {
     // The engine is one level higher than the record, or its level is unknown.
     for level in [Some(2), None] {
         let mut stack = constructed(&[0x300]);
-        assert_eq!(stack.destruct_scope(SCOPE, 0x200, level), None);
+        assert_eq!(stack.destruct_scope(SCOPE, 0x200, HERE, level), None);
         assert_eq!(stack.depth(), 1);
     }
-    // A `TryCatch` lowers no level.
-    let mut stack = constructed(&[0x300]);
-    let closed = stack.destruct_scope(ScopeKind::TryCatch, 0x200, Some(1));
-    assert_eq!(closed, None);
 }
 
 #[test]
 fn a_close_that_takes_the_level_of_another_scope_is_a_second_close_and_is_reported_once() {
     let mut stack = constructed(&[0x300, 0x200, 0x100]);
-    assert_eq!(stack.destruct_scope(SCOPE, 0x100, Some(3)), None);
+    assert_eq!(stack.destruct_scope(SCOPE, 0x100, HERE, Some(3)), None);
     assert_eq!(
-        stack.destruct_scope(SCOPE, 0x100, Some(2)),
-        Some(Finding::ClosedTwice(ClosedTwice { number: None }))
+        stack.destruct_scope(SCOPE, 0x100, HERE, Some(2)),
+        Some(Finding::NotOpen(NotOpen {
+            kind: SCOPE,
+            place: HERE
+        }))
     );
     // The record has followed the engine, and the scope whose level was taken may still close.
     assert_eq!(stack.resync(Some(1)), None);
     assert_eq!(stack.depth(), 1);
-    assert_eq!(stack.destruct_scope(SCOPE, 0x200, Some(1)), None);
-    assert_eq!(stack.destruct_scope(SCOPE, 0x300, Some(0)), None);
+    assert_eq!(stack.destruct_scope(SCOPE, 0x200, HERE, Some(1)), None);
+    assert_eq!(stack.destruct_scope(SCOPE, 0x300, HERE, Some(0)), None);
     assert!(stack.is_empty());
+}
+
+const TRY_CATCH: ScopeKind = ScopeKind::TryCatch;
+
+/// A `HandleScope` at 0x300 with a `TryCatch` at each address in it.
+fn with_try_catches(addresses: &[usize]) -> ScopeStack {
+    let mut stack = constructed(&[0x300]);
+    for &storage in addresses {
+        let late =
+            stack.construct_scope(TRY_CATCH, code(storage), storage, EngineCounts::default());
+        assert_eq!(late, None);
+    }
+    stack
+}
+
+#[test]
+fn a_try_catch_that_the_engine_does_not_have_innermost_is_reported_where_it_is_destroyed() {
+    // Destroyed twice, with nothing else open and with another one around it.
+    for (outer, innermost) in [(&[][..], 0), (&[0x200], 0x200)] {
+        let mut stack = with_try_catches(outer);
+        assert!(!stack.knows_storage(0x100));
+        let next = innermost;
+        let found = stack.destruct_try_catch(0x100, HERE, TryCatches { innermost, next });
+        let kind = TRY_CATCH;
+        assert_eq!(found, Some(Finding::NotOpen(NotOpen { kind, place: HERE })));
+        for &storage in outer {
+            let closed = stack.destruct_scope(TRY_CATCH, storage, HERE, None);
+            assert_eq!(closed, None);
+        }
+        assert_eq!(stack.destruct_scope(SCOPE, 0x300, HERE, None), None);
+    }
+}
+
+#[test]
+fn a_try_catch_destroyed_at_another_address_leaves_the_scope_around_it_in_order() {
+    let mut stack = with_try_catches(&[0x200, 0x180]);
+    let around = TryCatches {
+        innermost: 0x180,
+        next: 0x200,
+    };
+    assert!(stack.destruct_try_catch(0x100, HERE, around).is_some());
+    assert_eq!(stack.destruct_scope(TRY_CATCH, 0x200, HERE, None), None);
+    assert_eq!(stack.destruct_scope(SCOPE, 0x300, HERE, None), None);
+}
+
+#[test]
+fn an_unrecorded_try_catch_that_the_engine_has_innermost_is_silent() {
+    let mut stack = with_try_catches(&[0x200]);
+    let around = TryCatches {
+        innermost: 0x100,
+        next: 0x200,
+    };
+    assert_eq!(stack.destruct_try_catch(0x100, HERE, around), None);
+    assert_eq!(stack.destruct_scope(TRY_CATCH, 0x200, HERE, None), None);
+    assert_eq!(stack.destruct_scope(SCOPE, 0x300, HERE, None), None);
+}
+
+#[test]
+fn a_try_catch_closed_twice_by_its_guard_is_not_reported_again_by_the_hook() {
+    let mut host = Host::new(ALL);
+    let own = host.open_kind(TRY_CATCH, "own");
+    let innermost = 0x200;
+    let around = TryCatches { innermost, next: 0 };
+    assert_eq!(host.close(own), None);
+    assert!(host.close(own).is_some());
+    assert_eq!(host.stack.destruct_try_catch(0x100, HERE, around), None);
+    let again = host.stack.destruct_try_catch(0x100, HERE, around);
+    assert!(again.is_some(), "of another scope");
 }
