@@ -75,6 +75,12 @@
 //! A turn keeps the number of handles at its start and the number reported since; the difference to the number now is what no
 //! report has covered yet.
 //!
+//! The engine says how many there are, and not who made them. Where refused handles can be let through, a turn that is watched is
+//! sealed: the engine refuses each handle directly under it, and the engine layer lets the handle through and seals the turn again for
+//! the next one. `thread/caught.rs` keeps the stack until the turn ends. Only the count at the end decides whether anything is reported,
+//! so what is let through is never an accusation; `outer-growth` takes the stacks of the turn that it reports. `record/watch.rs` decides
+//! which turns are watched, and adds to a site the makers that are seen after its first report.
+//!
 //! # The closure of a test
 //!
 //! A test has no event loop, and often marks no turn. So the closure of a test is a turn of each isolate that is used in it. It begins

@@ -17,13 +17,17 @@ use crate::config::action::Action;
 use crate::config::addon;
 use crate::config::rule::Rule;
 use crate::describe::finding::Finding;
+use crate::describe::makers::{Maker, Makers};
 use crate::describe::violation::Violation;
 use crate::detect::stack::outcome::{LateHandles, Outcome, ReportRef};
 use crate::engine::entered::Entered;
+use crate::engine::ids::EntryId;
 use crate::engine::interface::{Engine, LiveIsolate};
 use crate::engine::script_frame::ScriptFrame;
 use crate::foreign_text::foreign_description;
 use crate::fork::generation;
+use crate::place::CodeFrames;
+use crate::place::intern::frames_of;
 use crate::react::breakpoint::handleguard_on_violation;
 use crate::react::subscriber::Subscriber;
 use crate::react::{actions, usdt};
@@ -65,17 +69,32 @@ struct Incident {
     collecting: bool,
 }
 
-/// Reports the findings of an end, and adds late handles to the report that they belong to.
+/// Reports the findings of an end, and adds late handles to the report that they belong to. The handles that were caught since
+/// `ended` began are those that it has left.
 pub(crate) fn settle<E: Engine>(
     session: Session<'_>,
     engine: E,
+    ended: EntryId,
     outcome: Outcome,
     engine_is_below: bool,
 ) {
     add_late(session, outcome.late);
     for finding in outcome.findings {
+        let finding = finding.with_makers(|_| {
+            let caught = session.thread.caught.take_since(engine.isolate(), ended);
+            makers_on(caught)
+        });
         violated(session, engine, finding, engine_is_below, || None);
     }
+}
+
+/// The makers of handles that were made on these stacks.
+fn makers_on(stacks: Vec<Box<[usize]>>) -> Makers {
+    let kept = stacks.into_iter().filter_map(|around| {
+        let ip = *around.first()?;
+        frames_of(CodeFrames { ip, around })
+    });
+    Makers::of(kept.map(Maker::on))
 }
 
 /// Adds late handles to the report that they belong to.
@@ -270,6 +289,10 @@ fn record<E: Engine>(
         generation: generation::current(),
     });
     checker.stop_timer(timer, recorded.is_new);
+    let has_news = checker.learn(recorded, finding, logs);
+    if has_news {
+        checker.log_news();
+    }
     if logs {
         checker.log(recorded, || E::ENDS_PROCESS && finding.text().is_urgent());
     }
@@ -325,7 +348,8 @@ fn describe<E: Engine>(
     let isolate = engine.isolate();
     let answers = ask(thread, engine, &finding);
     let (configured, policy) = addon::action_of(&checker.config, finding.rule());
-    Violation {
+    let makers = finding.makers();
+    let violation = Violation {
         finding: finding.map_places(names::kept),
         configured,
         policy,
@@ -350,7 +374,11 @@ fn describe<E: Engine>(
             checker.config.is_full_stack(),
         )),
         wording: E::WORDING,
+    };
+    if makers.is_empty() {
+        return violation;
     }
+    violation.made_by(makers)
 }
 
 /// Asks the isolate, as far as it may be asked. It may be busy on another thread, or on its way out, unless it is the current

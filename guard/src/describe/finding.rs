@@ -5,6 +5,7 @@
 pub use crate::describe::beginning::Beginning;
 pub use crate::describe::ended::Ended;
 pub use crate::describe::gc_phase::GcPhase;
+pub use crate::describe::makers::{Maker, Makers};
 pub use crate::describe::opener::Opener;
 pub use crate::describe::rules::desync::Desync;
 pub use crate::describe::rules::in_gc::InGc;
@@ -122,6 +123,22 @@ impl Finding {
     pub(crate) fn map_places(mut self, change: impl Fn(Place) -> Place) -> Self {
         let text: &mut dyn RuleText = text_of!(&mut self);
         text.map_places(&mut |place| *place = change(*place));
+        self
+    }
+
+    /// The functions that made the handles that were left, as far as they were seen.
+    pub fn makers(&self) -> Makers {
+        match self {
+            Self::OuterGrowth(growth) => growth.makers,
+            _ => Makers::default(),
+        }
+    }
+
+    /// The same finding with its makers changed by `change`, if it is one that has makers.
+    pub(crate) fn with_makers(mut self, change: impl FnOnce(Makers) -> Makers) -> Self {
+        if let Self::OuterGrowth(growth) = &mut self {
+            growth.makers = change(growth.makers);
+        }
         self
     }
 

@@ -10,6 +10,7 @@ pub(crate) mod first_user;
 pub(crate) mod gc_phase;
 pub(crate) mod handles;
 pub(crate) mod lines;
+pub(crate) mod makers;
 pub(crate) mod message;
 pub(crate) mod opener;
 pub(crate) mod rule_text;

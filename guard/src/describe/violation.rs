@@ -4,8 +4,10 @@ use crate::config::action::Action;
 use crate::config::rule::Rule;
 use crate::describe::finding::Finding;
 use crate::describe::first_user::FirstUser;
+use crate::describe::makers::{Maker, Makers};
 use crate::engine::ids::IsolateId;
 use crate::engine::wording::Wording;
+use crate::place::Location;
 use crate::symbolize::names;
 use crate::symbolize::trace::Trace;
 use std::sync::Arc;
@@ -48,6 +50,18 @@ impl Violation {
             place: names::named(first.place, classifier),
             ..first.clone()
         });
+        let finding = finding.with_makers(|makers| {
+            makers.map(|maker| match maker.place.location {
+                Location::Frames(stack) => {
+                    let [place, caller] = names::users_of(stack, classifier);
+                    Maker {
+                        place: place.unwrap_or(maker.place),
+                        caller,
+                    }
+                }
+                _ => maker,
+            })
+        });
         let places = |user: &Option<FirstUser>| user.as_ref().map(|user| user.place);
         if finding == self.finding && places(&first_user) == places(&self.first_user) {
             return None;
@@ -57,6 +71,18 @@ impl Violation {
             first_user,
             ..self.clone()
         })
+    }
+
+    /// The same for handles that were made by `makers`: the stack is that of the first handle.
+    pub(crate) fn made_by(&self, makers: Makers) -> Self {
+        Self {
+            finding: self.finding.with_makers(|_| makers),
+            trace: match makers.first_stack() {
+                Some(stack) => Arc::new(self.trace.of_stack(&stack.around)),
+                None => Arc::clone(&self.trace),
+            },
+            ..self.clone()
+        }
     }
 
     /// The rule that was violated.

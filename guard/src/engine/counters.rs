@@ -30,6 +30,13 @@ impl Cursor {
         let bytes = self.next.checked_sub(earlier.next)?;
         (self.limit == earlier.limit).then_some((bytes / size_of::<usize>()) as u64)
     }
+
+    /// As [`since`](Self::since), where a seal may have cut the block after `earlier`.
+    pub(crate) fn since_before_seal(self, earlier: Self) -> Option<u64> {
+        let is_cut = (earlier.next..earlier.limit).contains(&self.limit);
+        let limit = if is_cut { earlier.limit } else { self.limit };
+        Self { limit, ..self }.since(earlier)
+    }
 }
 
 /// The addresses at which an engine keeps an isolate's level and [`Cursor`], so that the fast path can read them.

@@ -107,7 +107,8 @@ pub trait LiveIsolate: Copy {
         None
     }
 
-    /// Makes the engine refuse every handle until a scope is opened, for the turn `turn`. Returns whether it does.
+    /// Makes the engine refuse every handle until a scope is opened, for the turn `turn`. Returns whether it does. Where refused handles
+    /// [can be let through](Self::can_rescue), the checker seals turns too to see who makes handles in them.
     fn seal(self, _turn: EntryId) -> bool {
         false
     }
@@ -115,7 +116,7 @@ pub trait LiveIsolate: Copy {
     /// Lifts the seal of `turn`.
     fn unseal(self, _turn: EntryId) {}
 
-    /// Whether the checker can let a refused handle through, so that the rule `sealed` may have an action that goes on.
+    /// Whether the engine layer can let a refused handle through, so that the rule `sealed` may have an action that goes on.
     fn can_rescue(self) -> bool {
         false
     }

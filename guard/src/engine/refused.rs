@@ -6,4 +6,6 @@ pub enum Refused {
     Die,
     /// The engine layer lifts the seal: the handle goes to the scope around the turn, and the program goes on.
     Rescue,
+    /// As [`Rescue`](Self::Rescue), and the engine layer seals the turn again for the next handle, where it can.
+    RescueOnce,
 }

@@ -247,7 +247,7 @@ fn end_slow<E: Engine>(engine: E, id: EntryId) {
             (stack.end_callback(id, counts), stack.engine_is_below())
         });
         if let Some((outcome, below)) = ended {
-            settle(session, engine, outcome, below);
+            settle(session, engine, id, outcome, below);
         }
         verdicts::budget(session, engine, 0);
     });

@@ -82,7 +82,7 @@ impl<E: Engine> Drop for GcGuard<E> {
                 .recorded_entry(engine, id, |live, stack| stack.end_turn(id, live.counts()));
             if let Some(outcome) = ended {
                 // The engine called this code, so its frames are on the machine stack.
-                settle(session, engine, outcome, true);
+                settle(session, engine, id, outcome, true);
             }
         });
     }

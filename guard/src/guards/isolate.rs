@@ -2,7 +2,7 @@
 
 use crate::describe::beginning::Beginning;
 use crate::detect::stack::outcome::Outcome;
-use crate::engine::ids::IsolateId;
+use crate::engine::ids::{EntryId, IsolateId};
 use crate::engine::interface::{Engine, LiveIsolate};
 use crate::guards::session::{begins, entering, leaves, leaving};
 #[cfg(feature = "testing")]
@@ -116,6 +116,6 @@ fn judge_end<L: LiveIsolate>(session: Session<'_>, isolate: L) {
         findings,
         late: None,
     };
-    settle(session, engine, outcome, below);
+    settle(session, engine, EntryId::NONE, outcome, below);
     verdicts::advise(session, engine, below);
 }

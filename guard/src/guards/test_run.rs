@@ -18,7 +18,7 @@ use crate::engine::ids::{EntryId, IsolateId};
 use crate::engine::interface::{Engine, LiveIsolate};
 use crate::pipeline::{Session, settle};
 use crate::place::Place;
-use crate::process::global;
+use crate::process::{global, seal};
 use crate::thread::fast_path;
 use crate::thread::state::ThreadState;
 use std::cell::RefCell;
@@ -99,18 +99,30 @@ impl<E: Engine> AnyIsolate for E {
     }
 
     fn begin_turn(&self, thread: &ThreadState, place: Place, inside: u32) -> Option<EntryId> {
-        thread.recorded(*self, |live, stack| {
+        let id = thread.recorded(*self, |live, stack| {
             let counts = outside(live.counts(), inside);
             let id = stack.begin_test_run(place, counts);
             stack.note_cursor(live.cursor());
             id
-        })
+        })?;
+        // A seal stands at the engine's level of this moment.
+        if inside == 0
+            && let Some(checker) = global::checker()
+        {
+            thread.with_live(*self, |live| {
+                if seal::can_watch(checker, live) {
+                    live.seal(id);
+                }
+            });
+        }
+        Some(id)
     }
 
     fn end_turn(&self, session: Session<'_>, turn: EntryId) -> Result<(), Unjudged> {
         let reads = self.is_entered(true);
         let ended = session.thread.recorded_entry(*self, turn, |live, stack| {
             let counts = if reads {
+                live.unseal(turn);
                 live.counts()
             } else {
                 EngineCounts {
@@ -127,8 +139,12 @@ impl<E: Engine> AnyIsolate for E {
             return Ok(());
         };
         if reads {
-            settle(session, *self, outcome, below);
+            settle(session, *self, turn, outcome, below);
         }
+        session
+            .thread
+            .caught
+            .take_since(Engine::isolate(*self), turn);
         judged
     }
 
@@ -136,9 +152,11 @@ impl<E: Engine> AnyIsolate for E {
         let reads = self.is_entered(true);
         thread.recorded_entry(*self, turn, |live, stack| {
             if reads {
+                live.unseal(turn);
                 stack.end_turn(turn, live.counts());
             }
         });
+        thread.caught.take_since(Engine::isolate(*self), turn);
     }
 }
 

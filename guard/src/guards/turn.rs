@@ -57,19 +57,21 @@ pub fn turn_at<L: LiveIsolate>(isolate: L, place: Place) -> TurnGuard<L::Engine>
         begins(session, isolate, place, 0);
         thread.set_fast_isolate(isolate, session.checker.allows_fast_path());
         verdicts::entered(session, engine, Beginning::Turn, place);
-        let (found, id, below) = thread.record(engine.isolate(), place, |stack| {
+        let (found, id, number, below) = thread.record(engine.isolate(), place, |stack| {
             let counts = isolate.counts();
             let found = stack
                 .resync(counts.level)
                 .or_else(|| stack.in_gc(Beginning::Turn, place));
             let id = stack.begin_turn(place, counts);
             stack.note_cursor(isolate.cursor());
-            (found, id, stack.engine_is_below())
+            (found, id, stack.turns_begun(), stack.engine_is_below())
         })?;
         usdt::turn(engine.isolate());
         // Before the reaction: one that panics ends the turn again.
         let mut guard = TurnGuard::of(engine, id);
-        guard.sealed = seal::seals_turns(session.checker, isolate) && isolate.seal(id);
+        let seals = seal::seals_turns(session.checker, isolate)
+            || seal::watches(session, isolate, place, number);
+        guard.sealed = seals && isolate.seal(id);
         if let Some(found) = found {
             violated(session, engine, found, below, || None);
         }
@@ -139,7 +141,8 @@ fn end<E: Engine>(engine: E, id: EntryId, sealed: bool) {
             (stack.end_turn(id, counts), stack.engine_is_below())
         });
         if let Some((outcome, below)) = ended {
-            settle(session, engine, outcome, below);
+            settle(session, engine, id, outcome, below);
         }
+        session.thread.caught.take_since(engine.isolate(), id);
     });
 }

@@ -13,6 +13,7 @@ use crate::react::stderr;
 use crate::react::subscriber::{LastSubscriber, Subscriber};
 use crate::record::checker::{Checker, Logging};
 use crate::record::report::TableFull;
+use crate::record::sites::Row;
 use crate::sync::real::{AtomicBool, AtomicU64, Ordering, fence};
 use crate::thread::state::ThreadState;
 use std::cell::Cell;
@@ -130,7 +131,7 @@ pub(crate) fn flush(start: &'static Start, timeout: Duration) -> bool {
     let deadline = Instant::now() + timeout;
     loop {
         // In this order: the thread is busy from before it takes a site until it has logged it.
-        if !checker.sites.has_unlogged() && !BUSY.load(Ordering::Acquire) {
+        if !checker.has_unlogged() && !BUSY.load(Ordering::Acquire) {
             return true;
         }
         if Instant::now() >= deadline || is_reporter() {
@@ -277,7 +278,7 @@ impl Reporter {
         // is no thread: each writes before the fence what the other reads after it.
         fence(Ordering::SeqCst);
         let generation = self.generation;
-        !self.checker.sites.has_unlogged()
+        !self.checker.has_unlogged()
             || STARTED_IN
                 .compare_exchange(NOWHERE, generation, Ordering::Relaxed, Ordering::Relaxed)
                 .is_err()
@@ -300,17 +301,44 @@ impl Reporter {
             let Some(subscriber) = row.detail.subscriber() else {
                 continue;
             };
-            let first = row.detail.named();
+            // Before the makers are looked up: those that come later are news.
+            checker.watch.take_news(|slot| slot == row.slot);
+            let first = checker.described(&row);
             let tally = Tally {
                 count: 1,
                 handles: first.handles,
             };
-            actions::log(first, tally, subscriber);
+            actions::log(&first, tally, subscriber);
             LOGGED.fetch_add(1, Ordering::Relaxed);
             self.memory.last = subscriber.downgrade().or(self.memory.last.take());
         }
+        self.log_makers();
         if self.memory.dropped == 0 {
             self.say_full(checker.sites.dropped());
+        }
+    }
+
+    /// Logs the sites again whose makers were seen after they were logged.
+    fn log_makers(&mut self) {
+        let checker = self.checker;
+        if !checker.watch.has_news() {
+            return;
+        }
+        let rows: Vec<Row<'_>> = checker.sites.rows().collect();
+        let row_of = |slot| rows.iter().find(|row| row.slot == slot);
+        // The others are logged with their makers.
+        let news =
+            (checker.watch).take_news(|slot| row_of(slot).is_none_or(|row| row.detail.is_logged()));
+        for row in news.into_iter().filter_map(row_of) {
+            let Some(subscriber) = row.detail.subscriber() else {
+                continue;
+            };
+            let tally = Tally {
+                count: row.count,
+                handles: row.handles,
+            };
+            actions::log(&checker.described(row), tally, subscriber);
+            LOGGED.fetch_add(1, Ordering::Relaxed);
         }
     }
 

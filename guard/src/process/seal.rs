@@ -3,13 +3,37 @@
 use crate::config::action::Action;
 use crate::config::rule::Rule;
 use crate::engine::interface::LiveIsolate;
+use crate::pipeline::Session;
+use crate::place::Place;
 use crate::react::actions;
 use crate::record::checker::Checker;
 use std::fmt;
+
 /// Whether turns are to be sealed: the rule `sealed` was given an action of its own, and this engine can carry it out.
 #[inline]
 pub(crate) fn seals_turns(checker: &Checker, live: impl LiveIsolate) -> bool {
     checker.config.seals_turns() && !is_refused(checker, live)
+}
+
+/// Whether the turn is to be sealed that begins at `place`, the isolate's `number`th, so that the makers of its handles are seen. A
+/// test has no second turn, so each of its turns is.
+#[inline]
+pub(crate) fn watches(
+    session: Session<'_>,
+    live: impl LiveIsolate,
+    place: Place,
+    number: u64,
+) -> bool {
+    let Session { checker, thread } = session;
+    (checker.watch.covers(place, number) || thread.collected.is_collecting())
+        && can_watch(checker, live)
+}
+
+/// Whether a turn of `live` that begins now can be watched: refused handles can be let through, and there is a scope for them.
+pub(crate) fn can_watch(checker: &Checker, live: impl LiveIsolate) -> bool {
+    !checker.config.seals_turns()
+        && live.level().is_some_and(|level| level > 0)
+        && live.can_rescue()
 }
 
 /// Whether the configuration gives `sealed` an action that goes on, where this engine can let no handle through.

@@ -4,6 +4,8 @@ use crate::config::action::Action;
 use crate::config::rule::Rule;
 use crate::config::settings::Config;
 use crate::describe::finding::Finding;
+use crate::describe::rules::outer_growth::OuterGrowth;
+use crate::describe::violation::Violation;
 use crate::engine::wording::FrameClassifier;
 use crate::fork::mutex::ForkMutex;
 use crate::record::clock::Clock;
@@ -13,6 +15,7 @@ use crate::record::report::{Cost, Report, Site};
 use crate::record::sites::{First, Granularity, Recorded, Row, Sites};
 use crate::record::slot_table::Standing;
 use crate::record::ticked::Ticked;
+use crate::record::watch::{Watch, Watching};
 use crate::symbolize::names;
 use crate::sync::{AtomicBool, AtomicU64, OnceBox, Ordering};
 use crate::unwind::capture::{CapturedStack, Origin, UnwindMethod};
@@ -35,6 +38,8 @@ pub(crate) struct Checker {
     /// Distinguishes the engine's frames from the user's. Set once an engine has announced itself.
     classifier: OnceBox<&'static FrameClassifier>,
     clock: Clock,
+    /// Who makes the handles that turns leave.
+    pub(crate) watch: Watch,
     /// Stacks are walked by frame pointers.
     frame_pointers: AtomicBool,
     /// Nanoseconds spent on violations.
@@ -77,6 +82,7 @@ pub(crate) struct Occurrence<'a> {
 impl Checker {
     /// Creates the checker. `wake` is called after each violation whose action is `log`, on its thread.
     pub(crate) fn new(config: Config, wake: fn(Logging)) -> Self {
+        let watching = Watching::with(config.action_of(Rule::OuterGrowth));
         Self {
             sites: Sites::with_capacity(config.sites_of()),
             fast: config.scope_budget_of().is_none()
@@ -86,6 +92,7 @@ impl Checker {
             high_water: HighWater::new(),
             classifier: OnceBox::new(),
             clock: Clock::start(),
+            watch: Watch::new(watching),
             frame_pointers: AtomicBool::new(false),
             spent: AtomicU64::new(0),
             ticked: ForkMutex::new(),
@@ -260,6 +267,16 @@ impl Checker {
         });
     }
 
+    /// Whether a site, or the makers of one, wait to be logged.
+    pub(crate) fn has_unlogged(&self) -> bool {
+        self.sites.has_unlogged() || self.watch.has_news()
+    }
+
+    /// Has the makers logged that were seen just now.
+    pub(crate) fn log_news(&self) {
+        (self.wake)(Logging::Soon);
+    }
+
     /// Starts to time a violation of a thread that had `before` of them, if it is one of the sample: to read the clock is a good
     /// part of what a violation at a known site costs.
     #[inline]
@@ -284,7 +301,7 @@ impl Checker {
 
     /// Returns all sites and counters as they stand now. Slow: names the places.
     pub(crate) fn report(&self) -> Report {
-        let mut sites: Vec<Site> = self.sites.rows().map(site).collect();
+        let mut sites: Vec<Site> = self.sites.rows().map(|row| self.site(row)).collect();
         report::sort(&mut sites);
         Report {
             elapsed: self.clock.now(),
@@ -297,6 +314,46 @@ impl Checker {
             dropped: self.sites.dropped(),
             scopes: self.openers(),
         }
+    }
+
+    /// Returns one site as a report has it.
+    pub(crate) fn site(&self, row: Row<'_>) -> Site {
+        Site {
+            slot: row.slot,
+            merged: row.granularity != Granularity::Stack,
+            violation: self.described(&row),
+            count: row.count,
+            handles: row.handles,
+            first: row.detail.at,
+            last: row.last,
+        }
+    }
+
+    /// Returns the first occurrence at a site, named, with all makers that were seen there since. Slow, as [`report`](Self::report).
+    pub(crate) fn described(&self, row: &Row<'_>) -> Arc<Violation> {
+        let makers = self.watch.makers_of(row.slot);
+        if makers.is_empty() || row.detail.makers() == makers {
+            return Arc::clone(row.detail.named());
+        }
+        let made = row.detail.named().made_by(makers);
+        Arc::new(made.named().unwrap_or(made))
+    }
+
+    /// Keeps who made the handles of `finding`, which was recorded just now, or watches the next turns of its place to see it.
+    /// `logs`: the site is to be logged. Returns whether makers were seen that the log has not.
+    #[inline]
+    pub(crate) fn learn(&self, recorded: Recorded, finding: &Finding, logs: bool) -> bool {
+        let Finding::OuterGrowth(OuterGrowth { turn, makers, .. }) = finding else {
+            return false;
+        };
+        if recorded.is_new {
+            self.watch.suspect(turn.place);
+        }
+        let is_logged = logs && !recorded.is_new;
+        !makers.is_empty()
+            && self
+                .watch
+                .see(turn.place, recorded.slot, *makers, is_logged)
     }
 
     /// Sets how the engine's frames are distinguished from the user's.
@@ -328,19 +385,6 @@ impl Checker {
     }
 }
 
-/// One site as a report has it.
-pub(crate) fn site(row: Row<'_>) -> Site {
-    Site {
-        slot: row.slot,
-        merged: row.granularity != Granularity::Stack,
-        violation: Arc::clone(row.detail.named()),
-        count: row.count,
-        handles: row.handles,
-        first: row.detail.at,
-        last: row.last,
-    }
-}
-
 /// Identifies a cause: by what was found, and on which stack. Code that the program made while it ran is left out of the
 /// stack: the same function has another address each time it is compiled.
 #[inline]
@@ -365,11 +409,10 @@ fn non_zero(hasher: &impl Hasher) -> NonZeroU64 {
 mod tests {
     use super::*;
     use crate::describe::ended::Ended;
+    use crate::describe::makers::Makers;
     use crate::describe::opener::Opener;
     use crate::describe::rules::out_of_order::ClosedTwice;
-    use crate::describe::rules::outer_growth::OuterGrowth;
     use crate::describe::turn::TurnRef;
-    use crate::describe::violation::Violation;
     use crate::place::Place;
     use crate::symbolize::trace::Trace;
     use crate::tests::violation;
@@ -476,6 +519,7 @@ mod tests {
                 gc: None,
             },
             grown: 5,
+            makers: Makers::default(),
         })
     }
 

@@ -8,3 +8,4 @@ pub(crate) mod report;
 pub(crate) mod sites;
 pub(crate) mod slot_table;
 pub(crate) mod ticked;
+pub(crate) mod watch;

@@ -12,6 +12,7 @@
 //! they share.
 
 use crate::config::rule::Rule;
+use crate::describe::makers::Makers;
 use crate::describe::violation::Violation;
 use crate::react::subscriber::Subscriber;
 use crate::record::slot_table::{Claim, SlotTable, Standing};
@@ -113,6 +114,16 @@ impl Detail {
                 None => Arc::clone(&self.violation),
             })
         })
+    }
+
+    /// Who made the handles of the first occurrence, as far as that was seen.
+    pub(crate) fn makers(&self) -> Makers {
+        self.violation.finding.makers()
+    }
+
+    /// Whether the first occurrence has been logged.
+    pub(crate) fn is_logged(&self) -> bool {
+        self.logged.load(Ordering::Relaxed)
     }
 
     /// Where the first occurrence is to be logged.

@@ -217,6 +217,14 @@ impl Frame {
             || self.lies_in(|folder| folder.starts_with("backtrace-"))
     }
 
+    /// Whether it is a function with a name that is neither the engine's nor the checker's nor the standard library's.
+    pub(crate) fn is_users(&self, classifier: &FrameClassifier) -> bool {
+        self.kind == FrameKind::Native
+            && self.has_name()
+            && !self.is_checker(classifier)
+            && !self.is_std()
+    }
+
     /// Whether it is a frame of the standard library.
     pub(crate) fn is_std(&self) -> bool {
         let path = self.function.trim_start_matches('<');

@@ -6,7 +6,7 @@ use crate::place::{CodeAddress, CodeFrames, Location, Place};
 use crate::symbolize;
 use crate::symbolize::address::Address;
 use crate::symbolize::by_address::ByAddress;
-use crate::symbolize::frame::{Frame, FrameKind};
+use crate::symbolize::frame::Frame;
 use crate::unwind::platform;
 
 /// What was looked up.
@@ -73,6 +73,30 @@ fn first_user(frames: &[usize], classifier: &FrameClassifier) -> Option<Resolved
     Some(resolved(ip, classifier))
 }
 
+/// The two innermost functions of the user's on this stack, each with its line: the second called the first, and has another name.
+pub(crate) fn users_of(stack: &CodeFrames, classifier: &FrameClassifier) -> [Option<Place>; 2] {
+    Frame::look_up(&stack.around);
+    let mut users: Vec<(String, Option<Place>)> = Vec::new();
+    for &ip in &stack.around {
+        let mut frames = Vec::new();
+        Frame::resolve(ip, classifier, &mut frames);
+        for frame in &frames {
+            if frame.is_runtime() {
+                break;
+            }
+            let is_new = users.last().is_none_or(|(name, _)| *name != frame.function);
+            if is_new && frame.is_users(classifier) {
+                users.push((frame.function.clone(), name(frame, ip)));
+            }
+        }
+        if users.len() >= 2 {
+            break;
+        }
+    }
+    let mut places = users.into_iter().map(|(_, place)| place);
+    [places.next().flatten(), places.next().flatten()]
+}
+
 /// The code that a return address belongs to.
 #[derive(Clone, Copy)]
 struct Resolved {
@@ -88,12 +112,7 @@ fn resolved(ip: usize, classifier: &FrameClassifier) -> Resolved {
 fn resolve(ip: usize, classifier: &FrameClassifier) -> Resolved {
     let mut frames = Vec::new();
     Frame::resolve(ip, classifier, &mut frames);
-    let users = frames.iter().find(|frame| {
-        frame.kind != FrameKind::Engine
-            && frame.has_name()
-            && !frame.is_checker(classifier)
-            && !frame.is_std()
-    });
+    let users = frames.iter().find(|frame| frame.is_users(classifier));
     Resolved {
         named: users.or(frames.first()).and_then(|frame| name(frame, ip)),
         is_users: users.is_some(),

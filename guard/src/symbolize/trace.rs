@@ -7,7 +7,7 @@ use crate::symbolize::address::Address;
 use crate::symbolize::frame::{Frame, FrameKind};
 use crate::symbolize::located_stack::LocatedStack;
 use crate::unwind::capture::CapturedStack;
-use crate::unwind::truncated::Truncated;
+use crate::unwind::truncated::{MAX_FRAMES, Truncated};
 use std::fmt;
 
 /// The stack of a violation, innermost frame first.
@@ -49,6 +49,12 @@ impl Trace {
             full,
             classifier,
         }
+    }
+
+    /// Another stack, shown in the same way.
+    pub(crate) fn of_stack(&self, ips: &[usize]) -> Self {
+        let truncated = (ips.len() == MAX_FRAMES).then_some(Truncated::TooDeep);
+        Self::new(ips, truncated, self.classifier, Vec::new(), self.full)
     }
 
     /// Looks up the names of the frames, from the callback out to `main` or the thread's start. Frames of the checker itself

@@ -1,5 +1,6 @@
 //! The state of one thread: the scope stacks of its isolates, and the fast path.
 
+pub(crate) mod caught;
 pub(crate) mod entered_isolates;
 pub(crate) mod fast_path;
 pub(crate) mod isolates;

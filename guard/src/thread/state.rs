@@ -12,6 +12,7 @@ use crate::engine::interface::{Engine, LiveIsolate};
 use crate::place::Place;
 use crate::record::collected::Collected;
 use crate::sync::real::{AtomicUsize, Ordering};
+use crate::thread::caught::Caught;
 use crate::thread::entered_isolates::EnteredIsolates;
 use crate::thread::fast_path;
 use crate::thread::isolates;
@@ -32,6 +33,8 @@ pub(crate) struct ThreadState {
     reporting: Cell<bool>,
     /// The violations of a test in progress.
     pub(crate) collected: Collected,
+    /// The handles made directly under the watched turns that are open.
+    pub(crate) caught: Caught,
     /// That test asked for strict mode.
     strict: Cell<bool>,
     /// No guard and no hook has run since that test began.
@@ -69,6 +72,7 @@ impl ThreadState {
             }),
             reporting: Cell::new(false),
             collected: Collected::new(),
+            caught: Caught::new(),
             strict: Cell::new(false),
             awaits_use: Cell::new(false),
             entered: EnteredIsolates::new(),

@@ -4,6 +4,7 @@ use crate::config::rule::Rule;
 use crate::describe::ended::Ended;
 use crate::describe::handles::Handles;
 use crate::describe::lines::Lines;
+use crate::describe::makers::Makers;
 use crate::describe::opener::Opener;
 use crate::describe::rule_text::{Evidence, RuleText, explained};
 use crate::describe::scope::ScopeRef;
@@ -22,6 +23,11 @@ turn adds some.
 
 This is the leak itself, counted by the engine to one handle. The rule finds it even where every callback has a scope: one
 handle that is created above the scope, or one escaped handle that nobody uses.
+
+Where the engine layer can let a refused handle through, as with hooks in V8, the report names the functions that made the handles,
+and shows the stack of the first. Such a turn is sealed: each handle directly under it is noticed, and goes where it would go without
+the checker. With `panic` and `abort`, and in tests, each turn is watched so; with `log` and `count`, the first turns of each isolate,
+and the next turns of a place that left handles. If the place was logged before its makers were seen, it is logged once more.
 
 # Wrong
 
@@ -61,6 +67,8 @@ example, can keep it in a global (persistent) handle instead.
         pub turn: TurnRef,
         /// Handles left.
         pub grown: u64,
+        /// The functions that made them, as far as they were seen.
+        pub makers: Makers,
     }
 }
 
@@ -74,25 +82,39 @@ impl RuleText for OuterGrowth {
             Some(callback) => write!(f, "callback {callback}")?,
             None => write!(f, "{}", self.turn)?,
         }
-        write!(f, " left {} in {}", Handles(self.grown), self.opener)
+        write!(f, " left {} in {}", Handles(self.grown), self.opener)?;
+        if self.makers.is_empty() {
+            return Ok(());
+        }
+        write!(f, ", {}", self.makers)
     }
 
     fn details(&self, lines: &mut Lines<'_, '_>, evidence: &Evidence<'_>) -> fmt::Result {
         if let Some(callback) = self.callback() {
             lines.line("callback", callback)?;
         }
+        for maker in self.makers.iter() {
+            lines.line("made by", maker)?;
+        }
         self.opener.line(lines, "swallowed by", evidence.alive)
     }
 
     fn help(&self, f: &mut fmt::Formatter<'_>, wording: &Wording) -> fmt::Result {
+        f.write_str("open a scope ")?;
+        if let Some(maker) = self.makers.first_name() {
+            write!(f, "in `{maker}` ")?;
+        }
         write!(
             f,
-            "open a scope before creating the first handle, and escape only the handle you return: `{}`",
+            "before creating the first handle, and escape only the handle you return: `{}`",
             wording.open_scope
         )
     }
 
     fn caption(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.makers.is_empty() {
+            return f.write_str("at the creation of the first handle");
+        }
         match self.callback() {
             Some(_) => f.write_str("at the end of the callback"),
             None => write!(f, "at the end of the {}", self.turn.kind()),
@@ -135,6 +157,7 @@ impl RuleText for OuterGrowth {
 mod tests {
     use super::*;
     use crate::describe::gc_phase::GcPhase;
+    use crate::describe::makers::Maker;
     use crate::tests::{main_scope, message, message_with_note, uv_run};
 
     /// Where `missing-scope` is off, or the site table is full.
@@ -145,6 +168,7 @@ mod tests {
             opener: Opener::Known(main_scope(Place::here("main"))),
             turn: uv_run(Place::here("uv_run"), None),
             grown: 2,
+            makers: Makers::default(),
         };
         assert_eq!(
             message_with_note(finding, crate::react::actions::NO_UNWIND, file!()),
@@ -170,6 +194,7 @@ handleguard: outer-growth: callback `on_close` at FILE left 2 handles in the Han
             opener: Opener::Known(main_scope(Place::here("main"))),
             turn: uv_run(Place::here("uv_run"), Some(GcPhase::SecondPass)),
             grown: 1,
+            makers: Makers::default(),
         };
         assert_eq!(
             message(finding, file!()),
@@ -182,6 +207,40 @@ handleguard: outer-growth: finalizer `uv_run` at FILE left 1 handle in the Handl
           rule: outer-growth=panic
           help: open a scope before creating the first handle, and escape only the handle you return: `let _scope = arena.scope();`
      backtrace (at the end of the finalizer):
+"
+        );
+    }
+
+    #[test]
+    fn handles_whose_makers_were_seen() {
+        let maker = |name, caller| Maker {
+            place: Place::here(name),
+            caller,
+        };
+        let finding = OuterGrowth {
+            ended: Ended::Turn,
+            opener: Opener::Known(main_scope(Place::here("main"))),
+            turn: uv_run(Place::here("uv_run"), None),
+            grown: 3,
+            makers: Makers::of([
+                maker("reply", Some(Place::here("on_reply"))),
+                maker("log", None),
+            ]),
+        };
+        assert_eq!(
+            message(finding, file!()),
+            "\
+handleguard: outer-growth: turn `uv_run` at FILE left 3 handles in the HandleScope `main` at FILE, made by `reply` at FILE, \
+called by `on_reply` at FILE; and by `log` at FILE
+       made by: `reply` at FILE, called by `on_reply` at FILE
+       made by: `log` at FILE
+  swallowed by: HandleScope #1 `main` at FILE, opened 3 turns ago
+          turn: #3 `uv_run` at FILE
+        thread: worker-3
+       isolate: 0xabc
+          rule: outer-growth=panic
+          help: open a scope in `reply` before creating the first handle, and escape only the handle you return: `let _scope = arena.scope();`
+     backtrace (at the creation of the first handle):
 "
         );
     }

@@ -8,6 +8,7 @@ use super::entry::{Callback, Kind, Turn};
 use super::outcome::{LateHandles, Outcome, ReportRef};
 use crate::describe::ended::Ended;
 use crate::describe::finding::Finding;
+use crate::describe::makers::Makers;
 use crate::describe::opener::Opener;
 use crate::describe::rules::outer_growth::OuterGrowth;
 use crate::engine::counters::EngineCounts;
@@ -105,6 +106,7 @@ impl ScopeStack {
                 opener,
                 turn: turn_ref,
                 grown,
+                makers: Makers::default(),
             })),
             None => {}
         }
@@ -122,6 +124,7 @@ impl ScopeStack {
                 opener: self.receiving_scope(turn.level),
                 turn: turn.as_ref(),
                 grown: unreported,
+                makers: Makers::default(),
             })),
             None => {}
         }

@@ -99,6 +99,6 @@ impl ScopeStack {
                 (0, outermost.cursor)
             }
         };
-        Some(alive + entry.cursor?.since(cursor?)?)
+        Some(alive + entry.cursor?.since_before_seal(cursor?)?)
     }
 }

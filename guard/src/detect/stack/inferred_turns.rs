@@ -17,6 +17,7 @@ use super::ScopeStack;
 use super::pump::Pump;
 use crate::describe::ended::Ended;
 use crate::describe::finding::Finding;
+use crate::describe::makers::Makers;
 use crate::describe::opener::Opener;
 use crate::describe::rules::outer_growth::OuterGrowth;
 use crate::describe::turn::TurnRef;
@@ -51,6 +52,7 @@ impl ScopeStack {
             opener,
             turn,
             grown,
+            makers: Makers::default(),
         });
         (grown > 0).then_some(finding)
     }

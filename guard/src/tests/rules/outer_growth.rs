@@ -3,6 +3,7 @@
 use crate::config::rule::Rule;
 use crate::describe::ended::Ended;
 use crate::describe::finding::Finding;
+use crate::describe::makers::Makers;
 use crate::describe::opener::Opener;
 use crate::describe::rules::outer_growth::OuterGrowth;
 use crate::describe::scope::ScopeKind;
@@ -19,6 +20,7 @@ fn growth_of_turn(opener: Opener, turn: TurnRef, grown: u64) -> Finding {
         opener,
         turn,
         grown,
+        makers: Makers::default(),
     })
 }
 
@@ -34,6 +36,7 @@ fn handles_left_by_a_callback_without_a_report_are_reported() {
         opener: known(1, "main", 1),
         turn: turn(1, "uv_run"),
         grown: 3,
+        makers: Makers::default(),
     });
     assert_eq!(host.end(id), [expected]);
     assert_eq!(expected.rule(), Rule::OuterGrowth);
@@ -348,6 +351,7 @@ fn handles_that_a_checkpoint_leaves_are_its_own() {
             opener: known(1, "main", 1),
             turn: turn(1, "uv_run"),
             grown: 2,
+            makers: Makers::default(),
         })]
     );
     assert_eq!(host.end_turn(uv_run), []);
@@ -427,6 +431,7 @@ fn a_host_that_pumps_again_in_one_scope_has_ended_a_turn() {
             opener,
             turn,
             grown,
+            ..
         })) = pump(&mut stack, handles)
         else {
             panic!("not found");

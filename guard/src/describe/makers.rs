@@ -1,0 +1,163 @@
+//! The functions that made the handles of a finding.
+
+use crate::fork::mutex::ForkMutex;
+use crate::place::{CodeFrames, Location, Place};
+use std::collections::HashSet;
+use std::fmt;
+
+/// How many stacks of makers are kept for one site.
+pub(crate) const MAX_MAKERS: usize = 8;
+
+/// How many functions a sentence names.
+const SHOWN: usize = 3;
+
+/// How many different sets are kept: each is never freed.
+const MAX_SETS: usize = 1024;
+
+/// The functions that made the handles of a finding, as far as they were seen, in the order of their first handles. Empty where
+/// nobody was seen.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default, Debug)]
+pub struct Makers(&'static [Maker]);
+
+/// A function that made handles.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub struct Maker {
+    /// The innermost function of the user's, with the line that made a handle. Before it is named, the stack on which the handle
+    /// was made.
+    pub place: Place,
+    /// The function of the user's that called it, where symbols name one: of a helper that many functions share, this is the one
+    /// to mend.
+    pub caller: Option<Place>,
+}
+
+impl Makers {
+    /// The functions, in the order of their first handles.
+    pub fn iter(&self) -> impl Iterator<Item = &Maker> {
+        self.0.iter()
+    }
+
+    /// Whether nobody was seen.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Keeps these makers for ever, each function once, [`MAX_MAKERS`] at most; none where there is no room.
+    pub(crate) fn of(makers: impl IntoIterator<Item = Maker>) -> Self {
+        static SETS: ForkMutex<HashSet<&'static [Maker]>> = ForkMutex::new();
+        let mut all: Vec<Maker> = Vec::new();
+        for maker in makers {
+            if all.len() < MAX_MAKERS && !all.iter().any(|it| it.is_function_of(&maker)) {
+                all.push(maker);
+            }
+        }
+        if all.is_empty() {
+            return Self::default();
+        }
+        SETS.with(|sets| {
+            if let Some(known) = sets.get(all.as_slice()) {
+                return Self(known);
+            }
+            if sets.len() >= MAX_SETS {
+                return Self::default();
+            }
+            let all: &'static [Maker] = all.leak();
+            sets.insert(all);
+            Self(all)
+        })
+    }
+
+    /// The same, each changed by `change`.
+    pub(crate) fn map(self, change: impl FnMut(Maker) -> Maker) -> Self {
+        Self::of(self.0.iter().copied().map(change))
+    }
+
+    /// The stack on which the first handle was made, until it is named.
+    pub(crate) fn first_stack(&self) -> Option<&'static CodeFrames> {
+        match self.0.first()?.place.location {
+            Location::Frames(frames) => Some(frames),
+            _ => None,
+        }
+    }
+
+    /// The first function, if it is named.
+    pub(crate) fn first_name(&self) -> Option<&'static str> {
+        self.0.first()?.place.name
+    }
+}
+
+impl Maker {
+    /// A maker that is known by the stack on which it made a handle.
+    pub(crate) fn on(stack: &'static CodeFrames) -> Self {
+        Self {
+            place: Place {
+                name: None,
+                location: Location::Frames(stack),
+            },
+            caller: None,
+        }
+    }
+
+    /// Whether it is the same function, called by the same one; or the same stack, before it is named.
+    fn is_function_of(&self, other: &Self) -> bool {
+        let name = |place: Option<Place>| place.and_then(|place| place.name);
+        if self.place.name.is_none() {
+            return self == other;
+        }
+        self.place.name == other.place.name && name(self.caller) == name(other.caller)
+    }
+}
+
+impl fmt::Display for Maker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.place)?;
+        match self.caller {
+            Some(caller) => write!(f, ", called by {caller}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The end of a sentence: ``made by `on_close` at src/main.rs:9:5 and by 2 more functions``.
+impl fmt::Display for Makers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, maker) in self.0.iter().take(SHOWN).enumerate() {
+            let before = if number == 0 { "made by " } else { "; and by " };
+            write!(f, "{before}{maker}")?;
+        }
+        match self.0.len().saturating_sub(SHOWN) {
+            0 => Ok(()),
+            1 => f.write_str("; and by 1 more function"),
+            more => write!(f, "; and by {more} more functions"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn maker(name: &'static str, caller: Option<&'static str>) -> Maker {
+        Maker {
+            place: *Place::interned(name, "a.rs", 1),
+            caller: caller.map(|caller| *Place::interned(caller, "b.rs", 2)),
+        }
+    }
+
+    #[test]
+    fn each_function_is_named_once_with_its_caller() {
+        let makers = Makers::of([
+            maker("f", None),
+            maker("f", None),
+            maker("f", Some("g")),
+            maker("h", None),
+            maker("i", None),
+        ]);
+        assert_eq!(
+            makers.to_string(),
+            "made by `f` at a.rs:1; and by `f` at a.rs:1, called by `g` at b.rs:2; and by `h` at a.rs:1; and by 1 more function"
+        );
+        assert_eq!(makers.iter().count(), 4);
+        assert!(Makers::of([]).is_empty());
+    }
+}
