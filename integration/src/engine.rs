@@ -19,7 +19,7 @@ impl Engine for V8 {
             file: Some(file!()),
             own_paths: &["handleguard_v8::"],
             engine_crate: Some("v8-"),
-            engine_symbols: &["Builtins_", "v8::"],
+            engine_symbols: &["Builtins_", "v8::", "<v8::", "v8__", "__wrap_"],
             script_symbols: &[
                 "Builtins_InterpreterEntryTrampoline",
                 "Builtins_InterpreterPushArgsThenFastConstructFunction",

@@ -169,6 +169,33 @@ impl<'a> LiveV8<'a> {
         Some(unsafe { ptr::read_volatile(self.isolate.byte_add(level).cast()) })
     }
 
+    /// Sets V8's `limit`, to which handles are made without a call of `HandleScope::Extend`.
+    ///
+    /// # Safety
+    ///
+    /// The level was found. `limit` lies in V8's last block of handles or at its end, and not below `next`.
+    #[cfg(all(feature = "interpose", target_os = "linux", target_arch = "x86_64"))]
+    pub(crate) unsafe fn set_limit(self, limit: usize) {
+        let level = LEVEL_OFFSET.load(Ordering::Relaxed);
+        let word = level - size_of::<usize>();
+        // SAFETY: the isolate is live (`LiveV8`), and calibration has seen V8's `Address* limit` in the word before `level`. One
+        // thread at a time uses an isolate. Volatile, as in `level`.
+        unsafe { ptr::write_volatile(self.isolate.byte_add(word).cast(), limit) }
+    }
+
+    /// Sets V8's `sealed_level`.
+    ///
+    /// # Safety
+    ///
+    /// The level was found, and `sealed_level` is what V8 had before the seal that set the present one.
+    pub(crate) unsafe fn set_sealed_level(self, sealed_level: i32) {
+        let level = LEVEL_OFFSET.load(Ordering::Relaxed);
+        let word = level + size_of::<i32>();
+        // SAFETY: the isolate is live (`LiveV8`), and `int sealed_level` is the next after the level, as in `levels`. One thread at a
+        // time uses an isolate. Volatile, as in `level`.
+        unsafe { ptr::write_volatile(self.isolate.byte_add(word).cast(), sealed_level) }
+    }
+
     /// Whether V8 would refuse a handle that is made now: the innermost scope is a seal, or there is none (`handles.cc`,
     /// `HandleScope::Extend`). `false` until the level was found.
     #[cfg(all(feature = "interpose", target_os = "linux", target_arch = "x86_64"))]

@@ -27,7 +27,8 @@ pub(super) static EXTEND: Hook = Hook {
 };
 
 /// The linker puts this in the place of `Extend`. It keeps the registers that a function of Rust may change and `Extend` may not,
-/// calls [`extends`], and jumps to the real `Extend`, or returns to a probe. `rax` holds the result, and `r11` is free.
+/// calls [`extends`], and jumps to the real `Extend` if that returns 0; else it returns the same, or null to a probe. `rax` holds
+/// the result, and `r11` is free.
 ///
 /// It has its own unwind directives, for a report shows the stack from here.
 ///
@@ -69,31 +70,50 @@ unsafe extern "C" fn wrap_extend() {
         ".cfi_adjust_cfa_offset -8",
         "pop rdi",
         ".cfi_adjust_cfa_offset -8",
-        "test al, al",
+        "test rax, rax",
         "jne 2f",
         ".weak __real__ZN2v88internal11HandleScope6ExtendEPNS0_7IsolateE",
         "jmp qword ptr [rip + __real__ZN2v88internal11HandleScope6ExtendEPNS0_7IsolateE@GOTPCREL]",
         "2:",
-        "xor eax, eax",
+        // Of an address of a handle, this changes nothing; of `PROBED`, it makes null.
+        "and rax, -8",
         "ret",
         ".cfi_endproc",
         extends = sym extends,
     )
 }
 
-/// Reports a handle that V8 is about to refuse, and rescues it where that is possible. Returns true to a probe.
+/// What [`extends`] returns to a probe: no address of a handle.
+const PROBED: usize = 1;
+
+/// Reports a handle that V8 is about to refuse, and rescues it where that is possible. Returns 0 if the real `Extend` is to run
+/// now; else what that returned, or [`PROBED`] to a probe.
 ///
 /// # Safety
 ///
 /// `isolate` is live and this thread uses it, as `Extend` requires; or a probe is in progress on this thread.
-unsafe extern "C" fn extends(isolate: *mut RawIsolate) -> bool {
+unsafe extern "C" fn extends(isolate: *mut RawIsolate) -> usize {
     if probing::is_probing() {
-        return true;
+        return PROBED;
     }
     // SAFETY: it is no probe, so `isolate` is live and this thread uses it, as this function requires.
     let live = unsafe { LiveV8::from_raw(isolate) };
     if live.refuses_handles() {
-        seal::rescue(live);
+        // SAFETY: the isolate is live and this thread uses it, as this function requires; the linker wrapped `Extend`, for this runs.
+        return seal::rescue(live, || unsafe { real_extend(isolate) });
     }
-    false
+    0
+}
+
+/// The real `Extend`. It keeps more registers than a function of C does.
+///
+/// # Safety
+///
+/// As `Extend`'s; and the linker wrapped it, so that the reference is not null.
+#[unsafe(naked)]
+unsafe extern "C" fn real_extend(isolate: *mut RawIsolate) -> usize {
+    naked_asm!(
+        ".weak __real__ZN2v88internal11HandleScope6ExtendEPNS0_7IsolateE",
+        "jmp qword ptr [rip + __real__ZN2v88internal11HandleScope6ExtendEPNS0_7IsolateE@GOTPCREL]",
+    )
 }
