@@ -92,7 +92,7 @@ fn where_missing_scope_is_off_the_callback_is_named_by_what_it_leaves() {
     // The result, and the current context, which the v8 crate keeps in the scope at its first use.
     assert!(stderr.contains(
         "\nhandleguard: outer-growth: callback `on_close` at tests/v8/death.rs:LL:CC left 2 handles in the \
-         HandleScope `v8::death::bug_phase` at tests/v8/death.rs:LL:CC\n"
+         HandleScope `v8::death::bug_phase` at tests/v8/death.rs:LL:CC"
     ));
 }
 
