@@ -12,6 +12,7 @@ use crate::describe::scope::ScopeKind;
 use crate::engine::ids::IsolateId;
 use crate::engine::interface::{Engine, LiveIsolate};
 use crate::guards::callback::{CallbackGuard, callback_at, checkpoint_at};
+use crate::guards::engine_work;
 use crate::guards::isolate::end_isolate;
 use crate::guards::scope::record_slow;
 use crate::guards::session::{begins, entering, leaving};
@@ -51,6 +52,10 @@ fn constructed_fast<E: Engine>(engine: E, kind: ScopeKind, ip: usize, storage: u
 
 #[inline(never)]
 fn constructed_slow<L: LiveIsolate>(isolate: L, kind: ScopeKind, ip: usize, storage: usize) {
+    let begins_at = Place::code(ip, (&raw const ip).addr());
+    if engine_work::hook_sees_beginning(isolate.engine(), Beginning::Scope(kind), begins_at) {
+        return;
+    }
     serving(isolate, |session| {
         let thread = session.thread;
         thread.set_fast_isolate(isolate, session.checker.allows_fast_path());
@@ -84,6 +89,9 @@ pub fn scope_destructs<L: LiveIsolate>(isolate: L, kind: ScopeKind, ip: usize, s
 #[inline(never)]
 fn destructs_slow<L: LiveIsolate>(isolate: L, kind: ScopeKind, ip: usize, storage: usize) {
     let engine = isolate.engine();
+    if engine_work::hook_sees_end(engine) {
+        return;
+    }
     let place = Place::code(ip, (&raw const ip).addr());
     serving(isolate, |session| {
         verdicts::budget(session, engine, 0);
@@ -168,6 +176,9 @@ fn callback_slow<L: LiveIsolate>(
     callee: impl FnOnce() -> Option<String>,
 ) -> Option<CallbackGuard<L::Engine>> {
     let engine = isolate.engine();
+    if engine_work::hook_sees_beginning(engine, Beginning::Callback, place) {
+        return None;
+    }
     serving(isolate, |session| {
         let thread = session.thread;
         if let Some(owner) = owner_of(session, isolate, handle, of) {

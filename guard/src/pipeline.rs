@@ -386,7 +386,7 @@ fn describe<E: Engine>(
 fn ask<E: Engine>(thread: &ThreadState, engine: E, finding: &Finding) -> Answers {
     let is_current = match engine.entered() {
         Entered::Unknown => true,
-        Entered::None => false,
+        Entered::None | Entered::ByEngine => false,
         Entered::Isolate(current) => current == engine.isolate(),
     };
     if !is_current {

@@ -3,6 +3,7 @@
 use crate::ffi::{self, RawIsolate};
 use crate::isolate::LiveV8;
 use std::ptr;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The isolate entered last on this thread, or null.
 #[inline]
@@ -20,6 +21,22 @@ pub(crate) fn live<'a>() -> Option<LiveV8<'a>> {
     let isolate = isolate();
     // SAFETY: an isolate that is entered on this thread is live, and this thread uses it.
     (!isolate.is_null()).then(|| unsafe { LiveV8::from_raw(isolate) })
+}
+
+/// Whether V8 has set this thread's current isolate for work of its own, and this thread has not entered that isolate.
+///
+/// V8 does so on its worker threads, where it frees what a collection found dead (`isolate.h`, `SetCurrentIsolateScope`), and where it
+/// disposes of an isolate (`isolate.cc`, `Isolate::Deinit`). Only `Isolate::Enter` sets the thread's data of the isolate too
+/// (`isolate.cc`, `SetIsolateThreadLocals`), and every way to enter an isolate leads there: `Isolate::Scope`, and `Locker` with one.
+///
+/// `false` where V8 has no such word, or none was seen to be set yet.
+pub(crate) fn is_set_by_v8() -> bool {
+    static SET: AtomicBool = AtomicBool::new(false);
+    if thread_data::read() != 0 {
+        SET.store(true, Ordering::Relaxed);
+        return false;
+    }
+    SET.load(Ordering::Relaxed)
 }
 
 /// Whether `isolate` was entered last on this thread.
@@ -49,6 +66,31 @@ mod word {
     pub(super) fn read() -> usize {
         // SAFETY: the offset is that of the word declared here, on this thread.
         unsafe { tls_word::read(offset()) }
+    }
+}
+
+/// V8's own thread-local, `v8::internal::g_current_per_isolate_thread_data_` (`isolate.cc`).
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod thread_data {
+    use handleguard::tls_word;
+
+    // As in `word`.
+    handleguard::__tls_word!(
+        ".weak",
+        "_ZN2v88internal34g_current_per_isolate_thread_data_E"
+    );
+
+    /// The address of the thread's data of the isolate that it entered last; 0 if there is none, or V8 has no such word.
+    pub(super) fn read() -> usize {
+        // SAFETY: the offset is that of the word declared here, on this thread.
+        unsafe { tls_word::read(offset()) }
+    }
+}
+
+#[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
+mod thread_data {
+    pub(super) fn read() -> usize {
+        0
     }
 }
 

@@ -61,6 +61,8 @@ impl Engine for V8 {
         let current = current::isolate();
         if current.is_null() {
             Entered::None
+        } else if current::is_set_by_v8() {
+            Entered::ByEngine
         } else {
             Entered::Isolate(IsolateId(current.addr()))
         }

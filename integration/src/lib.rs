@@ -118,6 +118,8 @@
 //! - With the hooks, that a plain escapable scope is one: a report calls it a `HandleScope`, because one function constructs both.
 //! - Without the hooks, handles that V8 refuses in an isolate whose fatal-error handler is the host's own. *Missed bug* for
 //!   `sealed`: V8 calls the host's handler, and handleguard reports nothing.
+//! - Off x86-64 Linux, that a thread is one of V8's own. *Missed bug* for `wrong-thread`: V8 sets its current isolate on its worker
+//!   threads too, and a scope in the deleter of a buffer that V8 frees there counts as one on a thread that has entered the isolate.
 //! - Off x86-64 Linux, native frames below JavaScript: a stack that begins in a native function called from JavaScript ends at
 //!   V8's builtins there, for they have no unwind tables. On x86-64 Linux it goes on, with the JavaScript functions in their
 //!   place.

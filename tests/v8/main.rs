@@ -2,6 +2,7 @@
 
 mod calls;
 mod death;
+mod engine_threads;
 mod engine_traps;
 mod facts;
 mod gc;

@@ -26,6 +26,10 @@ pub(crate) fn judge(
             place,
             entered,
         })),
-        Entered::None => Some(Finding::WrongThread(WrongThread { beginning, place })),
+        Entered::None | Entered::ByEngine => Some(Finding::WrongThread(WrongThread {
+            beginning,
+            place,
+            by_engine: entered == Entered::ByEngine,
+        })),
     }
 }

@@ -105,6 +105,10 @@ pub(crate) struct ScopeStack {
     closed_twice: bool,
     /// A disagreement with the engine was reported.
     desync_reported: bool,
+    /// Another thread raced for the isolate, so the engine's level may be wrong for good.
+    raced: bool,
+    /// It did so since the last turn began, and may not have been done when that turn ended.
+    doubts_next_turn: bool,
 }
 
 impl ScopeStack {
@@ -239,7 +243,7 @@ impl ScopeStack {
             reported_handles: 0,
             last_report: None,
             gc,
-            doubtful: false,
+            doubtful: std::mem::take(&mut self.doubts_next_turn),
         });
         self.depth = 0;
         self.callbacks_in_turn = 0;

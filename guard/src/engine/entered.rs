@@ -9,4 +9,7 @@ pub enum Entered {
     None,
     /// The thread has entered this isolate.
     Isolate(IsolateId),
+    /// The engine has set an isolate current for work of its own, on a thread that has not entered that isolate. Another thread may
+    /// be using it.
+    ByEngine,
 }

@@ -8,6 +8,7 @@ use crate::detect::stack::replay::HINT_AFTER;
 use crate::engine::counters::EngineCounts;
 use crate::engine::ids::EntryId;
 use crate::engine::interface::{Engine, LiveIsolate};
+use crate::guards::engine_work;
 use crate::guards::session::{NotSend, begins, entering, leaving};
 use crate::guards::verdicts;
 use crate::pipeline::{add_late, settle, violated};
@@ -133,6 +134,9 @@ fn callback_slow<L: LiveIsolate>(
     callee: impl FnOnce() -> Option<String>,
 ) -> CallbackGuard<L::Engine> {
     let engine = isolate.engine();
+    if engine_work::guard_sees_beginning(engine, Beginning::Callback, place) {
+        return CallbackGuard::of(engine, EntryId::NONE);
+    }
     let guard = entering(isolate, |session| {
         begins(session, isolate, place, 0);
         let elsewhere = verdicts::entered(session, engine, Beginning::Callback, place);

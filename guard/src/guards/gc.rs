@@ -1,6 +1,7 @@
 //! The guard of code that garbage collection runs, and the engine's notices of collections.
 
 use crate::describe::gc_phase::GcPhase;
+use crate::engine::entered::Entered;
 use crate::engine::ids::EntryId;
 use crate::engine::interface::{Engine, LiveIsolate};
 use crate::guards::session::{NotSend, begins, entering, leaving};
@@ -40,6 +41,10 @@ pub struct GcGuard<E: Engine> {
 #[inline]
 pub fn gc<L: LiveIsolate>(isolate: L, phase: GcPhase, place: Place) -> GcGuard<L::Engine> {
     let engine = isolate.engine();
+    // Nothing is recorded on a thread that has not entered the isolate, and a mark alone is no use of it.
+    if engine.entered() == Entered::ByEngine {
+        return GcGuard::of(engine, EntryId::NONE);
+    }
     let guard = entering(isolate, |session| {
         let thread = session.thread;
         begins(session, isolate, place, 0);

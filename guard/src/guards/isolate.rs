@@ -41,6 +41,8 @@ pub fn exit<L: LiveIsolate>(isolate: L, place: Place) {
     let engine = isolate.engine();
     let _ = entering(isolate, |session| {
         let thread = session.thread;
+        // The engine may use this thread for work of its own, with the isolate set current again.
+        thread.clear_fast_isolate();
         if !thread.entered.in_disorder.get()
             && verdicts::entered(session, engine, Beginning::Exit, place).is_some()
         {

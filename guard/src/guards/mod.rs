@@ -2,6 +2,7 @@
 
 pub(crate) mod addon;
 pub(crate) mod callback;
+pub(crate) mod engine_work;
 pub(crate) mod gc;
 pub(crate) mod isolate;
 pub(crate) mod scope;

@@ -8,6 +8,7 @@ use crate::detect::stack::outcome::LateHandles;
 use crate::engine::counters::EngineCounts;
 use crate::engine::ids::EntryId;
 use crate::engine::interface::{Engine, LiveIsolate};
+use crate::guards::engine_work;
 use crate::guards::session::{NotSend, begins, entering, leaving};
 use crate::guards::verdicts;
 use crate::pipeline::{Session, add_late, violated};
@@ -103,6 +104,9 @@ fn scope_slow<L: LiveIsolate>(isolate: L, kind: ScopeKind, place: Place) -> Scop
 /// Records the scope, unless a hook has. The id of its entry.
 fn open<L: LiveIsolate>(isolate: L, kind: ScopeKind, place: Place) -> Option<EntryId> {
     let engine = isolate.engine();
+    if engine_work::guard_sees_beginning(engine, Beginning::Scope(kind), place) {
+        return None;
+    }
     entering(isolate, |session| {
         let thread = session.thread;
         thread.set_fast_isolate(isolate, session.checker.allows_fast_path());

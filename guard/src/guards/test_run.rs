@@ -89,7 +89,7 @@ impl<E: Engine> AnyIsolate for E {
     fn is_entered(&self, or_below: bool) -> bool {
         match self.entered() {
             Entered::Unknown => true,
-            Entered::None => false,
+            Entered::None | Entered::ByEngine => false,
             Entered::Isolate(current) => or_below || current == Engine::isolate(*self),
         }
     }

@@ -3,6 +3,7 @@
 use crate::describe::beginning::Beginning;
 use crate::engine::ids::EntryId;
 use crate::engine::interface::{Engine, LiveIsolate};
+use crate::guards::engine_work;
 use crate::guards::session::{NotSend, begins, entering, leaving};
 use crate::guards::verdicts;
 use crate::pipeline::{settle, violated};
@@ -52,6 +53,9 @@ pub fn turn<L: LiveIsolate>(
 #[inline]
 pub fn turn_at<L: LiveIsolate>(isolate: L, place: Place) -> TurnGuard<L::Engine> {
     let engine = isolate.engine();
+    if engine_work::guard_sees_beginning(engine, Beginning::Turn, place) {
+        return TurnGuard::of(engine, EntryId::NONE);
+    }
     let guard = entering(isolate, |session| {
         let thread = session.thread;
         begins(session, isolate, place, 0);

@@ -27,12 +27,16 @@ struct Isolates {
     numbers: AtomicU64,
     /// How many isolates have ended. Changed while the table is locked.
     ends: AtomicU64,
+    /// How often any isolate was [raced for](note_race). Changed while the table is locked.
+    races: AtomicU64,
 }
 
 /// Who used an isolate first, and the isolate's number.
 struct FirstUse {
     user: FirstUser,
     number: u64,
+    /// How often this isolate was raced for.
+    races: u64,
 }
 
 /// Identifies one isolate among all that lie at its address in turn. Each record of the isolate, on whatever thread, holds one.
@@ -42,6 +46,8 @@ pub(crate) struct Lifetime {
     number: u64,
     /// How many isolates had ended when this one was last found in the table.
     checked_at: Cell<u64>,
+    /// How often any isolate had been raced for, and this one, when that was last looked at.
+    races: Cell<(u64, u64)>,
 }
 
 impl Isolates {
@@ -50,6 +56,7 @@ impl Isolates {
             uses: ForkMutex::new(),
             numbers: AtomicU64::new(0),
             ends: AtomicU64::new(0),
+            races: AtomicU64::new(0),
         }
     }
 
@@ -58,23 +65,28 @@ impl Isolates {
         // Not under the lock: it walks the stack.
         let place = if is_known { place } else { names::kept(place) };
         self.uses.with(|uses| {
-            let number = match uses.get(&isolate) {
-                Some(known) => known.number,
+            let (number, races) = match uses.get(&isolate) {
+                Some(known) => (known.number, known.races),
                 None => {
                     let number = self.numbers.fetch_add(1, Ordering::Relaxed);
                     if uses.len() < MAX_ISOLATES {
                         let thread = thread_name();
                         let user = FirstUser { thread, place };
-                        let first = FirstUse { user, number };
+                        let first = FirstUse {
+                            user,
+                            number,
+                            races: 0,
+                        };
                         uses.insert(isolate, first);
                     }
-                    number
+                    (number, 0)
                 }
             };
             Lifetime {
                 isolate,
                 number,
                 checked_at: Cell::new(self.ends.load(Ordering::Relaxed)),
+                races: Cell::new((self.races.load(Ordering::Relaxed), races)),
             }
         })
     }
@@ -92,6 +104,32 @@ impl Isolates {
     fn has_ended(&self, lifetime: &Lifetime) -> bool {
         let ends = self.ends.load(Ordering::Acquire);
         lifetime.checked_at.get() != ends && self.is_gone(lifetime, ends)
+    }
+
+    fn note_race(&self, isolate: IsolateId) {
+        self.uses.with(|uses| {
+            if let Some(first) = uses.get_mut(&isolate) {
+                first.races += 1;
+                // Release: whoever finds the count raised finds that of the isolate raised.
+                self.races.fetch_add(1, Ordering::Release);
+            }
+        });
+    }
+
+    #[inline]
+    fn was_raced(&self, lifetime: &Lifetime) -> bool {
+        let races = self.races.load(Ordering::Acquire);
+        lifetime.races.get().0 != races && self.has_own_race(lifetime, races)
+    }
+
+    #[cold]
+    fn has_own_race(&self, lifetime: &Lifetime, races: u64) -> bool {
+        let (_, before) = lifetime.races.get();
+        let now = self
+            .uses
+            .with(|uses| uses.get(&lifetime.isolate).map(|first| first.races));
+        lifetime.races.set((races, now.unwrap_or(before)));
+        now.is_some_and(|now| now != before)
     }
 
     /// Absence counts as the end: an isolate that had no room, or that a fork has lost with the table, cannot be found ended in
@@ -115,11 +153,23 @@ impl Lifetime {
     pub(crate) fn has_ended(&self) -> bool {
         ISOLATES.has_ended(self)
     }
+
+    /// Whether another thread has [raced](note_race) for the isolate since this was last asked.
+    #[inline]
+    pub(crate) fn was_raced(&self) -> bool {
+        ISOLATES.was_raced(self)
+    }
 }
 
 /// Records that this thread uses `isolate`, at `place`, if it is the first. Returns the isolate's lifetime.
 pub(crate) fn note_use(isolate: IsolateId, place: Place) -> Lifetime {
     ISOLATES.note_use(isolate, place)
+}
+
+/// Records that this thread uses `isolate` and has not entered it, while another thread may be using it: the engine's counts may
+/// come out wrong.
+pub(crate) fn note_race(isolate: IsolateId) {
+    ISOLATES.note_race(isolate);
 }
 
 /// Ends the lifetime of `isolate`, and with it the isolate's records on all threads.
@@ -200,5 +250,24 @@ mod tests {
         isolates.note_use(ISOLATE, Place::here("child"));
         isolates.end(ISOLATE);
         assert!(isolates.has_ended(&record));
+    }
+
+    #[test]
+    fn a_race_is_seen_once_by_each_record_of_its_isolate_and_by_no_other() {
+        let isolates = Isolates::new();
+        let place = Place::here("first");
+        let records = [
+            isolates.note_use(ISOLATE, place),
+            isolates.note_use(ISOLATE, place),
+        ];
+        let other = isolates.note_use(OTHER, place);
+        isolates.note_race(ISOLATE);
+        for record in &records {
+            assert!(isolates.was_raced(record));
+            assert!(!isolates.was_raced(record));
+        }
+        assert!(!isolates.was_raced(&other));
+        let later = isolates.note_use(ISOLATE, place);
+        assert!(!isolates.was_raced(&later));
     }
 }

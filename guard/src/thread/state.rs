@@ -44,6 +44,8 @@ pub(crate) struct ThreadState {
     /// The isolate that may use the fast path.
     fast_isolate: Cell<Option<(IsolateId, Counters)>>,
     log: LogSlot,
+    /// A hook has reported what begins in the engine's own work; a guard of the same scope may follow.
+    pub(crate) hooked_engine_work: Cell<bool>,
     /// A hook runs on this thread, below functions that no panic may unwind.
     in_hook: Cell<bool>,
     /// The thread's lane of counters in the site table, plus 1; 0 before the first violation.
@@ -78,6 +80,7 @@ impl ThreadState {
             entered: EnteredIsolates::new(),
             fast_isolate: Cell::new(None),
             log: LogSlot::new(),
+            hooked_engine_work: Cell::new(false),
             in_hook: Cell::new(false),
             lane: Cell::new(0),
             violations: Cell::new(0),
@@ -200,6 +203,9 @@ impl ThreadState {
     ) -> R {
         records.current = at;
         let record = &mut records.all[at];
+        if record.lifetime.was_raced() {
+            record.stack.doubt_counts();
+        }
         let result = f(&mut record.stack);
         self.enable_fast_path(record.isolate, &record.stack);
         result
@@ -228,6 +234,12 @@ impl ThreadState {
         let counters = if allowed { live.counters() } else { None };
         self.fast_isolate
             .set(counters.map(|counters| (live.engine().isolate(), counters)));
+    }
+
+    /// Sends what begins on this thread by the slow path, until the fast path is [allowed](Self::set_fast_isolate) again.
+    pub(crate) fn clear_fast_isolate(&self) {
+        self.fast_isolate.set(None);
+        fast_path::disable();
     }
 
     /// The isolates that have a record on this thread.

@@ -17,6 +17,8 @@ specimens! {
         "worker that reports its exception on the main isolate", WrongIsolate;
     exited_twice: "supabase/edge-runtime #254", "https://github.com/supabase/edge-runtime/pull/254",
         "isolate left by a guard of its own and by its owner", WrongThread;
+    deleter: "nodejs/node #30339", "https://github.com/nodejs/node/pull/30339",
+        "deleter of a buffer that V8 frees on a thread of its own", WrongThread;
 }
 
 /// Runs `elsewhere` with `isolate` on a second thread, while this one waits and has left it.
@@ -213,5 +215,83 @@ mod exited_twice {
         stage.turns(isolate, |isolate| drop(start(isolate)));
         // SAFETY: the v8 crate disposes of it entered.
         unsafe { isolate.enter() };
+    }
+}
+
+mod deleter {
+    use super::*;
+    use std::ffi::c_void;
+    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::time::Duration;
+
+    static BYTES: [u8; 64] = [0; 64];
+    static FREED: AtomicU32 = AtomicU32::new(0);
+
+    /// Makes a buffer that `free` gets back with `data`, and has V8 free it.
+    fn make_and_free(
+        scope: &mut PinScope,
+        free: unsafe extern "C" fn(*mut c_void, usize, *mut c_void),
+        data: *mut c_void,
+    ) {
+        {
+            scope!(let scope, scope);
+            // SAFETY: the bytes live for ever, and no script writes them; what `data` points at lives until it is freed.
+            let store = unsafe {
+                let bytes = BYTES.as_ptr().cast_mut().cast();
+                v8::ArrayBuffer::new_backing_store_from_ptr(bytes, BYTES.len(), free, data)
+            };
+            v8::ArrayBuffer::with_backing_store(scope, &store.make_shared());
+        }
+        let before = FREED.load(Ordering::SeqCst);
+        scope.request_garbage_collection_for_testing(v8::GarbageCollectionType::Full);
+        while FREED.load(Ordering::SeqCst) == before {
+            std::thread::sleep(Duration::from_micros(100));
+        }
+    }
+
+    unsafe extern "C" fn opens_a_scope(_: *mut c_void, _: usize, isolate: *mut c_void) {
+        // SAFETY: the isolate waits for this in `make_and_free`. That its thread has it is the bug.
+        let isolate = unsafe { &mut *isolate.cast::<Isolate>() };
+        {
+            scope!(let scope, isolate); //~ deleter place
+            let _ = scope;
+        }
+        FREED.fetch_add(1, Ordering::SeqCst);
+    }
+
+    pub fn bug(stage: &Stage) {
+        host!(scope);
+        stage.turns(scope, |scope| {
+            turn!(scope, "uv_run");
+            let isolate: &mut Isolate = scope;
+            let isolate: *mut Isolate = isolate;
+            make_and_free(scope, opens_a_scope, isolate.cast());
+        });
+    }
+
+    unsafe extern "C" fn leaves_a_task(_: *mut c_void, _: usize, tasks: *mut c_void) {
+        // SAFETY: the counter lives as long as the host.
+        let tasks = unsafe { &*tasks.cast::<AtomicU32>() };
+        tasks.fetch_add(1, Ordering::SeqCst);
+        FREED.fetch_add(1, Ordering::SeqCst);
+    }
+
+    pub fn twin(stage: &Stage) {
+        host!(scope);
+        let tasks: &AtomicU32 = Box::leak(Box::default());
+        let mut turn = 0;
+        stage.turns(scope, |scope| {
+            turn!(scope, "uv_run");
+            turn += 1;
+            // A collection takes a millisecond.
+            if turn % 100 == 0 {
+                let data = (&raw const *tasks).cast_mut().cast();
+                make_and_free(scope, leaves_a_task, data);
+            }
+            for _ in 0..tasks.swap(0, Ordering::SeqCst) {
+                scope!(let scope, scope);
+                let _ = v8::Number::new(scope, 0.5);
+            }
+        });
     }
 }

@@ -11,7 +11,8 @@ use std::fmt;
 explained! {
 r#"`wrong-thread`: a scope, callback or turn of an isolate began, or the isolate was left, on a thread that has not entered it.
 
-An isolate belongs to one thread at a time: the thread that entered it last and has not left it.
+An isolate belongs to one thread at a time: the thread that entered it last and has not left it. The engine's own threads have not
+entered it: what the engine calls there, such as the deleter of a buffer that it frees, must not use the isolate.
 
 # Why it matters
 
@@ -53,6 +54,8 @@ thread enters the isolate before it uses it and leaves it afterwards.
         pub beginning: Beginning,
         /// Where.
         pub place: Place,
+        /// The engine runs the code on a thread that does work of the engine's own.
+        pub by_engine: bool,
     }
 }
 
@@ -66,7 +69,9 @@ impl RuleText for WrongThread {
     }
 
     fn sentence(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { beginning, place } = self;
+        let Self {
+            beginning, place, ..
+        } = self;
         let verb = beginning.verb();
         write!(
             f,
@@ -75,8 +80,16 @@ impl RuleText for WrongThread {
     }
 
     fn details(&self, lines: &mut Lines<'_, '_>, evidence: &Evidence<'_>) -> fmt::Result {
-        let Self { beginning, place } = self;
+        let Self {
+            beginning, place, ..
+        } = self;
         lines.line(beginning.label(), format_args!("{beginning} {place}"))?;
+        if self.by_engine {
+            lines.line(
+                "note",
+                "the engine runs this code in work of its own, such as freeing what a collection found dead",
+            )?;
+        }
         match evidence.first_user {
             Some(user) => lines.line("used before", format_args!("by {user}")),
             None => Ok(()),
@@ -88,6 +101,9 @@ impl RuleText for WrongThread {
             Beginning::Exit => {
                 f.write_str("leave an isolate only as often as this thread has entered it")
             }
+            _ if self.by_engine => f.write_str(
+                "note here only what is to be done, and do it in a task of the isolate's own thread",
+            ),
             _ => write!(
                 f,
                 "enter the isolate on this thread first, after the other thread has left it: `{}`",
@@ -116,6 +132,7 @@ impl RuleText for WrongThread {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::describe::scope::ScopeKind;
     use crate::tests::message;
 
     #[test]
@@ -123,6 +140,7 @@ mod tests {
         let finding = WrongThread {
             beginning: Beginning::Turn,
             place: Place::here("request"),
+            by_engine: false,
         };
         assert_eq!(
             message(finding, file!()),
@@ -143,6 +161,7 @@ handleguard: wrong-thread: turn `request` at FILE begins in an isolate that this
         let finding = WrongThread {
             beginning: Beginning::Exit,
             place: Place::here("leave"),
+            by_engine: false,
         };
         assert_eq!(
             message(finding, file!()),
@@ -154,6 +173,28 @@ handleguard: wrong-thread: exit `leave` at FILE leaves an isolate that this thre
           rule: wrong-thread=panic
           help: leave an isolate only as often as this thread has entered it
      backtrace (at the exit):
+"
+        );
+    }
+
+    #[test]
+    fn a_scope_in_work_of_the_engines_own() {
+        let finding = WrongThread {
+            beginning: Beginning::Scope(ScopeKind::HandleScope),
+            place: Place::here("store_freed"),
+            by_engine: true,
+        };
+        assert_eq!(
+            message(finding, file!()),
+            "\
+handleguard: wrong-thread: HandleScope `store_freed` at FILE begins in an isolate that this thread has not entered
+        begins: HandleScope `store_freed` at FILE
+          note: the engine runs this code in work of its own, such as freeing what a collection found dead
+        thread: worker-3
+       isolate: 0xabc
+          rule: wrong-thread=panic
+          help: note here only what is to be done, and do it in a task of the isolate's own thread
+     backtrace (at the opening of the scope):
 "
         );
     }

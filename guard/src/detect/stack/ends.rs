@@ -137,7 +137,7 @@ impl ScopeStack {
             .orphans
             .iter()
             .any(|orphan| orphan.holds_handles() && since.is_none_or(|since| orphan.id > since));
-        if findings.is_empty() && leaked.is_some() && !is_reported {
+        if findings.is_empty() && leaked.is_some() && !is_reported && !self.raced {
             findings.push(finding(Opener::Unrecorded));
         }
         findings

@@ -52,6 +52,18 @@ impl ScopeStack {
         self.recount();
     }
 
+    /// Records that another thread has used the isolate at the same time. It may have changed the engine's counts for good, so they
+    /// prove nothing about the turns that are open, nor about the next one, which the other thread may still disturb.
+    #[cold]
+    pub(crate) fn doubt_counts(&mut self) {
+        for turn in &mut self.turns {
+            turn.doubtful = true;
+        }
+        self.doubts_next_turn = true;
+        self.raced = true;
+        self.desync_reported = true;
+    }
+
     /// Notes that `levels` scopes opened above the index `barrier` stay open, with the engine at the level `now`. They are not
     /// reported again, and the innermost is named where later handles land in it.
     pub(super) fn keep_leaked(&mut self, barrier: usize, levels: u32, now: Option<u32>) {
