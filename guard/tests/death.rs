@@ -101,7 +101,7 @@ handleguard: missing-scope: callback `on_close` at death.rs:LL:CC started with n
         thread: <thread>
        isolate: 0xabc
           rule: missing-scope={action}
-          help: open a scope on entry to `on_close`: `let _scope = arena.scope();`
+          help: open a scope in `on_close` before its first handle: `let _scope = arena.scope();`
      backtrace (at the start of the callback):
         0: death::on_close
 "
@@ -270,7 +270,7 @@ handleguard: out-of-order: HandleScope `outer` at death.rs:LL:CC closed while Ha
        isolate: 0xabc
           rule: out-of-order=panic
           note: panic aborts because the engine's C++ frames are on the stack, and a panic must not unwind through them
-          help: close scopes in the reverse order of opening: keep each in a local variable of one block, not in a field or a `Box`
+          help: close scopes in the reverse order of opening: keep each in a local variable of one block, not in a field, in a `Box` or across an `.await`
      backtrace (at the close):
         0: death::close
 ";
@@ -378,7 +378,7 @@ handleguard: out-of-order: HandleScope `outer` at death.rs:LL:CC closed while Ha
         thread: <thread>
        isolate: 0xabc
           rule: out-of-order=log
-          help: close scopes in the reverse order of opening: keep each in a local variable of one block, not in a field or a `Box`
+          help: close scopes in the reverse order of opening: keep each in a local variable of one block, not in a field, in a `Box` or across an `.await`
      backtrace (at the close):
         0: death::close
 ";

@@ -39,7 +39,7 @@ handleguard: missing-scope: callback `on_close` at messages.rs:LL:CC started wit
         thread: <thread>
        isolate: 0x1
           rule: missing-scope=panic
-          help: open a scope on entry to `on_close`: `let _scope = arena.scope();`
+          help: open a scope in `on_close` before its first handle: `let _scope = arena.scope();`
      backtrace (at the start of the callback):
         0: messages::on_close
 ";
@@ -56,15 +56,15 @@ fn missing_scope() {
 }
 
 const MISSING_SCOPE_UNNAMED: &str = "\
-handleguard: missing-scope: callback messages.rs:LL:CC started with no HandleScope opened since the turn began; its handles stay in the HandleScope messages.rs:LL:CC
-      callback: messages.rs:LL:CC
+handleguard: missing-scope: callback `messages::calls_a_known_function` at messages.rs:LL:CC started with no HandleScope opened since the turn began; its handles stay in the HandleScope messages.rs:LL:CC
+      callback: `messages::calls_a_known_function` at messages.rs:LL:CC
          calls: onclose (server.js:12)
   swallowed by: HandleScope #3 messages.rs:LL:CC, opened 2 turns ago
           turn: #2 messages.rs:LL:CC
         thread: <thread>
        isolate: 0x2
           rule: missing-scope=panic
-          help: open a scope before the call: `let _scope = arena.scope();`
+          help: open a scope in `messages::calls_a_known_function` before its first handle: `let _scope = arena.scope();`
      backtrace (at the start of the callback):
         0: messages::calls_a_known_function
 ";
@@ -97,7 +97,7 @@ handleguard: missing-scope: callback `on_close` at messages.rs:LL:CC started wit
         thread: <thread>
        isolate: 0x3
           rule: missing-scope=panic
-          help: open a scope on entry to `on_close`: `let _scope = arena.scope();`
+          help: open a scope in `on_close` before its first handle: `let _scope = arena.scope();`
      backtrace (at the start of the callback):
         0: messages::on_close
 ";
@@ -121,7 +121,7 @@ handleguard: missing-scope: callback `on_close` at messages.rs:LL:CC started wit
         thread: <thread>
        isolate: 0x4
           rule: missing-scope=panic
-          help: open a scope on entry to `on_close`: `let _scope = arena.scope();`
+          help: open a scope in `on_close` before its first handle: `let _scope = arena.scope();`
      backtrace (at the start of the callback):
         0: messages::on_close
 ";
@@ -188,7 +188,7 @@ handleguard: out-of-order: HandleScope `outer` at messages.rs:LL:CC closed while
         thread: <thread>
        isolate: 0x7
           rule: out-of-order=panic
-          help: close scopes in the reverse order of opening: keep each in a local variable of one block, not in a field or a `Box`
+          help: close scopes in the reverse order of opening: keep each in a local variable of one block, not in a field, in a `Box` or across an `.await`
      backtrace (at the close):
         0: messages::close
 ";
@@ -224,7 +224,7 @@ handleguard: out-of-order: HandleScope `outer` at messages.rs:LL:CC closed while
         thread: <thread>
        isolate: 0x8
           rule: out-of-order=panic
-          help: close scopes in the reverse order of opening: keep each in a local variable of one block, not in a field or a `Box`
+          help: close scopes in the reverse order of opening: keep each in a local variable of one block, not in a field, in a `Box` or across an `.await`
      backtrace (at the close):
         0: messages::close
 ";
@@ -249,7 +249,7 @@ handleguard: out-of-order: HandleScope `main` at messages.rs:LL:CC closed while 
         thread: <thread>
        isolate: 0x9
           rule: out-of-order=panic
-          help: close scopes in the reverse order of opening: keep each in a local variable of one block, not in a field or a `Box`
+          help: close scopes in the reverse order of opening: keep each in a local variable of one block, not in a field, in a `Box` or across an `.await`
      backtrace (at the close):
         0: messages::close
 ";
@@ -412,7 +412,7 @@ handleguard: missing-scope: callback `on_close` at messages.rs:LL:CC started wit
         thread: <thread>
        isolate: 0x51
           rule: missing-scope=panic
-          help: open a scope on entry to `on_close`: `let _scope = arena.scope();`
+          help: open a scope in `on_close` before its first handle: `let _scope = arena.scope();`
      backtrace (at the start of the callback):
         0: messages::on_close
 3 times, 6 handles left

@@ -7,9 +7,12 @@ use crate::describe::first_user::FirstUser;
 use crate::describe::makers::{Maker, Makers};
 use crate::engine::ids::IsolateId;
 use crate::engine::wording::Wording;
-use crate::place::Location;
+use crate::place::{Location, Place, intern};
+use crate::symbolize::frame::Frame;
 use crate::symbolize::names;
 use crate::symbolize::trace::Trace;
+use std::cell::LazyCell;
+use std::panic;
 use std::sync::Arc;
 
 /// One occurrence of a violated rule: what was found, where, and by which stack.
@@ -37,8 +40,23 @@ pub struct Violation {
     pub(crate) wording: &'static Wording,
 }
 
+/// The frame of the function with the call at `location`. `is_innermost`: it is the innermost function of the user's, so it can be known
+/// where frames have no lines.
+fn caller_at<'a>(
+    frames: &'a [Frame],
+    location: &panic::Location<'_>,
+    is_innermost: bool,
+) -> Option<&'a Frame> {
+    let mut users = frames.iter().filter(|frame| frame.is_named_native());
+    let innermost = users.clone().next().filter(|_| is_innermost);
+    users
+        .find(|frame| frame.is_at(location.file(), location.line()))
+        .or(innermost)
+}
+
 impl Violation {
-    /// The same with the name and line of each place that is known only by its code; `None` if there is no such place.
+    /// The same with the name and line of each place that is known only by its code, and with the function of each that is known only by
+    /// its line; `None` if there is no such place.
     ///
     /// Slow, for it reads the program's symbols.
     pub(crate) fn named(&self) -> Option<Self> {
@@ -61,6 +79,18 @@ impl Violation {
                 }
                 _ => maker,
             })
+        });
+        let frames = LazyCell::new(|| self.trace.frames());
+        let callback = finding.callback();
+        let finding = finding.map_places(|place| match place.location {
+            Location::Source(location) if place.name.is_none() => {
+                let frame = caller_at(&frames, location, Some(place) == callback);
+                Place {
+                    name: frame.and_then(|frame| intern::name_of(&frame.function)),
+                    ..place
+                }
+            }
+            _ => place,
         });
         let places = |user: &Option<FirstUser>| user.as_ref().map(|user| user.place);
         if finding == self.finding && places(&first_user) == places(&self.first_user) {

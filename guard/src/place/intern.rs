@@ -70,6 +70,11 @@ pub(crate) fn frames_of(frames: CodeFrames) -> Option<&'static CodeFrames> {
     })
 }
 
+/// Keeps `name`, a function's; `None` where there is no room.
+pub(crate) fn name_of(name: &str) -> Option<&'static str> {
+    line_of(name, "", 0)?.name
+}
+
 /// Returns the place of the function `name` that `ip` returns into, whose line is unknown; `None` where there is no room.
 pub(crate) fn code_of(name: &str, ip: usize) -> Option<&'static Place> {
     PLACES.with(|places| intern(places, MAX_PLACES, name, Key::Code(ip)))

@@ -128,6 +128,17 @@ impl Frame {
         }
     }
 
+    /// Whether it is native code of the user or of a library, and its function has a name.
+    pub(crate) fn is_named_native(&self) -> bool {
+        self.kind == FrameKind::Native && self.has_name() && !self.is_std()
+    }
+
+    /// Whether its call is at that line. `file` is as the compiler got it, so it may be the end of the path only.
+    pub(crate) fn is_at(&self, file: &str, line: u32) -> bool {
+        let own = self.file.as_ref();
+        self.line == Some(line) && own.is_some_and(|own| own.ends_with(file))
+    }
+
     /// Returns the file as reports show it, and the line, or 0 if the line is unknown.
     pub(crate) fn line(&self) -> Option<(String, u32)> {
         let file = relative(self.file.as_ref()?).display().to_string();
@@ -219,10 +230,7 @@ impl Frame {
 
     /// Whether it is a function with a name that is neither the engine's nor the checker's nor the standard library's.
     pub(crate) fn is_users(&self, classifier: &FrameClassifier) -> bool {
-        self.kind == FrameKind::Native
-            && self.has_name()
-            && !self.is_checker(classifier)
-            && !self.is_std()
+        self.is_named_native() && !self.is_checker(classifier)
     }
 
     /// Whether it is a frame of the standard library.

@@ -40,7 +40,7 @@ handleguard: missing-scope: callback `on_close` at linux_x86_64.rs:LL:CC started
         thread: <thread>
        isolate: 0xabc
           rule: missing-scope=log
-          help: open a scope on entry to `on_close`: `let _scope = arena.scope();`
+          help: open a scope in `on_close` before its first handle: `let _scope = arena.scope();`
      backtrace (at the start of the callback):
 ";
 

@@ -113,7 +113,10 @@ impl RuleText for MissingScope {
     fn help(&self, f: &mut fmt::Formatter<'_>, wording: &Wording) -> fmt::Result {
         let open_scope = wording.open_scope;
         match self.callback.name {
-            Some(name) => write!(f, "open a scope on entry to `{name}`: `{open_scope}`"),
+            Some(name) => write!(
+                f,
+                "open a scope in `{name}` before its first handle: `{open_scope}`"
+            ),
             None => write!(f, "open a scope before the call: `{open_scope}`"),
         }
     }
@@ -166,10 +169,23 @@ stay in the engine's own HandleScope in callback `on_read` at FILE
         thread: worker-3
        isolate: 0xabc
           rule: missing-scope=panic
-          help: open a scope on entry to `on_close`: `let _scope = arena.scope();`
+          help: open a scope in `on_close` before its first handle: `let _scope = arena.scope();`
      backtrace (at the start of the callback):
 "
         );
+    }
+
+    /// In a program without symbols.
+    #[test]
+    fn a_callback_without_a_name_is_helped_at_its_line() {
+        let finding = MissingScope {
+            callback: Place::here(None),
+            opener: Opener::Unrecorded,
+            turn: None,
+        };
+        let text = message(finding, file!());
+        let help = "          help: open a scope before the call: `let _scope = arena.scope();`\n";
+        assert!(text.contains(help), "{text}");
     }
 
     #[test]
@@ -190,7 +206,7 @@ caller, in callback `on_message` at FILE, encloses it
        isolate: 0xabc
           rule: missing-scope=panic
           note: strict: checked as if the event loop had called it directly, where no scope would enclose it
-          help: open a scope on entry to `resolve`: `let _scope = arena.scope();`
+          help: open a scope in `resolve` before its first handle: `let _scope = arena.scope();`
      backtrace (at the start of the callback):
 "
         );

@@ -2,6 +2,7 @@
 
 use crate::config::rule::Rule;
 use crate::describe::ended::Ended;
+use crate::describe::handles::Handles;
 use crate::describe::lines::Lines;
 use crate::describe::opener::Opener;
 use crate::describe::rule_text::{Evidence, RuleText, explained};
@@ -62,6 +63,9 @@ On Linux, handleguard recognises the call on the stack and reports nothing.
         pub ended: Ended,
         /// The turn, where a turn ended.
         pub turn: Option<TurnRef>,
+        /// Handles that the turn left, in this scope and the scopes left open inside it. They stay until the scope around the turn
+        /// closes. 0 where they are unknown, counted at a scope around this one, or end with the isolate.
+        pub left: u64,
     }
 }
 
@@ -81,6 +85,9 @@ impl RuleText for NeverClosed {
 
     fn details(&self, lines: &mut Lines<'_, '_>, evidence: &Evidence<'_>) -> fmt::Result {
         self.scope.line(lines, "still open", evidence.alive)?;
+        if self.left > 0 {
+            lines.line("holds", Handles(self.left))?;
+        }
         match self.ended {
             Ended::Exit(place) => lines.line("exit", place),
             _ => Ok(()),
@@ -107,6 +114,10 @@ impl RuleText for NeverClosed {
 
     fn turn(&self) -> Option<TurnRef> {
         self.turn
+    }
+
+    fn handles(&self) -> u64 {
+        self.left
     }
 
     fn place(&self) -> Option<Place> {
@@ -187,7 +198,7 @@ impl RuleText for StorageReused {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tests::{main_scope, message, scope_ref};
+    use crate::tests::{main_scope, message, scope_ref, uv_run};
 
     #[test]
     fn a_scope_left_open_at_an_exit() {
@@ -195,6 +206,7 @@ mod tests {
             scope: Opener::Known(main_scope(Place::here("main"))),
             ended: Ended::Exit(Place::here("leave")),
             turn: None,
+            left: 0,
         };
         assert_eq!(
             message(finding, file!()),
@@ -207,6 +219,30 @@ handleguard: never-closed: exit `leave` at FILE leaves the isolate with the Hand
           rule: never-closed=panic
           help: let the scope end with its block: do not `mem::forget` it, and close it on every path out
      backtrace (at the exit):
+"
+        );
+    }
+
+    #[test]
+    fn a_scope_left_open_by_a_turn() {
+        let finding = NeverClosed {
+            scope: Opener::Known(scope_ref(2, Place::here("read"))),
+            ended: Ended::Turn,
+            turn: Some(uv_run(Place::here("uv_run"), None)),
+            left: 5,
+        };
+        assert_eq!(
+            message(finding, file!()),
+            "\
+handleguard: never-closed: turn `uv_run` at FILE ended with the HandleScope `read` at FILE still open
+    still open: HandleScope #2 `read` at FILE
+         holds: 5 handles
+          turn: #3 `uv_run` at FILE
+        thread: worker-3
+       isolate: 0xabc
+          rule: never-closed=panic
+          help: let the scope end with its block: do not `mem::forget` it, and close it on every path out
+     backtrace (at the end of the turn):
 "
         );
     }

@@ -57,6 +57,33 @@ kept in a field, in a `Box` or across an `.await` closes when its owner is dropp
     }
 }
 
+/// The remedy for code that is not asynchronous.
+const REVERSE: &str = "close scopes in the reverse order of opening: keep each in a local variable of one block, not in a field";
+
+/// The remedy for asynchronous code.
+const NOT_ACROSS: &str = "do not keep a scope across an `.await`, where other tasks open and close scopes of their own: close it before, \
+                          and open another after it";
+
+/// Whether a function is asynchronous, as far as its name shows.
+enum Asynchronous {
+    Yes,
+    /// The compiler names the body of an `async` function or block as it names a closure.
+    Perhaps,
+    Unknown,
+}
+
+impl Asynchronous {
+    fn of(place: Place) -> Self {
+        match place.name {
+            Some(name) if name.contains("{async_") => Self::Yes,
+            Some(name) if name.ends_with("::{{closure}}") || name.contains("::{closure#") => {
+                Self::Perhaps
+            }
+            _ => Self::Unknown,
+        }
+    }
+}
+
 /// What is still open inside a scope that closes.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum StillOpen {
@@ -100,9 +127,14 @@ impl RuleText for OutOfOrder {
     }
 
     fn help(&self, f: &mut fmt::Formatter<'_>, _: &Wording) -> fmt::Result {
-        f.write_str(
-            "close scopes in the reverse order of opening: keep each in a local variable of one block, not in a field or a `Box`",
-        )
+        match Asynchronous::of(self.closing.place) {
+            Asynchronous::Yes => f.write_str(NOT_ACROSS),
+            Asynchronous::Perhaps => write!(
+                f,
+                "in an `async` function or block, {NOT_ACROSS}; elsewhere, {REVERSE} or a `Box`"
+            ),
+            Asynchronous::Unknown => write!(f, "{REVERSE}, in a `Box` or across an `.await`"),
+        }
     }
 
     fn caption(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -237,10 +269,39 @@ handleguard: out-of-order: HandleScope `outer` at FILE closed while HandleScope 
         thread: worker-3
        isolate: 0xabc
           rule: out-of-order=panic
-          help: close scopes in the reverse order of opening: keep each in a local variable of one block, not in a field or a `Box`
+          help: close scopes in the reverse order of opening: keep each in a local variable of one block, not in a field, in a `Box` or across an `.await`
      backtrace (at the close):
 "
         );
+    }
+
+    #[test]
+    fn the_help_for_asynchronous_code_is_about_awaits() {
+        let help = |name| {
+            let finding = OutOfOrder {
+                closing: scope_ref(1, Place::here(name)),
+                open: StillOpen::Scope(scope_ref(2, Place::here(name))),
+                between: 0,
+            };
+            let text = message(finding, file!());
+            let help = text
+                .lines()
+                .find_map(|line| line.strip_prefix("          help: "));
+            help.expect("a help").to_owned()
+        };
+        assert_eq!(
+            help("app::task::{async_fn#0}"),
+            "do not keep a scope across an `.await`, where other tasks open and close scopes of their own: close it before, and open \
+             another after it"
+        );
+        for name in ["app::task::{{closure}}", "app::task::{closure#0}"] {
+            assert_eq!(
+                help(name),
+                "in an `async` function or block, do not keep a scope across an `.await`, where other tasks open and close scopes of \
+                 their own: close it before, and open another after it; elsewhere, close scopes in the reverse order of opening: keep \
+                 each in a local variable of one block, not in a field or a `Box`"
+            );
+        }
     }
 
     #[test]

@@ -31,6 +31,9 @@ impl ScopeStack {
         }
         // A scope that is still open holds handles, and its own report is enough.
         let grown = turn.grown(counts);
+        if let Some(Finding::NeverClosed(outermost)) = outcome.findings.first_mut() {
+            outermost.left = grown.saturating_sub(turn.reported_handles);
+        }
         if leaked.unwrap_or(0) == 0 && outcome.findings.is_empty() {
             self.settle_turn(&turn, grown, &mut outcome);
         }
@@ -114,7 +117,14 @@ impl ScopeStack {
         if leaked == Some(0) || (leaked.is_none() && self.entries.len() == from) {
             return Vec::new();
         }
-        let finding = |scope| Finding::NeverClosed(NeverClosed { scope, ended, turn });
+        let finding = |scope| {
+            Finding::NeverClosed(NeverClosed {
+                scope,
+                ended,
+                turn,
+                left: 0,
+            })
+        };
         let mut findings: Vec<Finding> = self
             .entries
             .get(from..)

@@ -17,6 +17,7 @@ fn never_closed(scope: Opener, turn: TurnRef) -> Finding {
         scope,
         ended: Ended::Turn,
         turn: Some(turn),
+        left: 0,
     })
 }
 
@@ -197,6 +198,7 @@ fn scope_still_open_at_the_end_of_the_isolate_is_reported() {
                 scope: known(1, "main", 0),
                 ended: Ended::Isolate,
                 turn: None,
+                left: 0,
             })]
         );
         assert!(host.stack.is_empty());
@@ -213,6 +215,7 @@ fn leak_of_the_isolate_that_only_the_level_shows_is_reported_as_unrecorded() {
             scope: Opener::Unrecorded,
             ended: Ended::Isolate,
             turn: None,
+            left: 0,
         })]
     );
 }
@@ -250,7 +253,12 @@ fn handles_in_a_leaked_scope_are_not_reported_as_growth_of_any_turn() {
     host.make(5);
     assert_eq!(
         host.end_turn(inner),
-        [never_closed(known(4, "leaked", 0), turn(2, "task"))]
+        [Finding::NeverClosed(NeverClosed {
+            scope: known(4, "leaked", 0),
+            ended: Ended::Turn,
+            turn: Some(turn(2, "task")),
+            left: 5,
+        })]
     );
     assert_eq!(host.end_turn(outer), []);
 }
@@ -288,6 +296,7 @@ fn a_scope_still_open_when_its_isolate_is_left_is_reported() {
                 scope: known(2, "early return", 0),
                 ended: Ended::Exit(place("exit")),
                 turn: None,
+                left: 0,
             })]
         );
     }
@@ -360,5 +369,22 @@ fn a_scope_whose_memory_was_reused_is_reported_once_whether_it_closes_or_not() {
         assert_eq!(stack.depth(), 1);
         assert_eq!(stack.destruct_scope(SCOPE, 0x300, code(0x10), None), None);
         assert!(stack.is_empty());
+    }
+}
+
+#[test]
+fn handles_left_in_a_scope_that_stays_open_are_counted_at_the_outermost() {
+    for (readable, left) in [(ALL, 5), (LEVEL, 0), (NOTHING, 0)] {
+        let mut host = Host::new(readable);
+        host.open("main");
+        host.make(7);
+        let uv_run = host.begin_turn("uv_run");
+        host.open("early return");
+        host.make(2);
+        host.open("inside");
+        host.make(3);
+        let found = host.end_turn(uv_run);
+        let handles = found.iter().map(Finding::handles);
+        assert_eq!(handles.collect::<Vec<_>>(), [left, 0], "{readable:?}");
     }
 }
