@@ -111,7 +111,10 @@ fn a_call_under_a_guard_is_judged_once() {
     .violations;
     assert_eq!(rules(&violations), [Rule::MissingScope], "{violations:#?}");
     let callback = violations[0].finding().callback().unwrap();
-    assert_eq!(callback.name, Some("Function::call"));
+    assert_eq!(
+        callback.name,
+        Some("hooks::a_call_under_a_guard_is_judged_once::{{closure}}")
+    );
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Guarded twins of the v8 crate's functions that enter JavaScript: same arguments, same results, and a callback that
 //! handleguard judges.
+//!
+//! The callback has no name here: a report names the function that calls the twin, as the stack has it.
 
 use crate::interpose::isolates::has_isolate_hooks;
 use crate::isolate::{LiveV8, V8};
@@ -46,7 +48,7 @@ impl GuardedFunction for v8::Function {
         recv: Local<Value>,
         args: &[Local<Value>],
     ) -> Option<Local<'s, Value>> {
-        let _callback = enter_here(scope, "Function::call", self);
+        let _callback = enter_here(scope, None, self);
         self.call(scope, recv, args)
     }
 
@@ -59,7 +61,7 @@ impl GuardedFunction for v8::Function {
         recv: Local<Value>,
         args: &[Local<Value>],
     ) -> Option<Local<'s, Value>> {
-        let _callback = enter_here(scope, "Function::call_with_context", self);
+        let _callback = enter_here(scope, None, self);
         self.call_with_context(scope, context, recv, args)
     }
 
@@ -70,7 +72,7 @@ impl GuardedFunction for v8::Function {
         scope: &PinScope<'s, '_>,
         args: &[Local<Value>],
     ) -> Option<Local<'s, Object>> {
-        let _callback = enter_here(scope, "Function::new_instance", self);
+        let _callback = enter_here(scope, None, self);
         self.new_instance(scope, args)
     }
 }
@@ -86,7 +88,7 @@ impl GuardedScript for v8::Script {
     #[inline]
     #[track_caller]
     fn guarded_run<'s>(&self, scope: &PinScope<'s, '_>) -> Option<Local<'s, Value>> {
-        let _callback = callback_at(LiveV8::of(scope), Place::here("Script::run"), || None);
+        let _callback = callback_at(LiveV8::of(scope), Place::here(None), || None);
         self.run(scope)
     }
 }
@@ -102,7 +104,7 @@ impl GuardedModule for v8::Module {
     #[inline]
     #[track_caller]
     fn guarded_evaluate<'s>(&self, scope: &PinScope<'s, '_>) -> Option<Local<'s, Value>> {
-        let _callback = callback_at(LiveV8::of(scope), Place::here("Module::evaluate"), || None);
+        let _callback = callback_at(LiveV8::of(scope), Place::here(None), || None);
         self.evaluate(scope)
     }
 }
@@ -136,7 +138,7 @@ impl GuardedIsolate for v8::Isolate {
     #[inline]
     #[track_caller]
     fn guarded_perform_microtask_checkpoint(&mut self) {
-        let place = Place::here("Isolate::perform_microtask_checkpoint");
+        let place = Place::here(None);
         let _checkpoint = checkpoint_at(LiveV8::of(self), place);
         self.perform_microtask_checkpoint();
     }
@@ -174,7 +176,7 @@ impl GuardedMicrotaskQueue for v8::MicrotaskQueue {
     #[inline]
     #[track_caller]
     fn guarded_perform_checkpoint(&self, isolate: &mut v8::Isolate) {
-        let place = Place::here("MicrotaskQueue::perform_checkpoint");
+        let place = Place::here(None);
         let _checkpoint = checkpoint_at(LiveV8::of(isolate), place);
         self.perform_checkpoint(isolate);
     }
@@ -185,11 +187,11 @@ impl GuardedMicrotaskQueue for v8::MicrotaskQueue {
 #[track_caller]
 pub(crate) fn enter_here(
     isolate: &v8::Isolate,
-    name: &'static str,
+    name: Option<&'static str>,
     function: &v8::Function,
 ) -> CallbackGuard<V8> {
     let location = panic::Location::caller();
-    match handleguard::callback_fast(LiveV8::of(isolate).name(), Some(name), location) {
+    match handleguard::callback_fast(LiveV8::of(isolate).name(), name, location) {
         Some(guard) => guard,
         None => enter_slow(isolate, name, location, function),
     }
@@ -198,12 +200,12 @@ pub(crate) fn enter_here(
 #[inline(never)]
 fn enter_slow(
     isolate: &v8::Isolate,
-    name: &'static str,
+    name: Option<&'static str>,
     location: &'static panic::Location<'static>,
     function: &v8::Function,
 ) -> CallbackGuard<V8> {
     let place = Place {
-        name: Some(name),
+        name,
         location: Location::Source(location),
     };
     enter(isolate, place, function)

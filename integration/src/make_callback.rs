@@ -27,7 +27,7 @@ pub fn make_callback<'s>(
     callback: Local<Function>,
     args: &[Local<Value>],
 ) -> Option<Local<'s, Value>> {
-    let _callback = call::enter_here(scope, name, &callback);
+    let _callback = call::enter_here(scope, Some(name), &callback);
     let nested = Nested::enter();
     let result = callback.call(scope, recv.into(), args);
     if result.is_some()

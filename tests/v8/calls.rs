@@ -9,6 +9,9 @@ use handleguard_v8::{
 use std::ffi::c_void;
 use std::ptr;
 
+/// The function that calls each twin below: a report names it, and not the twin.
+const CALLER: &str = "v8::calls::every_way_into_javascript_is_judged::{{closure}}";
+
 /// Runs `call` twice in a turn: without a scope, which must be reported as `name`, and in one, which must be silent.
 fn judged(
     scope: &mut v8::PinScope,
@@ -49,33 +52,92 @@ fn every_way_into_javascript_is_judged() {
     let two = function(scope, "function Two() { return 2 }");
     let object = v8::Object::new(scope);
 
-    judged(scope, "Function::call", |scope| {
+    judged(scope, CALLER, |scope| {
         let result = two.guarded_call(scope, undefined, &[]).unwrap();
         assert_eq!(result.uint32_value(scope), Some(2));
     });
-    judged(scope, "Function::call_with_context", |scope| {
+    judged(scope, CALLER, |scope| {
         let result = two
             .guarded_call_with_context(scope, context, undefined, &[])
             .unwrap();
         assert_eq!(result.uint32_value(scope), Some(2));
     });
-    judged(scope, "Function::new_instance", |scope| {
+    judged(scope, CALLER, |scope| {
         assert!(two.guarded_new_instance(scope, &[]).unwrap().is_object());
     });
     let source = v8::String::new(scope, "3").unwrap();
     let script = v8::Script::compile(scope, source, None).unwrap();
-    judged(scope, "Script::run", |scope| {
+    judged(scope, CALLER, |scope| {
         let result = script.guarded_run(scope).unwrap();
         assert_eq!(result.uint32_value(scope), Some(3));
     });
     let module = module(scope);
-    judged(scope, "Module::evaluate", |scope| {
+    judged(scope, CALLER, |scope| {
         assert!(module.guarded_evaluate(scope).unwrap().is_promise());
     });
     judged(scope, "on_event", |scope| {
         let result = make_callback(scope, "on_event", object, two, &[]).unwrap();
         assert_eq!(result.uint32_value(scope), Some(2));
     });
+}
+
+/// An entry from C has no scope at hand until it makes one of its argument, and the line under `help` compiles right after that.
+#[test]
+fn the_line_under_help_compiles_in_an_entry_from_c() {
+    struct Timer<'a> {
+        isolate: &'a mut v8::Isolate,
+        context: v8::Global<v8::Context>,
+        callee: v8::Global<v8::Function>,
+    }
+    unsafe extern "C" fn on_timer(timer: *mut c_void) {
+        // SAFETY: the test passes a `Timer`.
+        let timer = unsafe { &mut *timer.cast::<Timer<'_>>() };
+        handleguard_v8::callback_scope!(unsafe scope, &mut *timer.isolate);
+        let context = v8::Local::new(scope, &timer.context);
+        let scope = &mut v8::ContextScope::new(scope, context);
+        let callee = v8::Local::new(scope, &timer.callee);
+        let undefined = v8::undefined(scope).into();
+        callee.guarded_call(scope, undefined, &[]);
+    }
+    unsafe extern "C" fn on_timer_as_the_help_says(timer: *mut c_void) {
+        // SAFETY: the test passes a `Timer`.
+        let timer = unsafe { &mut *timer.cast::<Timer<'_>>() };
+        handleguard_v8::callback_scope!(unsafe scope, &mut *timer.isolate);
+        handleguard_v8::scope!(let scope, scope);
+        let context = v8::Local::new(scope, &timer.context);
+        let scope = &mut v8::ContextScope::new(scope, context);
+        let callee = v8::Local::new(scope, &timer.callee);
+        let undefined = v8::undefined(scope).into();
+        callee.guarded_call(scope, undefined, &[]);
+    }
+
+    host!(scope, context);
+    let callee = function(scope, "() => ({})");
+    let callee = v8::Global::new(scope, callee);
+    let context = v8::Global::new(scope, context);
+    let run = |isolate: &mut v8::Isolate, entry: unsafe extern "C" fn(*mut c_void)| {
+        let mut timer = Timer {
+            isolate,
+            context: context.clone(),
+            callee: callee.clone(),
+        };
+        handleguard_v8::turn!("loop");
+        // SAFETY: a `Timer`, as both entries require.
+        unsafe { entry((&raw mut timer).cast()) };
+    };
+    let violations = testing::run(|| run(scope, on_timer)).violations;
+    let [violation] = violations.as_slice() else {
+        panic!("{violations:#?}");
+    };
+    let text = violation.to_string();
+    assert!(
+        text.contains(
+            "          help: open a scope in `v8::calls::the_line_under_help_compiles_in_an_entry_from_c::on_timer` before its first handle: \
+             `handleguard_v8::scope!(let scope, scope);`\n"
+        ),
+        "{text}"
+    );
+    testing::assert_clean(|| run(scope, on_timer_as_the_help_says));
 }
 
 /// V8 opens a scope for the microtasks (`microtask-queue.cc`, `MicrotaskQueue::RunMicrotasks`).
@@ -140,7 +202,7 @@ fn a_handle_that_a_checkpoint_leaves_is_growth() {
     assert_eq!(violations[0].handles(), 1);
     assert_eq!(
         violations[0].finding().callback().unwrap().name,
-        Some("Isolate::perform_microtask_checkpoint")
+        Some("v8::calls::a_handle_that_a_checkpoint_leaves_is_growth::{{closure}}")
     );
     testing::assert_clean(|| {
         turn!(scope, "loop");

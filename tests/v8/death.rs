@@ -55,7 +55,7 @@ since the turn began; its handles stay in the HandleScope `v8::death::bug_phase`
         thread: <thread>
        isolate: <address>
           rule: missing-scope=abort
-          help: open a scope on entry to `on_close`: `handleguard_v8::scope!(let scope, scope);`
+          help: open a scope in `on_close` before its first handle: `handleguard_v8::scope!(let scope, scope);`
      backtrace (at the start of the callback):
       <frame>: v8::death::on_close
       <frame>: v8::death::bug_phase";

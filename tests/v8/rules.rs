@@ -386,7 +386,7 @@ fn a_path_that_only_a_javascript_callers_scope_hides_is_found_in_strict_mode() {
             Finding::MissingScope(MissingScope {
                 opener: Opener::Caller(caller),
                 ..
-            }) if caller.name == Some("Function::call")
+            }) if caller.name.is_some_and(|name| name.ends_with("::{{closure}}"))
         ));
         assert!(
             testing::run_strictly(|| asked(mended))

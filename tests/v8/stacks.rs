@@ -170,16 +170,16 @@ fn normalised(report: &str) -> String {
 }
 
 const WHOLE: &str = "\
-handleguard: missing-scope: callback `Function::call` at tests/v8/stacks.rs:LL:CC started with no HandleScope opened since \
-the turn began; its handles stay in the engine's own HandleScope in callback `Function::call` at tests/v8/stacks.rs:LL:CC
-      callback: `Function::call` at tests/v8/stacks.rs:LL:CC
+handleguard: missing-scope: callback `v8::stacks::nested_loop` at tests/v8/stacks.rs:LL:CC started with no HandleScope opened since \
+the turn began; its handles stay in the engine's own HandleScope in callback `v8::stacks::leak_under_javascript` at tests/v8/stacks.rs:LL:CC
+      callback: `v8::stacks::nested_loop` at tests/v8/stacks.rs:LL:CC
          calls: leak (handlers.js:1:15)
-  swallowed by: a HandleScope that the engine opened around native code, in callback `Function::call` at tests/v8/stacks.rs:LL:CC
+  swallowed by: a HandleScope that the engine opened around native code, in callback `v8::stacks::leak_under_javascript` at tests/v8/stacks.rs:LL:CC
           turn: #2 `nested loop` at tests/v8/stacks.rs:LL:CC
         thread: stacks::a_leak_called_from_javascript_is_reported_whole
        isolate: <address>
           rule: missing-scope=abort
-          help: open a scope on entry to `Function::call`: `handleguard_v8::scope!(let scope, scope);`
+          help: open a scope in `v8::stacks::nested_loop` before its first handle: `handleguard_v8::scope!(let scope, scope);`
      backtrace (at the start of the callback):
         0: v8::stacks::nested_loop
              at v8/stacks.rs:LL

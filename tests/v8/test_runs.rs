@@ -96,7 +96,7 @@ const NOT_USED: &str = "handleguard::testing: nothing was judged: no guard and n
 const WAYS: &[Way] = &[
     Way {
         name: "no turn is marked",
-        reason: "handleguard: missing-scope: callback `Function::call` at tests/v8/test_runs.rs:LL:CC started with no HandleScope opened",
+        reason: "handleguard: missing-scope: callback `v8::test_runs::WAYS::{{closure}}::{{closure}}` at tests/v8/test_runs.rs:LL:CC started with no HandleScope opened",
         test: |leaks| {
             host!(scope, _context);
             let callee = function(scope, "() => 1");

@@ -85,7 +85,7 @@ handleguard: missing-scope: callback `libbad_rust.so!on_timer` at <addons>/libba
         thread: main
        isolate: <address>
           rule: missing-scope=<action>
-          help: open a scope on entry to `libbad_rust.so!on_timer`: `handleguard_v8::scope!(let scope, scope);`
+          help: open a scope in `libbad_rust.so!on_timer` before its first handle: `handleguard_v8::scope!(let scope, scope);`
      backtrace (at the start of the callback):
         0: addon_host::host::call_function
              at examples/addon_host/src/host.rs:LL
@@ -167,7 +167,7 @@ handleguard: out-of-order: HandleScope `libbad_cpp.so!on_close` at <addons>/libb
         thread: main
        isolate: <address>
           rule: out-of-order=log, by addon:libbad_cpp.so=log
-          help: close scopes in the reverse order of opening: keep each in a local variable of one block, not in a field or a `Box`
+          help: close scopes in the reverse order of opening: keep each in a local variable of one block, not in a field, in a `Box` or across an `.await`
      backtrace (at the close):
         0: addon_host::host::close_scope
              at examples/addon_host/src/host.rs:LL

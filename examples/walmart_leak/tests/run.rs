@@ -194,7 +194,7 @@ fn abort_dies_at_the_first_close_and_names_both_places() {
         &format!("src/main.rs:{main}:"),
         "calls: onClose (examples/walmart_leak/src/handlers.js:",
         "rule: missing-scope=abort",
-        "help: open a scope on entry to `on_close`: `handleguard_v8::scope!(let scope, scope);`",
+        "help: open a scope in `on_close` before its first handle: `handleguard_v8::scope!(let scope, scope);`",
         "run_closing_handles",
     ] {
         assert!(stderr.contains(part), "not there: {part}");
