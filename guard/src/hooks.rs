@@ -14,6 +14,7 @@ use crate::engine::interface::{Engine, LiveIsolate};
 use crate::guards::callback::{CallbackGuard, callback_at, checkpoint_at};
 use crate::guards::engine_work;
 use crate::guards::isolate::end_isolate;
+pub use crate::guards::persistent::{persistent_handle_made, persistent_handle_reset};
 use crate::guards::scope::record_slow;
 use crate::guards::session::{begins, entering, leaving};
 use crate::guards::verdicts;

@@ -179,6 +179,8 @@
 //! - Code without guards or hooks. *Missed bug*, unless the engine's own level can be read: then the scope is seen, and its
 //!   opener is unknown.
 //! - A host that marks no turn. *Missed bug*: any outer scope encloses everything. The checker prints a hint once.
+//! - Persistent handles that pile up in bursts, or by few: `global-growth` judges steady growth. *Missed bug*: a heap snapshot
+//!   shows each.
 //! - A handle used after its scope has closed. *Missed bug*: opens and closes balance. Rust's lifetimes and ASan find it.
 //! - Handles made between the end of a reported callback and the next scope, in the same turn, are added to that callback's
 //!   report. *Wrong place*, if another handler made them: give each handler a turn of its own.

@@ -29,11 +29,12 @@ unsafe extern "C" fn begins(
 
 unsafe extern "C" fn ends(
     isolate: v8::UnsafeRawIsolatePtr,
-    _: v8::GCType,
+    kind: v8::GCType,
     _: v8::GCCallbackFlags,
     _: *mut c_void,
 ) {
-    handleguard::collection_ends(live(isolate));
+    let full = kind == v8::GCType::kGCTypeMarkSweepCompact;
+    handleguard::collection_ends(live(isolate), full);
 }
 
 fn live<'a>(isolate: v8::UnsafeRawIsolatePtr) -> LiveV8<'a> {

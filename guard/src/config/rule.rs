@@ -1,5 +1,6 @@
 //! The rules, and the table of their names.
 
+use crate::config::action::Action;
 use std::fmt;
 
 /// One kind of violation. Each has an [`Action`](crate::Action) of its own, and an [explanation](Self::explanation).
@@ -16,6 +17,7 @@ use std::fmt;
 /// | `wrong-isolate` | an isolate is used or left while another one is current |
 /// | `in-gc` | a callback or scope starts in a GC callback, a first-pass weak callback or teardown |
 /// | `redundant-scope` | advice, off unless named: a place opens scopes that never hold a handle |
+/// | `global-growth` | advice, never more than `log` unless named: the persistent handles of an isolate grow steadily and are not reset |
 /// | `desync` | the record and the engine's level disagree: a limit of handleguard, and no code is blamed |
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
@@ -46,6 +48,9 @@ pub enum Rule {
     /// Advice, off unless named: a place opens scopes that never hold a handle:
     /// [`finding::RedundantScope`](crate::finding::RedundantScope).
     RedundantScope,
+    /// Advice, never more than `log` unless named: the persistent handles of an isolate grow steadily and are not reset:
+    /// [`finding::GlobalGrowth`](crate::finding::GlobalGrowth).
+    GlobalGrowth,
     /// The record and the engine's level disagree: a limit of handleguard, and no code is blamed:
     /// [`finding::Desync`](crate::finding::Desync).
     Desync,
@@ -57,12 +62,12 @@ struct Row {
     name: &'static str,
     /// What violates the rule, in one line.
     meaning: &'static str,
-    /// Whether the rule is advice, and off until it is named.
-    is_advice: bool,
+    /// The most severe action that the rule has unless it is named: less than `Abort` for advice.
+    unnamed: Action,
 }
 
 /// The table of rules, in the order in which they are listed to the user: that of the enum's variants.
-static RULES: [Row; 11] = [
+static RULES: [Row; 12] = [
     row(
         Rule::MissingScope,
         "missing-scope",
@@ -109,11 +114,19 @@ static RULES: [Row; 11] = [
         "a callback or scope starts in a GC callback, a first-pass weak callback or teardown",
     ),
     Row {
-        is_advice: true,
+        unnamed: Action::Off,
         ..row(
             Rule::RedundantScope,
             "redundant-scope",
             "advice, off unless named: a place opens scopes that never hold a handle",
+        )
+    },
+    Row {
+        unnamed: Action::Log,
+        ..row(
+            Rule::GlobalGrowth,
+            "global-growth",
+            "advice, never more than log unless named: the persistent handles of an isolate grow steadily and are not reset",
         )
     },
     row(
@@ -128,7 +141,7 @@ const fn row(rule: Rule, name: &'static str, meaning: &'static str) -> Row {
         rule,
         name,
         meaning,
-        is_advice: false,
+        unnamed: Action::Abort,
     }
 }
 
@@ -159,9 +172,19 @@ impl Rule {
         self.row().meaning
     }
 
-    /// Whether the rule is advice rather than a bug, and `off` until it is named.
+    /// Whether the rule is advice rather than a bug: until it is named, its action is `off`, or `log` at most.
     pub const fn is_advice(self) -> bool {
-        self.row().is_advice
+        !matches!(self.row().unnamed, Action::Abort)
+    }
+
+    /// The action of the rule where every rule gets `action`.
+    pub(crate) const fn unnamed(self, action: Action) -> Action {
+        let most = self.row().unnamed;
+        if (action as u8) < most as u8 {
+            action
+        } else {
+            most
+        }
     }
 
     /// The rule with that [`name`](Self::name).
@@ -199,7 +222,9 @@ mod tests {
 
     /// A directive is code in Markdown.
     fn in_markdown(meaning: &str) -> String {
-        meaning.replace("scope-budget=<number>", "`scope-budget=<number>`")
+        meaning
+            .replace("scope-budget=<number>", "`scope-budget=<number>`")
+            .replace("than log ", "than `log` ")
     }
 
     #[test]

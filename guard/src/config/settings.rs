@@ -49,7 +49,7 @@ impl Default for Config {
 
 impl Config {
     /// The defaults: the action of this build ([`Action::default_for_build`]) for each rule that is not advice, 1024 sites, and a
-    /// tick of 10 s.
+    /// tick of 10 s. Advice is `off`, or `log` at most: [`Rule`] says which.
     pub const fn new() -> Self {
         Self {
             actions: all(Action::default_for_build()),
@@ -64,7 +64,8 @@ impl Config {
         }
     }
 
-    /// Sets the action of every rule that is not advice ([`Rule::is_advice`]); advice is off. Turns are not sealed.
+    /// Sets the action of every rule that is not advice ([`Rule::is_advice`]). Advice is off, or has this action up to
+    /// [`Action::Log`]: [`Rule`] says which. Turns are not sealed.
     pub fn action(mut self, action: Action) -> Self {
         self.actions = all(action);
         self.seals_turns = false;
@@ -217,9 +218,7 @@ const fn all(action: Action) -> [Action; Rule::ALL.len()] {
     let mut actions = [action; Rule::ALL.len()];
     let mut at = 0;
     while at < actions.len() {
-        if Rule::ALL[at].is_advice() {
-            actions[at] = Action::Off;
-        }
+        actions[at] = Rule::ALL[at].unnamed(action);
         at += 1;
     }
     actions

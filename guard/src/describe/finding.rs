@@ -8,6 +8,7 @@ pub use crate::describe::gc_phase::GcPhase;
 pub use crate::describe::makers::{Maker, Makers};
 pub use crate::describe::opener::Opener;
 pub use crate::describe::rules::desync::Desync;
+pub use crate::describe::rules::global_growth::{GlobalGrowth, GlobalMaker, Steps};
 pub use crate::describe::rules::in_gc::InGc;
 pub use crate::describe::rules::missing_scope::MissingScope;
 pub use crate::describe::rules::never_closed::{NeverClosed, StorageReused};
@@ -57,6 +58,8 @@ pub enum Finding {
     InGc(InGc),
     /// [`Rule::RedundantScope`].
     RedundantScope(RedundantScope),
+    /// [`Rule::GlobalGrowth`].
+    GlobalGrowth(GlobalGrowth),
     /// [`Rule::Desync`].
     Desync(Desync),
 }
@@ -78,6 +81,7 @@ macro_rules! text_of {
             Finding::WrongIsolate(text) => text,
             Finding::InGc(text) => text,
             Finding::RedundantScope(text) => text,
+            Finding::GlobalGrowth(text) => text,
             Finding::Desync(text) => text,
         }
     };
@@ -179,6 +183,7 @@ impl Rule {
             Self::WrongIsolate => rules::wrong_isolate::EXPLANATION,
             Self::InGc => rules::in_gc::EXPLANATION,
             Self::RedundantScope => rules::redundant_scope::EXPLANATION,
+            Self::GlobalGrowth => rules::global_growth::EXPLANATION,
             Self::Desync => rules::desync::EXPLANATION,
         }
     }
@@ -197,5 +202,5 @@ macro_rules! from_each {
 
 from_each! {
     MissingScope OuterGrowth ScopeBudget Sealed OutOfOrder ClosedTwice NotOpen NeverClosed StorageReused WrongThread WrongIsolate InGc
-    RedundantScope Desync
+    RedundantScope GlobalGrowth Desync
 }

@@ -21,6 +21,8 @@
 //! | `in-gc` | [`ScopeStack::in_gc`] | `stack/gc.rs` |
 //! | `redundant-scope`, the use of one scope | [`ScopeStack::innermost_stats`] | `stack/holdings.rs` |
 //! | `redundant-scope`, all scopes of a place | [`HighWater::newly_redundant`] | `record/high_water.rs` |
+//! | `global-growth`, at a tick | [`ScopeStack::look_at_persistent_handles`] | `stack/growth.rs` |
+//! | `global-growth`, of a life | [`ScopeStack::judge_persistent_handles`] | `stack/growth.rs` |
 //! | `desync` | [`ScopeStack::resync`] | `stack/resync.rs` |
 //!
 //! [`ScopeStack`]: stack::ScopeStack
@@ -39,6 +41,8 @@
 //! [`ScopeStack::in_gc`]: stack::ScopeStack::in_gc
 //! [`ScopeStack::innermost_stats`]: stack::ScopeStack::innermost_stats
 //! [`HighWater::newly_redundant`]: crate::record::high_water::HighWater::newly_redundant
+//! [`ScopeStack::look_at_persistent_handles`]: stack::ScopeStack::look_at_persistent_handles
+//! [`ScopeStack::judge_persistent_handles`]: stack::ScopeStack::judge_persistent_handles
 //! [`ScopeStack::resync`]: stack::ScopeStack::resync
 
 pub(crate) mod isolate;

@@ -43,6 +43,7 @@ use crate::describe::scope::{ScopeKind, ScopeRef};
 use crate::describe::turn::TurnRef;
 use crate::detect::stack::entry::{Callback, Entry, Kind, Turn};
 use crate::detect::stack::outcome::LateHandles;
+use crate::detect::stack::persistent::PersistentHandles;
 use crate::detect::stack::pump::Pump;
 use crate::engine::counters::EngineCounts;
 use crate::engine::ids::EntryId;
@@ -53,11 +54,14 @@ mod callbacks;
 mod ends;
 mod entry;
 mod gc;
+mod growth;
 mod handles;
 pub(crate) mod holdings;
 mod inferred_turns;
 mod order;
 pub(crate) mod outcome;
+mod persistent;
+mod persistent_makers;
 mod pump;
 pub(crate) mod replay;
 mod resync;
@@ -103,6 +107,9 @@ pub(crate) struct ScopeStack {
     /// A guard has just reported that its scope was closed twice, and nothing began since: a hook that sees the same scope
     /// destroyed has nothing to add.
     closed_twice: bool,
+    /// Collections of all objects so far.
+    full_collections: u64,
+    persistent: PersistentHandles,
     /// A disagreement with the engine was reported.
     desync_reported: bool,
     /// Another thread raced for the isolate, so the engine's level may be wrong for good.

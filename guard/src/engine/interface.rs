@@ -86,6 +86,19 @@ pub trait LiveIsolate: Copy {
         }
     }
 
+    /// The number of persistent handles alive in the isolate, which no scope closes, if it can be read. Called outside of
+    /// collections, seldom; may take a microsecond.
+    fn persistent_handles(self) -> Option<u64> {
+        None
+    }
+
+    /// Whether hooks record each persistent handle that the host makes or resets, by
+    /// [`persistent_handle_made`](crate::hooks::persistent_handle_made) and its counterpart. Without them, the number holds also
+    /// weak handles of garbage, and those of the engine itself.
+    fn hooks_persistent_handles(self) -> bool {
+        false
+    }
+
     /// The place of the next handle, if it can be read. Called for each scope, so it should cost a load or two.
     fn cursor(self) -> Option<Cursor> {
         None

@@ -102,10 +102,11 @@ pub fn collection_begins<L: LiveIsolate>(isolate: L) {
     });
 }
 
-/// Records that the engine has ended a collection that [began](collection_begins).
-pub fn collection_ends<L: LiveIsolate>(isolate: L) {
+/// Records that the engine has ended a collection that [began](collection_begins). `full`: it has examined all objects, so that no
+/// garbage holds a handle any more.
+pub fn collection_ends<L: LiveIsolate>(isolate: L, full: bool) {
     let isolate = isolate.engine().isolate();
     let _ = ThreadState::with(|thread| {
-        thread.existing_record(isolate, |stack| stack.collection_ends())
+        thread.existing_record(isolate, |stack| stack.collection_ends(full))
     });
 }

@@ -103,7 +103,12 @@ fn judge_end<L: LiveIsolate>(session: Session<'_>, isolate: L) {
     let thread = session.thread;
     let ended = thread.existing_record(engine.isolate(), |stack| {
         let below = stack.engine_is_below();
-        let findings = stack.end_isolate(isolate.counts());
+        // Before the record is emptied: it knows how many turns there were.
+        let growth = stack.judge_persistent_handles(isolate.hooks_persistent_handles(), || {
+            isolate.persistent_handles()
+        });
+        let mut findings = stack.end_isolate(isolate.counts());
+        findings.extend(growth);
         let unmarked =
             stack.callbacks_begun() > 0 && stack.turns_begun() == 0 && !stack.was_empty_once();
         (findings, unmarked, below)

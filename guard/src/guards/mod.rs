@@ -5,6 +5,7 @@ pub(crate) mod callback;
 pub(crate) mod engine_work;
 pub(crate) mod gc;
 pub(crate) mod isolate;
+pub(crate) mod persistent;
 pub(crate) mod scope;
 pub(crate) mod seal;
 pub(crate) mod session;

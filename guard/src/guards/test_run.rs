@@ -131,7 +131,14 @@ impl<E: Engine> AnyIsolate for E {
                 }
             };
             let judged = stack.can_judge(turn, counts);
-            let outcome = stack.end_turn(turn, counts);
+            let mut outcome = stack.end_turn(turn, counts);
+            if reads {
+                let growth = stack
+                    .judge_persistent_handles(live.hooks_persistent_handles(), || {
+                        live.persistent_handles()
+                    });
+                outcome.findings.extend(growth);
+            }
             (judged, outcome, stack.engine_is_below())
         });
         // `None`: the isolate has ended, and its handles with it.

@@ -142,10 +142,15 @@ fn end<E: Engine>(engine: E, id: EntryId, sealed: bool) {
             }
             let counts = live.counts();
             verdicts::record_stats_around(session.checker, live, stack, counts);
-            (stack.end_turn(id, counts), stack.engine_is_below())
+            let outcome = stack.end_turn(id, counts);
+            let is_due = stack.persistent_handles_are_due();
+            (outcome, stack.engine_is_below(), is_due)
         });
-        if let Some((outcome, below)) = ended {
+        if let Some((outcome, below, is_due)) = ended {
             settle(session, engine, id, outcome, below);
+            if is_due {
+                verdicts::persistent_handles(session, engine);
+            }
         }
         session.thread.caught.take_since(engine.isolate(), id);
     });

@@ -10,6 +10,7 @@ use crate::detect::isolate;
 use crate::detect::stack::ScopeStack;
 use crate::detect::stack::outcome::ReportRef;
 use crate::engine::counters::{Cursor, EngineCounts};
+use crate::engine::entered::Entered;
 use crate::engine::ids::EntryId;
 use crate::engine::interface::{Engine, LiveIsolate};
 use crate::pipeline::{Session, violated};
@@ -123,6 +124,29 @@ pub(crate) fn advise<E: Engine>(session: Session<'_>, engine: E, engine_is_below
             uses: row.uses,
         });
         violated(session, engine, finding, engine_is_below, || None);
+    }
+}
+
+/// Looks at the number of persistent handles, and judges `global-growth` if a tick is due.
+#[cold]
+pub(crate) fn persistent_handles<E: Engine>(session: Session<'_>, engine: E) {
+    let is_current = match engine.entered() {
+        Entered::Unknown => true,
+        Entered::None | Entered::ByEngine => false,
+        Entered::Isolate(current) => current == engine.isolate(),
+    };
+    if !is_current {
+        return;
+    }
+    let (now, tick) = session.checker.tick_clock();
+    let found = session.thread.recorded(engine, |live, stack| {
+        let count = || live.persistent_handles();
+        let finding =
+            stack.look_at_persistent_handles(now, tick, live.hooks_persistent_handles(), count)?;
+        Some((finding, stack.engine_is_below()))
+    });
+    if let Some(Some((finding, below))) = found {
+        violated(session, engine, finding, below, || None);
     }
 }
 

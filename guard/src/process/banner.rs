@@ -99,7 +99,7 @@ mod tests {
     }
 
     const RULES: &str = "on: missing-scope=abort outer-growth=log scope-budget=log sealed=log out-of-order=log never-closed=log wrong-thread=log \
-                         wrong-isolate=log in-gc=log redundant-scope=off desync=log; ";
+                         wrong-isolate=log in-gc=log redundant-scope=off global-growth=log desync=log; ";
 
     #[test]
     fn the_start_up_line_says_what_is_seen_and_what_is_not() {

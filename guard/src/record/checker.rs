@@ -28,6 +28,9 @@ use std::time::{Duration, Instant};
 /// One in this many violations of a thread is timed, if its site is known.
 const SAMPLED: u32 = 64;
 
+/// The time between two ticks where there are no periodic reports.
+const UNREPORTED_TICK: Duration = Duration::from_secs(10);
+
 /// The configuration of one process, and all that it records. A test makes its own.
 pub(crate) struct Checker {
     pub(crate) config: Config,
@@ -121,6 +124,15 @@ impl Checker {
             &CapturedStack::from(origin, UnwindMethod::FramePointers),
         );
         self.frame_pointers.store(same_stack, Ordering::Relaxed);
+    }
+
+    /// Returns the time since the start, and the time between two ticks of what is judged at ticks.
+    pub(crate) fn tick_clock(&self) -> (Duration, Duration) {
+        let tick = match self.config.tick_interval() {
+            Duration::ZERO => UNREPORTED_TICK,
+            tick => tick,
+        };
+        (self.clock.now(), tick)
     }
 
     /// Counts one occurrence. Calls `first` if it is the first of its cause.

@@ -173,7 +173,7 @@ pub fn collection_begins<L: LiveIsolate>(_: L) {}
 
 /// Does nothing: the checks are compiled out.
 #[inline(always)]
-pub fn collection_ends<L: LiveIsolate>(_: L) {}
+pub fn collection_ends<L: LiveIsolate>(_: L, _: bool) {}
 
 /// Does nothing: the checks are compiled out.
 #[inline(always)]

@@ -70,7 +70,7 @@ fn both_twins_have_the_same_signatures() {
     let _: [bool; 2] = [on::COMPILED_IN, off::COMPILED_IN];
     let _: [fn(Fake, EntryId) -> bool; 2] = [on::is_open, off::is_open];
     let _: [fn(Fake); 2] = [on::collection_begins, off::collection_begins];
-    let _: [fn(Fake); 2] = [on::collection_ends, off::collection_ends];
+    let _: [fn(Fake, bool); 2] = [on::collection_ends, off::collection_ends];
     let _: [fn(Fake, Place); 2] = [on::enter, off::enter];
     let _: [fn(Fake, Place); 2] = [on::exit, off::exit];
     let _: [fn(Fake); 2] = [on::end_isolate, off::end_isolate];

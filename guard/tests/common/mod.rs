@@ -84,9 +84,10 @@ impl LiveIsolate for Fake {
 pub fn on(action: impl Fn(Rule) -> &'static str) -> String {
     let rules: Vec<String> = Rule::ALL
         .iter()
-        .map(|&rule| match rule.is_advice() {
-            true => format!("{rule}=off"),
-            false => format!("{rule}={}", action(rule)),
+        .map(|&rule| match (rule, action(rule)) {
+            (Rule::RedundantScope, _) => format!("{rule}=off"),
+            (_, "panic" | "abort") if rule.is_advice() => format!("{rule}=log"),
+            (_, action) => format!("{rule}={action}"),
         })
         .collect();
     format!(

@@ -19,6 +19,7 @@
 //! The files here import nothing from `detect/`: detection constructs the structs, and the words know nothing of detection.
 
 pub(crate) mod desync;
+pub(crate) mod global_growth;
 pub(crate) mod in_gc;
 pub(crate) mod missing_scope;
 pub(crate) mod never_closed;

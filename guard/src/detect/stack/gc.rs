@@ -29,8 +29,9 @@ impl ScopeStack {
         self.collections += 1;
     }
 
-    /// Records that a collection ends, as the engine reports.
-    pub(crate) fn collection_ends(&mut self) {
+    /// Records that a collection ends, as the engine reports. `full`: it has examined all objects.
+    pub(crate) fn collection_ends(&mut self, full: bool) {
+        self.full_collections += u64::from(full);
         self.collections = self.collections.saturating_sub(1);
     }
 

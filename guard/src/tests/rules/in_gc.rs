@@ -113,6 +113,6 @@ fn a_collection_that_the_engine_reports_needs_no_guard() {
         .begin_gc(GcPhase::SecondPass, place("finalizer"), counts);
     assert_eq!(host.stack.in_gc(SCOPE, place("own")), None);
     host.end_turn(finalizer);
-    host.stack.collection_ends();
+    host.stack.collection_ends(true);
     assert_eq!(host.stack.in_gc(SCOPE, place("after")), None);
 }

@@ -1,6 +1,7 @@
 //! The tests of the verdicts, a file for each rule. Its words are tested beside them, in `describe/rules/<rule>.rs`.
 
 mod desync;
+mod global_growth;
 mod in_gc;
 mod missing_scope;
 mod never_closed;
