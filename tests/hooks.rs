@@ -34,7 +34,7 @@ fn every_hook_is_proved_at_the_start() {
     }
     let output = child("every_hook_is_proved_at_the_start", "log");
     let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(stderr.contains("hooks (17 of 17 proved)"), "{stderr}");
+    assert!(stderr.contains("hooks (19 of 19 proved)"), "{stderr}");
 }
 
 #[test]

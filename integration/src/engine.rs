@@ -3,7 +3,7 @@
 use crate::current;
 use crate::interpose::proof;
 use crate::isolate::{LiveV8, V8};
-use crate::{script, seal};
+use crate::{persistent, script, seal};
 use handleguard::{
     Capabilities, Counters, Cursor, Engine, Entered, EntryId, FrameClassifier, IsolateId,
     LiveIsolate, ScriptFrame, Wording,
@@ -90,6 +90,14 @@ impl LiveIsolate for LiveV8<'_> {
     #[inline]
     fn handles(self) -> Option<u64> {
         LiveV8::handles(self)
+    }
+
+    fn persistent_handles(self) -> Option<u64> {
+        persistent::count(self)
+    }
+
+    fn hooks_persistent_handles(self) -> bool {
+        proof::sees_persistent_handles()
     }
 
     #[inline]

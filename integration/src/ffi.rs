@@ -3,7 +3,6 @@
 use std::ffi::{c_char, c_int, c_void};
 
 /// A handle as the bindings take it: a C++ `v8::Local<T>` is the address of the handle's slot.
-#[cfg(all(feature = "interpose", target_os = "linux", target_arch = "x86_64"))]
 pub(crate) type Handle = *const c_void;
 
 /// V8's isolate; only its address is used here.
@@ -101,6 +100,22 @@ unsafe extern "C" {
     /// The isolate of a snapshot creator, which owns it (the v8 crate's `binding.cc`).
     #[cfg(all(feature = "interpose", target_os = "linux", target_arch = "x86_64"))]
     pub(crate) fn v8__SnapshotCreator__GetIsolate(creator: *const c_void) -> *mut RawIsolate;
+
+    /// `Isolate::Enter()` and `Isolate::Exit()` (`v8-isolate.h`), which no hook of the v8 crate's functions sees.
+    #[cfg_attr(not(windows), link_name = "_ZN2v87Isolate5EnterEv")]
+    #[cfg_attr(windows, link_name = "?Enter@Isolate@v8@@QEAAXXZ")]
+    pub(crate) fn enter(isolate: *mut RawIsolate);
+
+    /// See [`enter`].
+    #[cfg_attr(not(windows), link_name = "_ZN2v87Isolate4ExitEv")]
+    #[cfg_attr(windows, link_name = "?Exit@Isolate@v8@@QEAAXXZ")]
+    pub(crate) fn exit(isolate: *mut RawIsolate);
+
+    /// Makes one persistent handle (the v8 crate's `binding.cc`).
+    pub(crate) fn v8__Global__New(isolate: *mut RawIsolate, data: Handle) -> Handle;
+
+    /// Resets one.
+    pub(crate) fn v8__Global__Reset(handle: Handle);
 
     /// The root slot of `undefined`; makes no handle.
     pub(crate) fn v8__Undefined(isolate: *mut RawIsolate) -> *const c_void;

@@ -19,6 +19,7 @@ mod extend;
 mod functions;
 mod hook;
 pub(crate) mod isolates;
+mod persistent;
 mod probing;
 pub(crate) mod proof;
 pub(crate) mod real;

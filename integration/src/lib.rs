@@ -87,7 +87,7 @@
 //! The program must have one v8 crate: where cargo takes a newer one for this crate than a dependency has,
 //! `cargo update -p v8@<newer> --precise <older>` unites them.
 //!
-//! At its start handleguard proves each hook by a call of the function that has it. The start-up line has `hooks (17 of 17
+//! At its start handleguard proves each hook by a call of the function that has it. The start-up line has `hooks (19 of 19
 //! proved)`, or names the hooks that are missing and what handleguard does not see without them; `HANDLEGUARD=require-hooks` then
 //! ends the program with status 2. Tried with these linkers (`.ci/interpose`):
 //!
@@ -142,6 +142,7 @@ mod isolate;
 mod lifetime;
 mod macros;
 mod make_callback;
+mod persistent;
 mod script;
 mod seal;
 #[cfg(feature = "testing")]

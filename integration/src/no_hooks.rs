@@ -26,6 +26,11 @@ pub(crate) mod proof {
         })
     }
 
+    /// No hook sees persistent handles.
+    pub(crate) fn sees_persistent_handles() -> bool {
+        false
+    }
+
     /// No hook runs before V8 refuses a handle.
     pub(crate) fn sees_refused_handles() -> bool {
         false

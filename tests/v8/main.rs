@@ -10,6 +10,7 @@ mod isolates;
 mod macros;
 #[cfg(target_os = "linux")]
 mod names;
+mod persistent;
 mod programs;
 mod rules;
 mod sealed;

@@ -28,9 +28,9 @@
 //! The linker's option `--wrap=symbol` redirects each call of the symbol to `__wrap_symbol`, which `handleguard-v8` defines and
 //! which calls `__real_symbol`. rust-lld, lld, GNU ld and mold have the option; the linkers of macOS and Windows do not.
 
-/// The wrapped symbols: the functions of the v8 crate that open and close scopes, call into JavaScript, let V8 run its tasks, and
-/// create, enter, exit and dispose of isolates; and the function of V8 itself that extends the handle blocks.
-pub const WRAPPED: [&str; 17] = [
+/// The wrapped symbols: the functions of the v8 crate that open and close scopes, call into JavaScript, let V8 run its tasks,
+/// create, enter, exit and dispose of isolates, and make and reset persistent handles; and the function of V8 itself that extends the handle blocks.
+pub const WRAPPED: [&str; 19] = [
     "v8__HandleScope__CONSTRUCT",
     "v8__HandleScope__DESTRUCT",
     "v8__TryCatch__CONSTRUCT",
@@ -47,6 +47,8 @@ pub const WRAPPED: [&str; 17] = [
     "v8__Isolate__Exit",
     "v8__Isolate__Dispose",
     "v8__SnapshotCreator__DESTRUCT",
+    "v8__Global__New",
+    "v8__Global__Reset",
     // `v8::internal::HandleScope::Extend(v8::internal::Isolate*)`
     "_ZN2v88internal11HandleScope6ExtendEPNS0_7IsolateE",
 ];

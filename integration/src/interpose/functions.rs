@@ -37,6 +37,10 @@ macro_rules! hooked_functions {
                 isolate_dispose(isolate: *mut RawIsolate);
             "v8__SnapshotCreator__DESTRUCT", Isolates, "rsi" => isolates::destruct_snapshot_creator,
                 snapshot_creator_destruct(creator: *mut c_void);
+            "v8__Global__New", Persistent, "rdx" => persistent::global_new,
+                global_new(isolate: *mut RawIsolate, data: Handle) -> Handle;
+            "v8__Global__Reset", Persistent, "rsi" => persistent::global_reset,
+                global_reset(data: Handle);
         }
     };
 }

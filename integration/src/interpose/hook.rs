@@ -5,15 +5,17 @@ pub(super) enum Use {
     Calls,
     Turns,
     Isolates,
+    Persistent,
     Refused,
 }
 
 impl Use {
-    pub(super) const ALL: [Self; 5] = [
+    pub(super) const ALL: [Self; 6] = [
         Self::Scopes,
         Self::Calls,
         Self::Turns,
         Self::Isolates,
+        Self::Persistent,
         Self::Refused,
     ];
 
@@ -27,6 +29,9 @@ impl Use {
             Self::Turns => "no turn is recognised that the program does not mark",
             Self::Isolates => {
                 "in-gc, never-closed and wrong-isolate know an isolate only by its guards"
+            }
+            Self::Persistent => {
+                "global-growth names nobody, and judges only turns that the program marks"
             }
             Self::Refused => "sealed can rescue no handle",
         }

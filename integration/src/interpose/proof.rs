@@ -51,6 +51,11 @@ pub(crate) fn sees_refused_handles() -> bool {
     !missing().iter().any(|hook| hook.serves == Use::Refused)
 }
 
+/// Whether the hooks record each persistent handle that the host makes or resets.
+pub(crate) fn sees_persistent_handles() -> bool {
+    !missing().iter().any(|hook| hook.serves == Use::Persistent)
+}
+
 /// The hooks that did not take effect, as the first call finds.
 fn missing() -> &'static [&'static Hook] {
     static MISSING: OnceLock<Vec<&Hook>> = OnceLock::new();

@@ -4,6 +4,7 @@ mod closed_twice;
 mod dead_scope;
 mod during_gc;
 mod loop_in_one_scope;
+mod never_reset;
 mod no_bug;
 mod no_scope_open;
 mod swallowed_handles;
@@ -14,7 +15,7 @@ mod wrong_thread;
 use crate::specimen::Specimen;
 
 /// The specimens of each file.
-pub const FILES: [&[Specimen]; 10] = [
+pub const FILES: [&[Specimen]; 11] = [
     swallowed_handles::ALL,
     no_scope_open::ALL,
     unpaired_scopes::ALL,
@@ -24,6 +25,7 @@ pub const FILES: [&[Specimen]; 10] = [
     during_gc::ALL,
     closed_twice::ALL,
     dead_scope::ALL,
+    never_reset::ALL,
     no_bug::ALL,
 ];
 
