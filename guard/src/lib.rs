@@ -225,6 +225,7 @@ pub use config::rule::Rule;
 pub use config::settings::{Config, VARIABLE};
 pub use describe::finding;
 pub use describe::violation::Violation;
+pub use engine::aftermath::Aftermath;
 pub use engine::capabilities::Capabilities;
 pub use engine::counters::{Counters, Cursor, EngineCounts};
 pub use engine::entered::Entered;

@@ -1,12 +1,13 @@
 //! V8 as the checker asks it.
 
+use crate::aftermath;
 use crate::current;
 use crate::interpose::proof;
 use crate::isolate::{LiveV8, V8};
 use crate::{persistent, script, seal};
 use handleguard::{
-    Capabilities, Counters, Cursor, Engine, Entered, EntryId, FrameClassifier, IsolateId,
-    LiveIsolate, ScriptFrame, Wording,
+    Aftermath, Capabilities, Counters, Cursor, Engine, Entered, EntryId, FrameClassifier,
+    IsolateId, LiveIsolate, ScriptFrame, Wording,
 };
 
 impl Engine for V8 {
@@ -122,6 +123,10 @@ impl LiveIsolate for LiveV8<'_> {
         let storage = std::ptr::with_exposed_provenance(storage);
         // SAFETY: a hook asks, about a `TryCatch` that is about to be destroyed (`LiveIsolate::try_catches`).
         Some(unsafe { crate::interpose::scopes::try_catches(self, storage) })
+    }
+
+    fn aftermath(self) -> Aftermath {
+        aftermath::of(self)
     }
 
     fn seal(self, turn: EntryId) -> bool {

@@ -23,7 +23,86 @@ pub(crate) type ScopeBuffer = [usize; 4];
 pub(crate) type GcCallback =
     unsafe extern "C" fn(v8::UnsafeRawIsolatePtr, v8::GCType, v8::GCCallbackFlags, *mut c_void);
 
+/// A C++ `v8::Isolate::DisallowJavascriptExecutionScope` (`v8-isolate.h`).
+#[repr(C)]
+pub(crate) struct DisallowJavascript {
+    isolate: *mut RawIsolate,
+    on_failure: c_int,
+    was_allowed: u8,
+}
+
+impl Default for DisallowJavascript {
+    fn default() -> Self {
+        Self {
+            isolate: std::ptr::null_mut(),
+            on_failure: 0,
+            was_allowed: 1,
+        }
+    }
+}
+
+impl DisallowJavascript {
+    /// Whether JavaScript was allowed when the scope was constructed.
+    pub(crate) fn was_allowed(&self) -> bool {
+        self.was_allowed != 0
+    }
+}
+
+/// Room for a C++ `cppgc::HeapStatistics` (`cppgc/heap-statistics.h`): four sizes, the level of detail, and two vectors, with as much
+/// again to spare.
+#[cfg(not(windows))]
+#[derive(Default)]
+#[repr(C)]
+pub(crate) struct CppHeapStatistics([usize; 24]);
+
+#[cfg(not(windows))]
+impl CppHeapStatistics {
+    /// `used_size_bytes`, the third size.
+    pub(crate) fn used(&self) -> usize {
+        self.0[2]
+    }
+}
+
 unsafe extern "C" {
+    /// Constructs a `DisallowJavascriptExecutionScope` (the v8 crate's `binding.cc`).
+    #[link_name = "v8__DisallowJavascriptExecutionScope__CONSTRUCT"]
+    pub(crate) fn disallow_javascript(
+        scope: *mut DisallowJavascript,
+        isolate: *mut RawIsolate,
+        on_failure: c_int,
+    );
+
+    /// Destroys it.
+    #[link_name = "v8__DisallowJavascriptExecutionScope__DESTRUCT"]
+    pub(crate) fn end_disallow_javascript(scope: *mut DisallowJavascript);
+
+    /// The heap of `cppgc` that is attached to the isolate, or null.
+    pub(crate) fn v8__Isolate__GetCppHeap(isolate: *mut RawIsolate) -> *mut c_void;
+
+    /// `CppHeap::GetHeapHandle()` (`v8-cppgc.h`).
+    #[cfg(not(windows))]
+    #[link_name = "_ZN2v87CppHeap13GetHeapHandleEv"]
+    pub(crate) fn cpp_heap_handle(heap: *mut c_void) -> *const c_void;
+
+    /// `CppHeap::CollectStatistics(HeapStatistics::DetailLevel)` (`v8-cppgc.h`), whose result is returned in memory.
+    #[cfg(not(windows))]
+    #[link_name = "_ZN2v87CppHeap17CollectStatisticsEN5cppgc14HeapStatistics11DetailLevelE"]
+    pub(crate) fn cpp_heap_statistics(
+        statistics: *mut CppHeapStatistics,
+        heap: *mut c_void,
+        detail: u8,
+    );
+
+    /// `cppgc::subtle::HeapState::IsSweeping(const HeapHandle&)` (`cppgc/heap-state.h`).
+    #[cfg(not(windows))]
+    #[link_name = "_ZN5cppgc6subtle9HeapState10IsSweepingERKNS_10HeapHandleE"]
+    pub(crate) fn is_sweeping(heap: *const c_void) -> bool;
+
+    /// `cppgc::subtle::HeapState::IsSweepingOnOwningThread(const HeapHandle&)` (`cppgc/heap-state.h`): whether a destructor calls.
+    #[cfg(not(windows))]
+    #[link_name = "_ZN5cppgc6subtle9HeapState24IsSweepingOnOwningThreadERKNS_10HeapHandleE"]
+    pub(crate) fn is_sweeping_on_owning_thread(heap: *const c_void) -> bool;
+
     /// `HandleScope::NumberOfHandles(Isolate*)`, a public static function (`v8-local-handle.h`): the handles of all open
     /// scopes of the isolate, in O(1) (`handles.cc`, `HandleScope::NumberOfHandles`).
     #[cfg_attr(

@@ -1,5 +1,6 @@
 //! V8's callbacks around a garbage collection.
 
+use crate::aftermath;
 use crate::ffi::{self, RawIsolate};
 use crate::isolate::LiveV8;
 use std::ffi::c_void;
@@ -20,10 +21,13 @@ pub(crate) fn add_callbacks(isolate: LiveV8<'_>) {
 
 unsafe extern "C" fn begins(
     isolate: v8::UnsafeRawIsolatePtr,
-    _: v8::GCType,
+    kind: v8::GCType,
     _: v8::GCCallbackFlags,
     _: *mut c_void,
 ) {
+    if kind == v8::GCType::kGCTypeMarkSweepCompact {
+        aftermath::note_full_collection(live(isolate));
+    }
     handleguard::collection_begins(live(isolate));
 }
 

@@ -99,8 +99,10 @@ fn callback_slow(
 /// Marks native code that V8's garbage collector started, until the guard is dropped: put it around the body of a weak
 /// callback, a finalizer or a GC callback, and around the teardown of an isolate. See [`handleguard::gc()`].
 ///
-/// handleguard sees by itself what runs between V8's GC prologue and epilogue callbacks; a finalizer of the v8 crate
-/// (`Weak::with_finalizer`) runs after that, in V8's second pass.
+/// handleguard sees by itself what runs between V8's GC prologue and epilogue callbacks, the destructors of objects on the heap of
+/// `cppgc`, and calls into JavaScript in a finalizer of the v8 crate (`Weak::with_finalizer`), which V8 runs after the epilogue
+/// callbacks, in its second pass. It does not see that the scope around a finalizer is that of the interrupted code: mark the
+/// finalizer.
 ///
 /// ```
 /// # let _v8 = handleguard_v8::__doctest::setup();

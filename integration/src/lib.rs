@@ -125,6 +125,7 @@
 //!   place.
 
 mod addon;
+mod aftermath;
 mod calibrate;
 mod call;
 mod current;

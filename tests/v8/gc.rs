@@ -197,6 +197,193 @@ fn a_finalizer_that_leaves_a_handle_is_found_under_any_scope() {
     });
 }
 
+/// Objects on the heap of `cppgc`, and what their destructors do.
+mod cppgc {
+    use super::*;
+    use handleguard_tests::eval;
+    use handleguard_v8::handleguard::finding::ScopeKind;
+
+    thread_local! {
+        /// What a destructor does, on the thread of its test.
+        static WORK: Cell<Option<fn()>> = const { Cell::new(None) };
+        static ISOLATE: Cell<*mut v8::Isolate> = const { Cell::new(std::ptr::null_mut()) };
+        static DROPPED: Cell<u32> = const { Cell::new(0) };
+        static DROPPED_LATE: Cell<u32> = const { Cell::new(0) };
+        static IN_COLLECTION: Cell<bool> = const { Cell::new(false) };
+    }
+
+    struct Native;
+
+    // SAFETY: it refers to nothing on the heap.
+    unsafe impl v8::cppgc::GarbageCollected for Native {
+        fn trace(&self, _: &mut v8::cppgc::Visitor) {}
+
+        fn get_name(&self) -> &'static std::ffi::CStr {
+            c"Native"
+        }
+    }
+
+    impl Drop for Native {
+        fn drop(&mut self) {
+            if let Some(work) = WORK.get() {
+                DROPPED.set(DROPPED.get() + 1);
+                if !IN_COLLECTION.get() {
+                    DROPPED_LATE.set(DROPPED_LATE.get() + 1);
+                }
+                work();
+            }
+        }
+    }
+
+    fn opens_a_scope_in_the_isolate() {
+        // SAFETY: V8 runs the destructor on the thread of the isolate, which `sweeps` keeps alive. That it uses it is the bug.
+        opens_a_scope(unsafe { &mut *ISOLATE.get() });
+    }
+
+    fn does_nothing() {}
+
+    unsafe extern "C" fn begins(
+        _: v8::UnsafeRawIsolatePtr,
+        _: v8::GCType,
+        _: v8::GCCallbackFlags,
+        _: *mut c_void,
+    ) {
+        IN_COLLECTION.set(true);
+    }
+
+    unsafe extern "C" fn ends(
+        _: v8::UnsafeRawIsolatePtr,
+        _: v8::GCType,
+        _: v8::GCCallbackFlags,
+        _: *mut c_void,
+    ) {
+        IN_COLLECTION.set(false);
+    }
+
+    /// Runs turns that make objects and fill V8's heap, until V8 has swept some of the objects after a collection. Each destructor
+    /// does `work`.
+    fn sweeps(scope: &mut v8::PinScope, work: fn()) -> testing::Outcome<()> {
+        let all = v8::GCType::kGCTypeAll;
+        scope.add_gc_prologue_callback(begins, std::ptr::null_mut(), all);
+        scope.add_gc_epilogue_callback(ends, std::ptr::null_mut(), all);
+        let isolate: &mut v8::Isolate = scope;
+        ISOLATE.set(isolate);
+        for counter in [&DROPPED, &DROPPED_LATE] {
+            counter.set(0);
+        }
+        WORK.set(Some(work));
+        let outcome = testing::run(|| {
+            for _ in 0..1000 {
+                turn!(scope, "loop");
+                scope!(let scope, scope);
+                let template = v8::FunctionTemplate::new(
+                    scope,
+                    |_: &mut v8::PinScope, _: v8::FunctionCallbackArguments, _: v8::ReturnValue| {},
+                );
+                for _ in 0..3 {
+                    let function = template.get_function(scope).unwrap();
+                    let object = function.new_instance(scope, &[]).unwrap();
+                    let heap = scope.get_cpp_heap().unwrap();
+                    // SAFETY: the value is wrapped at once, with the tag of its type.
+                    unsafe {
+                        let native = v8::cppgc::make_garbage_collected(heap, Native);
+                        v8::Object::wrap::<1, Native>(scope, object, &native);
+                    }
+                }
+                eval(
+                    scope,
+                    "{ let a = []; for (let i = 0; i < 60000; i++) a.push({ i }); globalThis.kept = a }",
+                );
+                while v8::Platform::pump_message_loop(&v8::V8::get_current_platform(), scope, false)
+                {
+                }
+                if DROPPED_LATE.get() > 0 {
+                    break;
+                }
+            }
+        });
+        WORK.set(None);
+        assert!(
+            DROPPED_LATE.get() > 0,
+            "V8 swept nothing after a collection"
+        );
+        outcome
+    }
+
+    #[test]
+    fn each_destructor_that_opens_a_scope_is_found_also_when_v8_sweeps_late() {
+        host!(scope, _context);
+        let violations = sweeps(scope, opens_a_scope_in_the_isolate).violations;
+        let found = violations
+            .iter()
+            .map(|violation| match violation.finding() {
+                Finding::InGc(InGc {
+                    beginning: Beginning::Scope(ScopeKind::HandleScope),
+                    phase,
+                    marked: None,
+                    ..
+                }) => *phase,
+                other => panic!("{other}"),
+            });
+        let phases: Vec<GcPhase> = found.collect();
+        assert_eq!(phases.len(), DROPPED.get() as usize, "{phases:?}");
+        let late = phases.iter().filter(|phase| **phase == GcPhase::Destructor);
+        assert_eq!(late.count(), DROPPED_LATE.get() as usize, "{phases:?}");
+    }
+
+    #[test]
+    fn destructors_that_do_not_use_the_isolate_are_silent() {
+        host!(scope, _context);
+        let violations = sweeps(scope, does_nothing).violations;
+        assert_eq!(rules(&violations), []);
+    }
+}
+
+/// V8 ends the process there, so the report must come first. Nothing marks the finalizer.
+#[test]
+fn an_unmarked_finalizer_that_calls_javascript_is_named_before_v8_aborts() {
+    const NAME: &str = "gc::an_unmarked_finalizer_that_calls_javascript_is_named_before_v8_aborts";
+    if is_child() {
+        host!(scope, context);
+        let context = v8::Global::new(scope, context);
+        let on_gone = function(scope, "function onGone() {}");
+        let on_gone = v8::Global::new(scope, on_gone);
+        turn!(scope, "loop");
+        scope!(let busy, scope);
+        finalized(busy, move |isolate| {
+            scope!(let scope, isolate);
+            let context = v8::Local::new(scope, context);
+            let scope = &mut v8::ContextScope::new(scope, context);
+            let on_gone = v8::Local::new(scope, on_gone);
+            let undefined = v8::undefined(scope).into();
+            on_gone.guarded_call(scope, undefined, &[]);
+        });
+        unreachable!("V8 forbids it");
+    }
+    let output = child(NAME, "log,tick=off");
+    let text = String::from_utf8_lossy(&output.stderr);
+    let report = text.find("handleguard: in-gc: callback `Function::call` at ");
+    let v8 = text.find("Invoke in DisallowJavascriptExecutionScope");
+    assert!(report.is_some() && v8.is_some() && report < v8, "{text}");
+    assert!(text.contains(" begins inside a finalizer\n"), "{text}");
+}
+
+#[test]
+fn an_unmarked_finalizer_that_opens_a_scope_is_silent_and_so_is_what_comes_after_it() {
+    host!(scope, _context);
+    let callee = function(scope, "function onTick() {}");
+    let undefined = v8::undefined(scope).into();
+    testing::assert_clean(|| {
+        for _ in 0..3 {
+            turn!(scope, "loop");
+            scope!(let busy, scope);
+            finalized(busy, opens_a_scope);
+            scope!(let busy, busy);
+            callee.guarded_call(busy, undefined, &[]);
+        }
+    });
+}
+
 /// V8 ends the process there, so the report must come first.
 #[test]
 fn a_finalizer_that_calls_javascript_is_named_before_v8_aborts() {

@@ -15,7 +15,7 @@ use std::fmt;
 /// | `never-closed` | a turn ends, or an isolate ends or is left, with scopes open |
 /// | `wrong-thread` | an isolate is used or left on a thread that has not entered it |
 /// | `wrong-isolate` | an isolate is used or left while another one is current |
-/// | `in-gc` | a callback or scope starts in a GC callback, a first-pass weak callback or teardown |
+/// | `in-gc` | a callback or scope starts in a GC callback, a first-pass weak callback, a destructor on the engine's heap or teardown |
 /// | `redundant-scope` | advice, off unless named: a place opens scopes that never hold a handle |
 /// | `global-growth` | advice, never more than `log` unless named: the persistent handles of an isolate grow steadily and are not reset |
 /// | `desync` | the record and the engine's level disagree: a limit of handleguard, and no code is blamed |
@@ -42,7 +42,7 @@ pub enum Rule {
     WrongThread,
     /// An isolate is used or left while another one is current: [`finding::WrongIsolate`](crate::finding::WrongIsolate).
     WrongIsolate,
-    /// A callback or scope starts in a GC callback, a first-pass weak callback or teardown:
+    /// A callback or scope starts in a GC callback, a first-pass weak callback, a destructor on the engine's heap or teardown:
     /// [`finding::InGc`](crate::finding::InGc).
     InGc,
     /// Advice, off unless named: a place opens scopes that never hold a handle:
@@ -111,7 +111,7 @@ static RULES: [Row; 12] = [
     row(
         Rule::InGc,
         "in-gc",
-        "a callback or scope starts in a GC callback, a first-pass weak callback or teardown",
+        "a callback or scope starts in a GC callback, a first-pass weak callback, a destructor on the engine's heap or teardown",
     ),
     Row {
         unnamed: Action::Off,

@@ -14,6 +14,9 @@ pub enum GcPhase {
     /// The second pass of a weak callback, and so a finalizer: it may create handles in a scope that it opens itself. It must
     /// not call into JavaScript: V8 runs it inside the collection, where JavaScript is forbidden, and a call ends the process.
     SecondPass,
+    /// A destructor of an object on the engine's heap, which the engine runs when it sweeps: V8's `cppgc`. It must not use the
+    /// engine.
+    Destructor,
     /// The isolate is being torn down.
     Teardown,
 }
@@ -31,6 +34,7 @@ impl fmt::Display for GcPhase {
             Self::Callback => "GC callback",
             Self::FirstPass => "first-pass weak callback",
             Self::SecondPass => "finalizer",
+            Self::Destructor => "destructor",
             Self::Teardown => "teardown",
         })
     }

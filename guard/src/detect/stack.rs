@@ -45,6 +45,7 @@ use crate::detect::stack::entry::{Callback, Entry, Kind, Turn};
 use crate::detect::stack::outcome::LateHandles;
 use crate::detect::stack::persistent::PersistentHandles;
 use crate::detect::stack::pump::Pump;
+use crate::engine::aftermath::Aftermath;
 use crate::engine::counters::EngineCounts;
 use crate::engine::ids::EntryId;
 use crate::place::Place;
@@ -110,6 +111,8 @@ pub(crate) struct ScopeStack {
     /// Collections of all objects so far.
     full_collections: u64,
     persistent: PersistentHandles,
+    /// What the engine still does for a collection that has ended, as it answered last.
+    aftermath: Aftermath,
     /// A disagreement with the engine was reported.
     desync_reported: bool,
     /// Another thread raced for the isolate, so the engine's level may be wrong for good.

@@ -5,6 +5,7 @@
     reason = "declares the one unsafe step: from a name to a live isolate"
 )]
 
+use crate::engine::aftermath::Aftermath;
 use crate::engine::capabilities::Capabilities;
 use crate::engine::counters::{Counters, Cursor, EngineCounts};
 use crate::engine::entered::Entered;
@@ -118,6 +119,12 @@ pub trait LiveIsolate: Copy {
     /// hook asks about one that is about to be destroyed, so its memory is readable.
     fn try_catches(self, _storage: usize) -> Option<TryCatches> {
         None
+    }
+
+    /// What the engine still does for a collection that has [ended](crate::collection_ends). Asked where something begins, from the
+    /// end of a collection until the answer is [`Aftermath::Over`].
+    fn aftermath(self) -> Aftermath {
+        Aftermath::Over
     }
 
     /// Makes the engine refuse every handle until a scope is opened, for the turn `turn`. Returns whether it does. Where refused handles

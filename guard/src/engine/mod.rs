@@ -1,5 +1,6 @@
 //! What the checker asks of a JavaScript engine.
 
+pub(crate) mod aftermath;
 pub(crate) mod capabilities;
 pub(crate) mod counters;
 pub(crate) mod entered;

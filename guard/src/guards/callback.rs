@@ -146,6 +146,7 @@ fn callback_slow<L: LiveIsolate>(
             let below = stack.engine_is_below();
             stack.set_strict(verdicts::is_strict(session));
             let level = isolate.level();
+            stack.look_at_aftermath(|| isolate.aftermath());
             let found = stack
                 .resync(level)
                 .or_else(|| stack.in_gc(Beginning::Callback, place));

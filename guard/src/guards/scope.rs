@@ -154,6 +154,7 @@ pub(crate) fn record_slow<L: LiveIsolate, R>(
         let outside = counts
             .level
             .map(|level| level.saturating_sub(kind.levels()));
+        stack.look_at_aftermath(|| isolate.aftermath());
         let found = stack
             .resync(outside)
             .or_else(|| stack.in_gc(beginning, place));

@@ -63,6 +63,7 @@ pub fn turn_at<L: LiveIsolate>(isolate: L, place: Place) -> TurnGuard<L::Engine>
         verdicts::entered(session, engine, Beginning::Turn, place);
         let (found, id, number, below) = thread.record(engine.isolate(), place, |stack| {
             let counts = isolate.counts();
+            stack.look_at_aftermath(|| isolate.aftermath());
             let found = stack
                 .resync(counts.level)
                 .or_else(|| stack.in_gc(Beginning::Turn, place));

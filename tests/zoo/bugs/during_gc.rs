@@ -26,6 +26,8 @@ specimens! {
         "reply of an inspector from a weak callback's first pass", InGc;
     vm_destruction: "oven-sh/bun #38506", "https://github.com/oven-sh/bun/pull/38506",
         "finalizers fired by the destruction of a VM", InGc;
+    late_destructor: "cloudflare/workerd #7231", "https://github.com/cloudflare/workerd/pull/7231",
+        "destructor of an object of `cppgc` that opens a scope when V8 sweeps, after the collection", InGc;
 }
 
 /// The body of a finalizer or a weak callback.
@@ -338,6 +340,124 @@ mod vm_destruction {
         collections(stage, |scope, _| {
             finalize(scope);
             let _gc = gc(scope, GcPhase::Teardown, "destruction of the VM");
+        });
+    }
+}
+
+mod late_destructor {
+    use super::*;
+    use std::cell::RefCell;
+    use std::ptr::null_mut;
+
+    thread_local! {
+        static IN_COLLECTION: Cell<bool> = const { Cell::new(false) };
+        /// What the next destructor that runs after a collection does.
+        static ON_CLOSE: RefCell<Option<Box<dyn FnOnce()>>> = const { RefCell::new(None) };
+    }
+
+    struct Socket;
+
+    // SAFETY: it refers to nothing on the heap.
+    unsafe impl v8::cppgc::GarbageCollected for Socket {
+        fn trace(&self, _: &mut v8::cppgc::Visitor) {}
+
+        fn get_name(&self) -> &'static std::ffi::CStr {
+            c"Socket"
+        }
+    }
+
+    impl Drop for Socket {
+        fn drop(&mut self) {
+            if !IN_COLLECTION.get()
+                && let Some(on_close) = ON_CLOSE.take()
+            {
+                on_close();
+            }
+        }
+    }
+
+    unsafe extern "C" fn begins(
+        _: v8::UnsafeRawIsolatePtr,
+        _: v8::GCType,
+        _: v8::GCCallbackFlags,
+        _: *mut c_void,
+    ) {
+        IN_COLLECTION.set(true);
+    }
+
+    unsafe extern "C" fn ends(
+        _: v8::UnsafeRawIsolatePtr,
+        _: v8::GCType,
+        _: v8::GCCallbackFlags,
+        _: *mut c_void,
+    ) {
+        IN_COLLECTION.set(false);
+    }
+
+    fn watch_collections(isolate: &mut Isolate) {
+        isolate.add_gc_prologue_callback(begins, null_mut(), v8::GCType::kGCTypeAll);
+        isolate.add_gc_epilogue_callback(ends, null_mut(), v8::GCType::kGCTypeAll);
+    }
+
+    /// Makes sockets that nothing holds and fills the heap, until V8 has swept one of them after a collection.
+    fn sweep_one(scope: &mut PinScope, on_close: impl FnOnce() + 'static) {
+        ON_CLOSE.set(Some(Box::new(on_close)));
+        while ON_CLOSE.with_borrow(Option::is_some) {
+            scope!(let scope, scope);
+            let template = v8::FunctionTemplate::new(
+                scope,
+                |_: &mut PinScope, _: v8::FunctionCallbackArguments, _: v8::ReturnValue| {},
+            );
+            let function = template.get_function(scope).unwrap();
+            let object = function.new_instance(scope, &[]).unwrap();
+            // SAFETY: the value is wrapped at once, with the tag of its type.
+            unsafe {
+                let heap = scope.get_cpp_heap().unwrap();
+                let socket = v8::cppgc::make_garbage_collected(heap, Socket);
+                Object::wrap::<1, Socket>(scope, object, &socket);
+            }
+            handleguard_tests::eval(
+                scope,
+                "{ let a = []; for (let i = 0; i < 60000; i++) a.push({ i }); globalThis.kept = a }",
+            );
+            let platform = v8::V8::get_current_platform();
+            while v8::Platform::pump_message_loop(&platform, scope, false) {}
+        }
+    }
+
+    pub fn bug(stage: &Stage) {
+        host!(scope);
+        watch_collections(scope);
+        stage.turns(scope, |scope| {
+            turn!(scope, "loop");
+            let isolate: &mut Isolate = scope;
+            let isolate: *mut Isolate = isolate;
+            sweep_one(scope, move || {
+                // SAFETY: V8 sweeps on the isolate's thread. That the destructor uses the isolate is the bug.
+                let isolate = unsafe { &mut *isolate };
+                scope!(let scope, isolate); //~ late_destructor place
+                let _ = Number::new(scope, 0.5);
+            });
+        });
+    }
+
+    pub fn twin(stage: &Stage) {
+        host!(scope);
+        watch_collections(scope);
+        let closed = Rc::new(Cell::new(0));
+        let mut turn = 0;
+        stage.turns(scope, |scope| {
+            turn!(scope, "loop");
+            turn += 1;
+            // To fill the heap takes long.
+            if turn % 2000 == 0 {
+                let closed = closed.clone();
+                sweep_one(scope, move || closed.set(closed.get() + 1));
+            }
+            for _ in 0..closed.take() {
+                scope!(let scope, scope);
+                let _ = Number::new(scope, 0.5);
+            }
         });
     }
 }

@@ -12,8 +12,8 @@ use std::fmt;
 explained! {
 r#"`in-gc`: a callback, scope or turn began while the engine was collecting garbage, or while the isolate was being torn down.
 
-A collection can interrupt any code. What it runs (a GC callback, a weak callback, a finalizer) finds the heap in the middle of
-a change. A finalizer may create handles in a scope that it opens; no phase may call into JavaScript.
+A collection can interrupt any code. What it runs (a GC callback, a weak callback, a finalizer, a destructor) finds the heap in the
+middle of a change. A finalizer may create handles in a scope that it opens; no phase may call into JavaScript.
 
 # Why it matters
 
@@ -88,9 +88,11 @@ impl RuleText for InGc {
             marked,
         } = self;
         write!(f, "{beginning} {place} begins inside ")?;
-        match marked {
-            Some(marked) => write!(f, "{phase} {marked}"),
-            None => f.write_str("a garbage collection"),
+        match (marked, phase) {
+            (Some(marked), _) => write!(f, "{phase} {marked}"),
+            (None, GcPhase::Destructor) => f.write_str("a destructor that garbage collection runs"),
+            (None, GcPhase::SecondPass) => f.write_str("a finalizer"),
+            (None, _) => f.write_str("a garbage collection"),
         }
     }
 
@@ -102,9 +104,16 @@ impl RuleText for InGc {
             marked,
         } = self;
         lines.line("begins", format_args!("{beginning} {place}"))?;
-        match marked {
-            Some(marked) => lines.line("inside", format_args!("{phase} {marked}")),
-            None => lines.line("inside", "a garbage collection that the engine reported"),
+        match (marked, phase) {
+            (Some(marked), _) => lines.line("inside", format_args!("{phase} {marked}")),
+            (None, GcPhase::Destructor) => {
+                lines.line("inside", "a destructor that the engine runs as it sweeps")
+            }
+            (None, GcPhase::SecondPass) => lines.line(
+                "inside",
+                "a finalizer in which the engine allows no JavaScript",
+            ),
+            (None, _) => lines.line("inside", "a garbage collection that the engine reported"),
         }
     }
 
@@ -115,7 +124,7 @@ impl RuleText for InGc {
                 "the engine forbids this call in a finalizer and ends the process: make it in a task or turn of its own, after \
                  the collection"
             }
-            GcPhase::Callback | GcPhase::FirstPass => {
+            GcPhase::Callback | GcPhase::FirstPass | GcPhase::Destructor => {
                 "note here only what is to be done, and do it in a task or turn of its own, after the collection"
             }
         })
@@ -191,6 +200,39 @@ handleguard: in-gc: HandleScope `after_gc` at FILE begins inside a garbage colle
      backtrace (at the opening of the scope):
 "
         );
+    }
+
+    #[test]
+    fn a_scope_in_a_destructor_and_a_callback_in_a_finalizer_that_nothing_marks() {
+        let cases = [
+            (
+                Beginning::Scope(ScopeKind::HandleScope),
+                GcPhase::Destructor,
+                "HandleScope `gone` at FILE begins inside a destructor that garbage collection runs",
+                "a destructor that the engine runs as it sweeps",
+            ),
+            (
+                Beginning::Callback,
+                GcPhase::SecondPass,
+                "callback `gone` at FILE begins inside a finalizer",
+                "a finalizer in which the engine allows no JavaScript",
+            ),
+        ];
+        for (beginning, phase, sentence, inside) in cases {
+            let finding = InGc {
+                beginning,
+                place: Place::here("gone"),
+                phase,
+                marked: None,
+            };
+            let text = message(finding, file!());
+            let sentence = format!("handleguard: in-gc: {sentence}\n");
+            assert!(text.starts_with(&sentence), "{text}");
+            assert!(
+                text.contains(&format!("\n        inside: {inside}\n")),
+                "{text}"
+            );
+        }
     }
 
     #[test]

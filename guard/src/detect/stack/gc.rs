@@ -7,6 +7,7 @@ use crate::describe::beginning::Beginning;
 use crate::describe::finding::Finding;
 use crate::describe::gc_phase::GcPhase;
 use crate::describe::rules::in_gc::InGc;
+use crate::engine::aftermath::Aftermath;
 use crate::engine::counters::EngineCounts;
 use crate::engine::ids::EntryId;
 use crate::place::Place;
@@ -29,10 +30,25 @@ impl ScopeStack {
         self.collections += 1;
     }
 
-    /// Records that a collection ends, as the engine reports. `full`: it has examined all objects.
+    /// Records that a collection ends, as the engine reports. `full`: it has examined all objects. Its aftermath is looked at where
+    /// something begins.
     pub(crate) fn collection_ends(&mut self, full: bool) {
         self.full_collections += u64::from(full);
         self.collections = self.collections.saturating_sub(1);
+        self.aftermath = Aftermath::Sweeping;
+    }
+
+    /// Asks the engine for the aftermath of the last collection, until that is over.
+    #[inline]
+    pub(crate) fn look_at_aftermath(&mut self, ask: impl FnOnce() -> Aftermath) {
+        if self.aftermath != Aftermath::Over {
+            self.aftermath = ask();
+        }
+    }
+
+    /// Whether what begins must be judged by the aftermath of a collection.
+    pub(super) fn has_aftermath(&self) -> bool {
+        self.aftermath != Aftermath::Over
     }
 
     /// Whether a phase is in progress in which no handle may be created, so the engine must not be asked for anything that
@@ -60,7 +76,11 @@ impl ScopeStack {
         match self.turns.last() {
             Some(turn) if turn.gc.is_some() => turn.gc.map(|phase| (phase, Some(turn.place))),
             _ if self.collections > 0 => Some((GcPhase::Callback, None)),
-            _ => None,
+            _ => match self.aftermath {
+                Aftermath::Over | Aftermath::Sweeping => None,
+                Aftermath::Destructor => Some((GcPhase::Destructor, None)),
+                Aftermath::Finalizer => Some((GcPhase::SecondPass, None)),
+            },
         }
     }
 }

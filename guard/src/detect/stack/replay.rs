@@ -44,6 +44,7 @@ impl ScopeStack {
         // each scope.
         if turn.is_some_and(|turn| turn.last_report.is_some() || turn.doubtful)
             || self.phase().is_some()
+            || self.has_aftermath()
         {
             return None;
         }

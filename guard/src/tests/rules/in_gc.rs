@@ -6,13 +6,19 @@ use crate::describe::finding::Finding;
 use crate::describe::gc_phase::GcPhase;
 use crate::describe::rules::in_gc::InGc;
 use crate::describe::scope::ScopeKind;
+use crate::engine::aftermath::Aftermath;
 use crate::tests::host::{ALL, Host, NOTHING, place};
 
 const SCOPE: Beginning = Beginning::Scope(ScopeKind::HandleScope);
 
 #[test]
 fn what_begins_in_a_phase_that_may_not_run_javascript_is_reported() {
-    for phase in [GcPhase::Callback, GcPhase::FirstPass, GcPhase::Teardown] {
+    for phase in [
+        GcPhase::Callback,
+        GcPhase::FirstPass,
+        GcPhase::Destructor,
+        GcPhase::Teardown,
+    ] {
         let mut host = Host::new(ALL);
         host.open("main");
         assert_eq!(host.stack.in_gc(SCOPE, place("outside")), None);
@@ -115,4 +121,50 @@ fn a_collection_that_the_engine_reports_needs_no_guard() {
     host.end_turn(finalizer);
     host.stack.collection_ends(true);
     assert_eq!(host.stack.in_gc(SCOPE, place("after")), None);
+}
+
+#[test]
+fn what_the_engine_runs_after_a_collection_is_judged_until_it_has_no_more_to_do() {
+    let mut host = Host::new(ALL);
+    host.open("main");
+    let begins = |host: &mut Host, aftermath, beginning| {
+        host.stack.look_at_aftermath(|| aftermath);
+        let found = host.stack.in_gc(beginning, place("inside"))?;
+        let Finding::InGc(InGc { phase, marked, .. }) = found else {
+            panic!("{found}");
+        };
+        assert_eq!(marked, None);
+        Some(phase)
+    };
+    // Not asked for: no collection was seen.
+    assert_eq!(begins(&mut host, Aftermath::Destructor, SCOPE), None);
+    assert!(host.stack.fast_path_limits().is_some());
+    host.stack.collection_begins();
+    host.stack.collection_ends(false);
+    for (aftermath, beginning, phase) in [
+        (Aftermath::Sweeping, SCOPE, None),
+        (Aftermath::Destructor, SCOPE, Some(GcPhase::Destructor)),
+        (
+            Aftermath::Destructor,
+            Beginning::Callback,
+            Some(GcPhase::Destructor),
+        ),
+        (Aftermath::Finalizer, SCOPE, None),
+        (
+            Aftermath::Finalizer,
+            Beginning::Callback,
+            Some(GcPhase::SecondPass),
+        ),
+        (Aftermath::Sweeping, Beginning::Callback, None),
+    ] {
+        assert_eq!(
+            begins(&mut host, aftermath, beginning),
+            phase,
+            "{aftermath:?}"
+        );
+        assert_eq!(host.stack.fast_path_limits(), None);
+    }
+    assert_eq!(begins(&mut host, Aftermath::Over, SCOPE), None);
+    assert!(host.stack.fast_path_limits().is_some());
+    assert_eq!(begins(&mut host, Aftermath::Destructor, SCOPE), None);
 }
