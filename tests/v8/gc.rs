@@ -362,7 +362,7 @@ fn an_unmarked_finalizer_that_calls_javascript_is_named_before_v8_aborts() {
     }
     let output = child(NAME, "log,tick=off");
     let text = String::from_utf8_lossy(&output.stderr);
-    let report = text.find("handleguard: in-gc: callback `Function::call` at ");
+    let report = text.find("handleguard: in-gc: callback `v8::gc::");
     let v8 = text.find("Invoke in DisallowJavascriptExecutionScope");
     assert!(report.is_some() && v8.is_some() && report < v8, "{text}");
     assert!(text.contains(" begins inside a finalizer\n"), "{text}");
