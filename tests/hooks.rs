@@ -11,13 +11,16 @@ use std::pin::Pin;
 /// A context in a plain scope that is open to the end of the block.
 macro_rules! plain_host {
     ($scope: ident) => {
-        start_v8();
+        handleguard_tests::start_v8();
         let isolate = &mut v8::Isolate::new(Default::default());
         v8::scope!(let $scope, isolate);
         let context = v8::Context::new($scope, Default::default());
         let $scope = &mut v8::ContextScope::new($scope, context);
     };
 }
+
+#[path = "hooks/entries.rs"]
+mod entries;
 
 fn rules(violations: &[Violation]) -> Vec<Rule> {
     violations.iter().map(Violation::rule).collect()
@@ -34,7 +37,7 @@ fn every_hook_is_proved_at_the_start() {
     }
     let output = child("every_hook_is_proved_at_the_start", "log");
     let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(stderr.contains("hooks (19 of 19 proved)"), "{stderr}");
+    assert!(stderr.contains("hooks (23 of 23 proved)"), "{stderr}");
 }
 
 #[test]
@@ -149,6 +152,9 @@ fn each_way_into_javascript_is_judged() {
     module.instantiate_module(scope, |_, _, _, _| None).unwrap();
     judged(scope, &|scope| {
         let _ = module.evaluate(scope);
+    });
+    judged(scope, &|scope| {
+        let _ = module.evaluate_for_import_defer(scope);
     });
 }
 
@@ -625,7 +631,7 @@ fn disposes_of_one_on_another_thread() -> bool {
 fn calibration_is_not_recorded_as_scopes_of_the_program() {
     const NAME: &str = "calibration_is_not_recorded_as_scopes_of_the_program";
     if is_child() {
-        start_v8();
+        handleguard_tests::start_v8();
         // No hook sees this isolate entered, so nothing has looked for V8's level before.
         let isolate = v8::Isolate::snapshot_creator(None, None);
         assert_eq!(level(&isolate), Some(0));

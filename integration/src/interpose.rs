@@ -11,6 +11,9 @@
 //!                          -> __real_v8__HandleScope__CONSTRUCT  real.rs
 //! ```
 //!
+//! `integration/entries.txt` has each function of the binding: which of them may run JavaScript, which of those are hooked, and why the
+//! others are not.
+//!
 //! Without `--wrap` nothing calls the twins, and nothing defines `__real_f`: the references are weak, so that the program
 //! links all the same, and its start-up line says that it sees nothing.
 

@@ -87,7 +87,7 @@
 //! The program must have one v8 crate: where cargo takes a newer one for this crate than a dependency has,
 //! `cargo update -p v8@<newer> --precise <older>` unites them.
 //!
-//! At its start handleguard proves each hook by a call of the function that has it. The start-up line has `hooks (19 of 19
+//! At its start handleguard proves each hook by a call of the function that has it. The start-up line has `hooks (23 of 23
 //! proved)`, or names the hooks that are missing and what handleguard does not see without them; `HANDLEGUARD=require-hooks` then
 //! ends the program with status 2. Tried with these linkers (`.ci/interpose`):
 //!
@@ -149,7 +149,6 @@ mod seal;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod turn_each_poll;
-mod watch;
 
 pub use addon::{addon_callback_guard, addon_guard, addon_scope_guard};
 pub use call::{

@@ -4,11 +4,11 @@ mod calls;
 mod death;
 mod engine_threads;
 mod engine_traps;
+mod entries;
 mod facts;
 mod gc;
 mod isolates;
 mod macros;
-mod makers;
 #[cfg(target_os = "linux")]
 mod names;
 mod persistent;

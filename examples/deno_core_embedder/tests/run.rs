@@ -41,7 +41,7 @@ mod with_the_build_line {
         // One line, which says that every hook is proved, and then nothing.
         let text = stderr(&output);
         assert!(text.starts_with("handleguard: on: missing-scope=abort "));
-        assert!(text.ends_with(", hooks (19 of 19 proved)\n"));
+        assert!(text.ends_with(", hooks (23 of 23 proved)\n"));
         assert_eq!(text.lines().count(), 1);
     }
 
@@ -74,7 +74,7 @@ mod with_the_build_line {
 mod without_the_build_line {
     use super::*;
 
-    const NONE: &str = "none of 19 was put in by the linker: call `handleguard_build::link_hooks()` in the build script of the \
+    const NONE: &str = "none of 23 was put in by the linker: call `handleguard_build::link_hooks()` in the build script of the \
                         program itself, for cargo drops the link arguments of a dependency's, or put the flags that the command \
                         `handleguard-build` prints into `.cargo/config.toml`; until then, plain scopes have no name, and \
                         out-of-order and never-closed do not judge them; missing-scope and outer-growth do not judge plain \

@@ -75,7 +75,6 @@ impl Violation {
                     Maker {
                         place: place.unwrap_or(maker.place),
                         caller,
-                        ..maker
                     }
                 }
                 _ => maker,

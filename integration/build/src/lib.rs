@@ -30,7 +30,7 @@
 
 /// The wrapped symbols: the functions of the v8 crate that open and close scopes, call into JavaScript, let V8 run its tasks,
 /// create, enter, exit and dispose of isolates, and make and reset persistent handles; and the function of V8 itself that extends the handle blocks.
-pub const WRAPPED: [&str; 19] = [
+pub const WRAPPED: [&str; 23] = [
     "v8__HandleScope__CONSTRUCT",
     "v8__HandleScope__DESTRUCT",
     "v8__TryCatch__CONSTRUCT",
@@ -39,9 +39,13 @@ pub const WRAPPED: [&str; 19] = [
     "v8__Function__NewInstance",
     "v8__Script__Run",
     "v8__Module__Evaluate",
+    "v8__Module__EvaluateForImportDefer",
     "v8__Isolate__PerformMicrotaskCheckpoint",
     "v8__MicrotaskQueue__PerformCheckpoint",
     "v8__Platform__PumpMessageLoop",
+    "v8__Platform__RunIdleTasks",
+    "v8__Task__Run",
+    "v8__IdleTask__Run",
     "v8__Isolate__New",
     "v8__Isolate__Enter",
     "v8__Isolate__Exit",

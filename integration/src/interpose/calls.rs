@@ -69,6 +69,19 @@ pub(super) unsafe fn module_evaluate(module: Handle, context: Handle, ip: usize)
 
 /// # Safety
 ///
+/// As `v8__Module__EvaluateForImportDefer`'s.
+pub(super) unsafe fn module_evaluate_for_import_defer(
+    module: Handle,
+    context: Handle,
+    ip: usize,
+) -> Handle {
+    // SAFETY: V8's function requires the same.
+    let call = || unsafe { real::module_evaluate_for_import_defer(module, context) };
+    call_as_callback(ip, module, unnamed, call)
+}
+
+/// # Safety
+///
 /// As `v8__Isolate__PerformMicrotaskCheckpoint`'s.
 pub(super) unsafe fn isolate_checkpoint(isolate: *mut RawIsolate, ip: usize) {
     // SAFETY: V8's function requires the same.
@@ -98,6 +111,50 @@ pub(super) unsafe fn pump_message_loop(
     hooks::host_pumps(unsafe { LiveV8::from_raw(isolate) }, ip);
     // SAFETY: V8's function requires the same.
     unsafe { real::pump_message_loop(platform, isolate, wait) }
+}
+
+/// As [`pump_message_loop`].
+///
+/// # Safety
+///
+/// As `v8__Platform__RunIdleTasks`'s: `isolate` is live and this thread uses it.
+pub(super) unsafe fn run_idle_tasks(
+    platform: *mut c_void,
+    isolate: *mut RawIsolate,
+    seconds: f64,
+    ip: usize,
+) {
+    // SAFETY: `isolate` is live and this thread uses it, as this function requires.
+    hooks::host_pumps(unsafe { LiveV8::from_raw(isolate) }, ip);
+    // SAFETY: V8's function requires the same.
+    unsafe { real::run_idle_tasks(platform, isolate, seconds) };
+}
+
+/// A host with a platform of its own runs V8's tasks itself, one by one: [`pump_message_loop`] is then its own loop.
+///
+/// # Safety
+///
+/// As `v8__Task__Run`'s.
+pub(super) unsafe fn task_run(task: *mut c_void, ip: usize) {
+    host_runs_task(ip);
+    // SAFETY: V8's function requires the same.
+    unsafe { real::task_run(task) };
+}
+
+/// # Safety
+///
+/// As `v8__IdleTask__Run`'s.
+pub(super) unsafe fn idle_task_run(task: *mut c_void, deadline: f64, ip: usize) {
+    host_runs_task(ip);
+    // SAFETY: V8's function requires the same.
+    unsafe { real::idle_task_run(task, deadline) };
+}
+
+/// A task for a background thread runs where no isolate is entered.
+fn host_runs_task(ip: usize) {
+    if let Some(live) = current::live() {
+        hooks::host_pumps(live, ip);
+    }
 }
 
 /// Runs `call` as a checkpoint for microtasks. V8 opens a scope for them itself (`microtask-queue.cc`,

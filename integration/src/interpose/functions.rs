@@ -1,5 +1,5 @@
 /// Hands the list of V8's hooked functions to the macro `$then`: for each function its symbol, what the hook serves, the
-/// register of the first argument that the function does not take, its hook, and the function itself with its signature.
+/// register of the first integer argument that the function does not take, its hook, and the function itself with its signature.
 ///
 /// `handleguard-build` has the symbols once more, for the linker; a test there compares the two lists.
 macro_rules! hooked_functions {
@@ -21,12 +21,20 @@ macro_rules! hooked_functions {
                 script_run(script: Handle, context: Handle) -> Handle;
             "v8__Module__Evaluate", Calls, "rdx" => calls::module_evaluate,
                 module_evaluate(module: Handle, context: Handle) -> Handle;
+            "v8__Module__EvaluateForImportDefer", Calls, "rdx" => calls::module_evaluate_for_import_defer,
+                module_evaluate_for_import_defer(module: Handle, context: Handle) -> Handle;
             "v8__Isolate__PerformMicrotaskCheckpoint", Calls, "rsi" => calls::isolate_checkpoint,
                 isolate_checkpoint(isolate: *mut RawIsolate);
             "v8__MicrotaskQueue__PerformCheckpoint", Calls, "rdx" => calls::queue_checkpoint,
                 queue_checkpoint(isolate: *mut RawIsolate, queue: *const c_void);
             "v8__Platform__PumpMessageLoop", Turns, "rcx" => calls::pump_message_loop,
                 pump_message_loop(platform: *mut c_void, isolate: *mut RawIsolate, wait: bool) -> bool;
+            "v8__Platform__RunIdleTasks", Turns, "rdx" => calls::run_idle_tasks,
+                run_idle_tasks(platform: *mut c_void, isolate: *mut RawIsolate, seconds: f64);
+            "v8__Task__Run", Turns, "rsi" => calls::task_run,
+                task_run(task: *mut c_void);
+            "v8__IdleTask__Run", Turns, "rsi" => calls::idle_task_run,
+                idle_task_run(task: *mut c_void, deadline: f64);
             "v8__Isolate__New", Isolates, "rsi" => isolates::new,
                 isolate_new(params: *const c_void) -> *mut RawIsolate;
             "v8__Isolate__Enter", Isolates, "rsi" => isolates::enter,
