@@ -8,6 +8,7 @@
 //! What runs while a report is in progress, in the checker itself or in a subscriber to its events, is not recorded.
 
 use crate::describe::beginning::Beginning;
+use crate::describe::makers::Seen;
 use crate::describe::scope::ScopeKind;
 use crate::engine::ids::IsolateId;
 use crate::engine::interface::{Engine, LiveIsolate};
@@ -25,6 +26,7 @@ use crate::symbolize::names;
 use crate::thread::pending_log::Call;
 use crate::thread::state::ThreadState;
 use crate::thread::{fast_path, isolates};
+use crate::unwind::capture::{CapturedStack, Origin, UnwindMethod};
 
 /// How far above the stack pointer a scope lies, in bytes, that a running function holds. A scope farther away is in a box or
 /// on another stack; its opener is looked up at once, for later the opener may be gone.
@@ -262,6 +264,20 @@ pub fn callback_ends<E: Engine>(callback: Option<CallbackGuard<E>>) {
     {
         let _ = ThreadState::with(|thread| thread.in_hook(|| drop(callback)));
     }
+}
+
+/// Records that the host has called a function of the engine that may run script, from inside that function, in a turn that
+/// [is watched](LiveIsolate::watch): `outer-growth` names the function of the host's that made the call, if handles were made before it
+/// directly under the turn. The engine has opened one scope of its own for the function.
+pub fn engine_called<L: LiveIsolate>(isolate: L) {
+    serving(isolate, |Session { thread, .. }| {
+        let id = isolate.engine().isolate();
+        let counts = isolate.counts();
+        let after = thread.existing_record(id, |stack| stack.grown_at_call(counts))??;
+        let stack = CapturedStack::from(Origin::here(), UnwindMethod::Tables);
+        thread.caught.add(id, after, stack.ips(), Seen::Calling);
+        Some(())
+    });
 }
 
 /// Runs `f`, which records something else than a scope or a call, for a hook: the action `panic` aborts in it.

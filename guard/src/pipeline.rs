@@ -35,6 +35,7 @@ use crate::record::checker::{Checker, Occurrence};
 use crate::record::sites::{First, Recorded};
 use crate::symbolize::names;
 use crate::symbolize::trace::Trace;
+use crate::thread::caught::CaughtStack;
 use crate::thread::isolates;
 use crate::thread::state::ThreadState;
 use crate::unwind::capture::{CapturedStack, Origin, UnwindMethod};
@@ -89,12 +90,12 @@ pub(crate) fn settle<E: Engine>(
 }
 
 /// The makers of handles that were made on these stacks.
-fn makers_on(stacks: Vec<Box<[usize]>>) -> Makers {
-    let kept = stacks.into_iter().filter_map(|around| {
-        let ip = *around.first()?;
-        frames_of(CodeFrames { ip, around })
-    });
-    Makers::of(kept.map(Maker::on))
+fn makers_on(stacks: Vec<CaughtStack>) -> Makers {
+    Makers::of(stacks.into_iter().filter_map(|CaughtStack { ips, seen }| {
+        let ip = *ips.first()?;
+        let stack = frames_of(CodeFrames { ip, around: ips })?;
+        Some(Maker::on(stack, seen))
+    }))
 }
 
 /// Adds late handles to the report that they belong to.

@@ -5,7 +5,7 @@
 pub use crate::describe::beginning::Beginning;
 pub use crate::describe::ended::Ended;
 pub use crate::describe::gc_phase::GcPhase;
-pub use crate::describe::makers::{Maker, Makers};
+pub use crate::describe::makers::{Maker, Makers, Seen};
 pub use crate::describe::opener::Opener;
 pub use crate::describe::rules::desync::Desync;
 pub use crate::describe::rules::global_growth::{GlobalGrowth, GlobalMaker, Steps};

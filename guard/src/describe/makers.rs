@@ -29,6 +29,19 @@ pub struct Maker {
     /// The function of the user's that called it, where symbols name one: of a helper that many functions share, this is the one
     /// to mend.
     pub caller: Option<Place>,
+    /// How the function was seen.
+    pub seen: Seen,
+}
+
+/// How a maker of handles was seen.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum Seen {
+    /// It made a handle.
+    Making,
+    /// It called the engine with no scope open since the turn began, and handles had been made since the turn began or since the maker
+    /// before it: by this function, or before it ran. Where refused handles cannot be let through, no more can be seen.
+    Calling,
 }
 
 impl Makers {
@@ -80,6 +93,11 @@ impl Makers {
         }
     }
 
+    /// How the first function was seen.
+    pub(crate) fn first_seen(&self) -> Option<Seen> {
+        Some(self.0.first()?.seen)
+    }
+
     /// The first function, if it is named.
     pub(crate) fn first_name(&self) -> Option<&'static str> {
         self.0.first()?.place.name
@@ -88,13 +106,22 @@ impl Makers {
 
 impl Maker {
     /// A maker that is known by the stack on which it made a handle.
-    pub(crate) fn on(stack: &'static CodeFrames) -> Self {
+    pub(crate) fn on(stack: &'static CodeFrames, seen: Seen) -> Self {
         Self {
             place: Place {
                 name: None,
                 location: Location::Frames(stack),
             },
             caller: None,
+            seen,
+        }
+    }
+
+    /// The label of the line that names it.
+    pub(crate) fn label(&self) -> &'static str {
+        match self.seen {
+            Seen::Making => "made by",
+            Seen::Calling => "made before",
         }
     }
 
@@ -110,6 +137,9 @@ impl Maker {
 
 impl fmt::Display for Maker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.seen == Seen::Calling {
+            f.write_str("a call of the engine by ")?;
+        }
         write!(f, "{}", self.place)?;
         match self.caller {
             Some(caller) => write!(f, ", called by {caller}"),
@@ -122,8 +152,14 @@ impl fmt::Display for Maker {
 impl fmt::Display for Makers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (number, maker) in self.0.iter().take(SHOWN).enumerate() {
-            let before = if number == 0 { "made by " } else { "; and by " };
-            write!(f, "{before}{maker}")?;
+            match number {
+                0 => write!(f, "{} {maker}", maker.label())?,
+                _ => write!(
+                    f,
+                    "; and {} {maker}",
+                    maker.label().trim_start_matches("made ")
+                )?,
+            }
         }
         match self.0.len().saturating_sub(SHOWN) {
             0 => Ok(()),
@@ -141,6 +177,7 @@ mod tests {
         Maker {
             place: *Place::interned(name, "a.rs", 1),
             caller: caller.map(|caller| *Place::interned(caller, "b.rs", 2)),
+            seen: Seen::Making,
         }
     }
 

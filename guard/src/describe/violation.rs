@@ -75,6 +75,7 @@ impl Violation {
                     Maker {
                         place: place.unwrap_or(maker.place),
                         caller,
+                        ..maker
                     }
                 }
                 _ => maker,

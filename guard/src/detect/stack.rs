@@ -250,6 +250,7 @@ impl ScopeStack {
             outer_depth: self.depth,
             outer_callbacks: self.callbacks_in_turn,
             exposed,
+            handles_at_call: 0,
             reported_handles: 0,
             last_report: None,
             gc,

@@ -127,13 +127,19 @@ pub trait LiveIsolate: Copy {
         Aftermath::Over
     }
 
-    /// Makes the engine refuse every handle until a scope is opened, for the turn `turn`. Returns whether it does. Where refused handles
-    /// [can be let through](Self::can_rescue), the checker seals turns too to see who makes handles in them.
+    /// Makes the engine refuse every handle until a scope is opened, for the turn `turn`. Returns whether it does.
     fn seal(self, _turn: EntryId) -> bool {
         false
     }
 
-    /// Lifts the seal of `turn`.
+    /// Watches the turn `turn`, to see who makes handles directly under it: by a seal, where refused handles
+    /// [can be let through](Self::can_rescue), or by [`hooks::engine_called`](crate::hooks::engine_called). Returns whether it does;
+    /// [`unseal`](Self::unseal) ends it.
+    fn watch(self, _turn: EntryId) -> bool {
+        false
+    }
+
+    /// Lifts the seal of `turn`, and ends the watch of it.
     fn unseal(self, _turn: EntryId) {}
 
     /// Whether the engine layer can let a refused handle through, so that the rule `sealed` may have an action that goes on.

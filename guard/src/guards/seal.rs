@@ -1,5 +1,6 @@
 //! A handle made where no scope is open for it: directly under a sealed turn, or with none at all.
 
+use crate::describe::makers::Seen;
 use crate::detect::stack::ScopeStack;
 use crate::engine::interface::{Engine, LiveIsolate};
 use crate::engine::refused::Refused;
@@ -70,7 +71,7 @@ fn catch<L: LiveIsolate>(thread: &ThreadState, isolate: L) -> Refused {
         return Refused::RescueOnce;
     }
     let stack = CapturedStack::from(Origin::here(), UnwindMethod::Tables);
-    if thread.caught.add(isolate, after, stack.ips()) {
+    if (thread.caught).add(isolate, after, stack.ips(), Seen::Making) {
         Refused::RescueOnce
     } else {
         Refused::Rescue

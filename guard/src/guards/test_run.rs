@@ -111,7 +111,7 @@ impl<E: Engine> AnyIsolate for E {
         {
             thread.with_live(*self, |live| {
                 if seal::can_watch(checker, live) {
-                    live.seal(id);
+                    live.watch(id);
                 }
             });
         }

@@ -29,7 +29,7 @@ pub struct TurnGuard<E: Engine> {
     engine: E,
     /// [`EntryId::NONE`] if there is nothing to end.
     id: EntryId,
-    /// The engine refuses handles directly under this turn.
+    /// The engine refuses handles directly under this turn, or it is watched who makes them.
     sealed: bool,
     _not_send: NotSend,
 }
@@ -74,9 +74,11 @@ pub fn turn_at<L: LiveIsolate>(isolate: L, place: Place) -> TurnGuard<L::Engine>
         usdt::turn(engine.isolate());
         // Before the reaction: one that panics ends the turn again.
         let mut guard = TurnGuard::of(engine, id);
-        let seals = seal::seals_turns(session.checker, isolate)
-            || seal::watches(session, isolate, place, number);
-        guard.sealed = seals && isolate.seal(id);
+        guard.sealed = if seal::seals_turns(session.checker, isolate) {
+            isolate.seal(id)
+        } else {
+            seal::watches(session, isolate, place, number) && isolate.watch(id)
+        };
         if let Some(found) = found {
             violated(session, engine, found, below, || None);
         }

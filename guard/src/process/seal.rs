@@ -1,4 +1,4 @@
-//! Whether turns may be sealed.
+//! Whether turns may be sealed, and which are watched.
 
 use crate::config::action::Action;
 use crate::config::rule::Rule;
@@ -15,7 +15,7 @@ pub(crate) fn seals_turns(checker: &Checker, live: impl LiveIsolate) -> bool {
     checker.config.seals_turns() && !is_refused(checker, live)
 }
 
-/// Whether the turn is to be sealed that begins at `place`, the isolate's `number`th, so that the makers of its handles are seen. A
+/// Whether the turn is to be watched that begins at `place`, the isolate's `number`th, so that the makers of its handles are seen. A
 /// test has no second turn, so each of its turns is.
 #[inline]
 pub(crate) fn watches(
@@ -29,11 +29,10 @@ pub(crate) fn watches(
         && can_watch(checker, live)
 }
 
-/// Whether a turn of `live` that begins now can be watched: refused handles can be let through, and there is a scope for them.
+/// Whether a turn of `live` that begins now is worth watching: there is a scope that handles can be left in, and no seal of the rule
+/// `sealed` that reports them.
 pub(crate) fn can_watch(checker: &Checker, live: impl LiveIsolate) -> bool {
-    !checker.config.seals_turns()
-        && live.level().is_some_and(|level| level > 0)
-        && live.can_rescue()
+    !checker.config.seals_turns() && live.level().is_some_and(|level| level > 0)
 }
 
 /// Whether the configuration gives `sealed` an action that goes on, where this engine can let no handle through.

@@ -1,7 +1,7 @@
 //! Which turns are watched to see who makes the handles that they leave, and whom they were seen to be.
 //!
 //! A turn that is watched is sealed: the engine refuses each handle that is made directly under it, the engine layer lets it through
-//! after all, and its stack is kept. Where a place is found to leave handles, the next turns there are watched; so the clean path of a
+//! after all, and its stack is kept. Where the engine layer cannot do that, it may report each call of the engine in place of it. Where a place is found to leave handles, the next turns there are watched; so the clean path of a
 //! host is not. The first turns of each isolate are watched too, for a short program has no more of them.
 
 use crate::config::action::Action;
@@ -221,7 +221,7 @@ impl Table {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
-    use crate::describe::makers::Maker;
+    use crate::describe::makers::{Maker, Seen};
     use crate::place::CodeFrames;
     use crate::place::intern::frames_of;
 
@@ -230,7 +230,8 @@ mod tests {
     fn makers(ips: &[usize]) -> Makers {
         Makers::of(ips.iter().filter_map(|&ip| {
             let around = [ip].into();
-            frames_of(CodeFrames { ip, around }).map(Maker::on)
+            let stack = frames_of(CodeFrames { ip, around })?;
+            Some(Maker::on(stack, Seen::Making))
         }))
     }
 

@@ -4,7 +4,9 @@
 //! is another crate there than the library that these tests link.
 #![allow(dead_code, reason = "each test file uses a part")]
 
-use handleguard::{Capabilities, Engine, FrameClassifier, IsolateId, LiveIsolate, Rule, Wording};
+use handleguard::{
+    Capabilities, Engine, EntryId, FrameClassifier, IsolateId, LiveIsolate, Rule, Wording,
+};
 use handleguard_test_support::normal;
 use std::cell::Cell;
 
@@ -17,6 +19,8 @@ pub struct State {
     isolate: IsolateId,
     pub level: Cell<Option<u32>>,
     pub handles: Cell<Option<u64>>,
+    /// How many turns the checker has watched.
+    pub watched: Cell<u32>,
 }
 
 impl Fake {
@@ -25,6 +29,7 @@ impl Fake {
             isolate: IsolateId(isolate),
             level: Cell::new(None),
             handles: Cell::new(None),
+            watched: Cell::new(0),
         })))
     }
 }
@@ -69,6 +74,11 @@ impl LiveIsolate for Fake {
 
     fn handles(self) -> Option<u64> {
         self.0.handles.get()
+    }
+
+    fn watch(self, _: EntryId) -> bool {
+        self.0.watched.update(|watched| watched + 1);
+        true
     }
 
     fn capabilities(self) -> Capabilities {

@@ -4,7 +4,7 @@ use crate::config::rule::Rule;
 use crate::describe::ended::Ended;
 use crate::describe::handles::Handles;
 use crate::describe::lines::Lines;
-use crate::describe::makers::Makers;
+use crate::describe::makers::{Makers, Seen};
 use crate::describe::opener::Opener;
 use crate::describe::rule_text::{Evidence, RuleText, explained};
 use crate::describe::scope::ScopeRef;
@@ -94,9 +94,15 @@ impl RuleText for OuterGrowth {
             lines.line("callback", callback)?;
         }
         for maker in self.makers.iter() {
-            lines.line("made by", maker)?;
+            lines.line(maker.label(), maker)?;
         }
         self.opener.line(lines, "swallowed by", evidence.alive)
+    }
+
+    fn note(&self) -> Option<&'static str> {
+        (self.makers.first_seen() == Some(Seen::Calling)).then_some(
+            "without the hook that lets refused handles through, only calls that run script are seen, and not who made each handle",
+        )
     }
 
     fn help(&self, f: &mut fmt::Formatter<'_>, wording: &Wording) -> fmt::Result {
@@ -112,8 +118,10 @@ impl RuleText for OuterGrowth {
     }
 
     fn caption(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if !self.makers.is_empty() {
-            return f.write_str("at the creation of the first handle");
+        match self.makers.first_seen() {
+            Some(Seen::Making) => return f.write_str("at the creation of the first handle"),
+            Some(Seen::Calling) => return f.write_str("at the first of these calls of the engine"),
+            None => {}
         }
         match self.callback() {
             Some(_) => f.write_str("at the end of the callback"),
@@ -216,6 +224,7 @@ handleguard: outer-growth: finalizer `uv_run` at FILE left 1 handle in the Handl
         let maker = |name, caller| Maker {
             place: Place::here(name),
             caller,
+            seen: Seen::Making,
         };
         let finding = OuterGrowth {
             ended: Ended::Turn,
@@ -241,6 +250,38 @@ called by `on_reply` at FILE; and by `log` at FILE
           rule: outer-growth=panic
           help: open a scope in `reply` before creating the first handle, and escape only the handle you return: `let _scope = arena.scope();`
      backtrace (at the creation of the first handle):
+"
+        );
+    }
+
+    #[test]
+    fn handles_made_before_the_engine_was_called() {
+        let finding = OuterGrowth {
+            ended: Ended::Turn,
+            opener: Opener::Unrecorded,
+            turn: uv_run(Place::here("uv_run"), None),
+            grown: 3,
+            makers: Makers::of(["on_reply", "on_close"].map(|name| Maker {
+                place: Place::here(name),
+                caller: None,
+                seen: Seen::Calling,
+            })),
+        };
+        assert_eq!(
+            message(finding, file!()),
+            "\
+handleguard: outer-growth: turn `uv_run` at FILE left 3 handles in a HandleScope that handleguard did not record, made before a call \
+of the engine by `on_reply` at FILE; and before a call of the engine by `on_close` at FILE
+   made before: a call of the engine by `on_reply` at FILE
+   made before: a call of the engine by `on_close` at FILE
+  swallowed by: a HandleScope that no guard or hook recorded
+          turn: #3 `uv_run` at FILE
+        thread: worker-3
+       isolate: 0xabc
+          rule: outer-growth=panic
+          note: without the hook that lets refused handles through, only calls that run script are seen, and not who made each handle
+          help: open a scope in `on_reply` before creating the first handle, and escape only the handle you return: `let _scope = arena.scope();`
+     backtrace (at the first of these calls of the engine):
 "
         );
     }

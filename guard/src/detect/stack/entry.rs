@@ -80,6 +80,8 @@ pub(super) struct Turn {
     pub(super) outer_callbacks: u32,
     /// The turn began with no scope of the turn around it open, so its growth is growth of that turn too.
     pub(super) exposed: bool,
+    /// Handles alive when the engine was last called directly under it, if that was watched.
+    pub(super) handles_at_call: u64,
     /// How much of its growth was reported so far.
     pub(super) reported_handles: u64,
     /// The report of the last callback, until a scope opens directly in the turn.

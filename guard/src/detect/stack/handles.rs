@@ -65,6 +65,22 @@ impl ScopeStack {
         }
     }
 
+    /// Records that the host has called a function of the engine; `counts` is from inside it, where the engine has opened one scope.
+    /// Returns the id issued last if handles were made directly under the turn since it began, or since the last such call.
+    pub(crate) fn grown_at_call(&mut self, counts: EngineCounts) -> Option<EntryId> {
+        let last = self.last_id();
+        let turn = self.turns.last_mut()?;
+        let directly = counts.level? == turn.level? + 1;
+        // The callback that was reported made the others.
+        if !directly || turn.doubtful || turn.last_report.is_some() {
+            return None;
+        }
+        let now = counts.handles?;
+        let before = turn.handles?.max(turn.handles_at_call);
+        turn.handles_at_call = now;
+        (now > before).then_some(last)
+    }
+
     /// Ends the late handles of the last report, for a scope opens in the turn.
     #[cold]
     pub(super) fn settle_late_handles(&mut self, handles: Option<u64>) -> Option<LateHandles> {

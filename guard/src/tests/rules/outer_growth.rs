@@ -474,3 +474,32 @@ fn a_host_that_pumps_elsewhere_or_marks_its_turns_gets_no_verdict() {
     call(&mut stack);
     assert_eq!(pump(&mut stack, 12), None);
 }
+
+/// What the engine's own callback sees, where no hook sees each handle.
+#[test]
+fn a_call_of_the_engine_directly_under_a_turn_shows_the_handles_made_before_it() {
+    let mut host = Host::new(ALL);
+    host.open("main");
+    let call = |host: &mut Host| {
+        host.open_unrecorded();
+        let counts = host.counts();
+        let grown = host.stack.grown_at_call(counts).is_some();
+        host.close_unrecorded();
+        grown
+    };
+    host.make(2);
+    assert!(!call(&mut host), "no turn");
+    let uv_run = host.begin_turn("uv_run");
+    assert!(!call(&mut host), "no handle of this turn");
+    host.make(1);
+    assert!(call(&mut host));
+    assert!(!call(&mut host), "no further handle");
+    let own = host.open("own");
+    host.make(1);
+    assert!(!call(&mut host), "in a scope of the turn");
+    host.close(own);
+    assert!(!call(&mut host), "that scope is closed");
+    host.make(1);
+    assert!(call(&mut host));
+    assert_eq!(host.end_turn(uv_run).len(), 1);
+}
