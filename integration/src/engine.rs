@@ -4,7 +4,7 @@ use crate::aftermath;
 use crate::current;
 use crate::interpose::proof;
 use crate::isolate::{LiveV8, V8};
-use crate::{persistent, script, seal};
+use crate::{persistent, script, seal, watch};
 use handleguard::{
     Aftermath, Capabilities, Counters, Cursor, Engine, Entered, EntryId, FrameClassifier,
     IsolateId, LiveIsolate, ScriptFrame, Wording,
@@ -134,12 +134,22 @@ impl LiveIsolate for LiveV8<'_> {
         true
     }
 
+    fn watch(self, turn: EntryId) -> bool {
+        if self.can_rescue() {
+            seal::seal(self, turn);
+        } else {
+            watch::watch(self, turn);
+        }
+        true
+    }
+
     fn can_rescue(self) -> bool {
         self.calibrated().is_ok() && proof::sees_refused_handles()
     }
 
     fn unseal(self, turn: EntryId) {
         seal::unseal(self, turn);
+        watch::unwatch(self, turn);
     }
 
     fn script_frames(self) -> Vec<ScriptFrame> {

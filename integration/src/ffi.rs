@@ -15,6 +15,9 @@ pub(crate) type SealBuffer = [usize; 4];
 /// What V8 calls before it ends the process (`v8-callbacks.h`, `FatalErrorCallback`): where, and why.
 pub(crate) type FatalErrorCallback = unsafe extern "C" fn(*const c_char, *const c_char);
 
+/// What V8 calls before it may run JavaScript (`v8-callbacks.h`, `BeforeCallEnteredCallback`).
+pub(crate) type BeforeCallEnteredCallback = unsafe extern "C" fn(*mut RawIsolate);
+
 /// Room for a C++ `v8::HandleScope`: three words, and a fourth in builds with `V8_ENABLE_CHECKS`
 /// (`v8-local-handle.h`, `class HandleScope`). Words 1 and 2 are V8's `next` and `limit` of the moment before.
 pub(crate) type ScopeBuffer = [usize; 4];
@@ -136,6 +139,34 @@ unsafe extern "C" {
         link_name = "?SetFatalErrorHandler@Isolate@v8@@QEAAXP6AXPEBD0@Z@Z"
     )]
     pub(crate) fn set_fatal_error_handler(isolate: *mut RawIsolate, handler: FatalErrorCallback);
+
+    /// `Isolate::AddBeforeCallEnteredCallback(BeforeCallEnteredCallback)` (`v8-isolate.h`).
+    #[cfg_attr(
+        not(windows),
+        link_name = "_ZN2v87Isolate28AddBeforeCallEnteredCallbackEPFvPS0_E"
+    )]
+    #[cfg_attr(
+        windows,
+        link_name = "?AddBeforeCallEnteredCallback@Isolate@v8@@QEAAXP6AXPEAV12@@Z@Z"
+    )]
+    pub(crate) fn add_before_call_entered_callback(
+        isolate: *mut RawIsolate,
+        callback: BeforeCallEnteredCallback,
+    );
+
+    /// `Isolate::RemoveBeforeCallEnteredCallback(BeforeCallEnteredCallback)`.
+    #[cfg_attr(
+        not(windows),
+        link_name = "_ZN2v87Isolate31RemoveBeforeCallEnteredCallbackEPFvPS0_E"
+    )]
+    #[cfg_attr(
+        windows,
+        link_name = "?RemoveBeforeCallEnteredCallback@Isolate@v8@@QEAAXP6AXPEAV12@@Z@Z"
+    )]
+    pub(crate) fn remove_before_call_entered_callback(
+        isolate: *mut RawIsolate,
+        callback: BeforeCallEnteredCallback,
+    );
 
     /// `base::OS::Abort()` (`platform-posix.cc`): ends the process in the way that V8's flags choose.
     #[cfg_attr(not(windows), link_name = "_ZN2v84base2OS5AbortEv")]

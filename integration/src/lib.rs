@@ -149,6 +149,7 @@ mod seal;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod turn_each_poll;
+mod watch;
 
 pub use addon::{addon_callback_guard, addon_guard, addon_scope_guard};
 pub use call::{

@@ -3,7 +3,7 @@
 use crate::current;
 use crate::interpose::isolates::has_isolate_hooks;
 use crate::isolate::{LiveV8, V8};
-use crate::{fatal_error, gc, seal};
+use crate::{fatal_error, gc, seal, watch};
 use handleguard::{Action, Engine, ForkMutex, IsolateId};
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -31,6 +31,7 @@ impl Drop for Lifetime {
         // SAFETY: the v8 crate empties the slots of an isolate while it is live, on the thread that disposes of it.
         let live = unsafe { LiveV8::from_raw(self.0.as_raw()) };
         seal::lift_all(live);
+        watch::forget(live);
         handleguard::end_isolate(live);
     }
 }

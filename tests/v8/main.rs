@@ -9,6 +9,7 @@ mod facts;
 mod gc;
 mod isolates;
 mod macros;
+mod makers;
 #[cfg(target_os = "linux")]
 mod names;
 mod persistent;
