@@ -2,8 +2,10 @@
 
 use crate::fork::mutex::ForkMutex;
 use crate::place::{CodeFrames, Location, Place};
+use crate::symbolize::frame::is_of_dependency;
 use std::collections::HashSet;
 use std::fmt;
+use std::path::Path;
 
 /// How many stacks of makers are kept for one site.
 pub(crate) const MAX_MAKERS: usize = 8;
@@ -98,9 +100,12 @@ impl Makers {
         Some(self.0.first()?.seen)
     }
 
-    /// The first function, if it is named.
-    pub(crate) fn first_name(&self) -> Option<&'static str> {
-        self.0.first()?.place.name
+    /// The function to mend first, if it is named: the first maker, or what called it if the maker is a dependency's.
+    pub(crate) fn to_mend(self) -> Option<&'static str> {
+        let maker = self.0.first()?;
+        let is_dependencys = is_of_dependency(Path::new(maker.place.location.file()));
+        let caller = maker.caller.filter(|_| is_dependencys);
+        caller.unwrap_or(maker.place).name
     }
 }
 
@@ -178,6 +183,24 @@ mod tests {
             place: *Place::interned(name, "a.rs", 1),
             caller: caller.map(|caller| *Place::interned(caller, "b.rs", 2)),
             seen: Seen::Making,
+        }
+    }
+
+    #[test]
+    fn a_function_of_a_dependency_is_mended_by_its_caller() {
+        let to_mend = |file: &str| {
+            let makers = Makers::of([Maker {
+                place: *Place::interned("inner", file, 1),
+                caller: Some(*Place::interned("outer", "src/main.rs", 2)),
+                seen: Seen::Making,
+            }]);
+            makers.to_mend()
+        };
+        assert_eq!(to_mend("src/lib.rs"), Some("inner"));
+        assert_eq!(to_mend("/work/registry/lib.rs"), Some("inner"));
+        for downloaded in ["registry/src/index", "git/checkouts"] {
+            let file = format!("/home/me/.cargo/{downloaded}/deno_core/lib.rs");
+            assert_eq!(to_mend(&file), Some("outer"), "{file}");
         }
     }
 

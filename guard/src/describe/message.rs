@@ -5,6 +5,7 @@ use crate::describe::lines::Lines;
 use crate::describe::rule_text::Evidence;
 use crate::describe::turn::TurnRef;
 use crate::describe::violation::Violation;
+use crate::place::{Location, Place, SourceLine};
 use std::fmt;
 
 impl Violation {
@@ -24,6 +25,15 @@ impl fmt::Display for Violation {
         writeln!(f, "handleguard: {}", self.sentence())?;
         write!(f, "{}{}", self.details(), self.trace)
     }
+}
+
+/// The note of a violation whose callback or maker has a name and no line.
+const NO_LINES: &str = "no line tables: a function that the compiler inlined is not named, but the one around it; build with \
+                        `debug = \"line-tables-only\"`";
+
+/// Whether symbols name the place and no line table does: its file is then a module, with the address in it.
+fn lacks_line(place: Place) -> bool {
+    matches!(place.location, Location::Line(SourceLine { file, line: 0 }) if file.contains("+0x"))
 }
 
 fn write_details(violation: &Violation, lines: &mut Lines<'_, '_>) -> fmt::Result {
@@ -52,6 +62,10 @@ fn write_details(violation: &Violation, lines: &mut Lines<'_, '_>) -> fmt::Resul
         )?,
         None => lines.line("rule", format_args!("{rule}={action}"))?,
     }
+    let maker = finding.makers().iter().next().map(|maker| maker.place);
+    if finding.callback().or(maker).is_some_and(lacks_line) {
+        lines.line("note", NO_LINES)?;
+    }
     if let Some(note) = text.note() {
         lines.line("note", note)?;
     }
@@ -60,4 +74,31 @@ fn write_details(violation: &Violation, lines: &mut Lines<'_, '_>) -> fmt::Resul
     }
     lines.line("help", fmt::from_fn(|f| text.help(f, violation.wording)))?;
     lines.heading("backtrace", fmt::from_fn(|f| text.caption(f)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::describe::opener::Opener;
+    use crate::describe::rules::missing_scope::MissingScope;
+    use crate::tests::message;
+
+    #[test]
+    fn a_program_without_line_tables_is_asked_for_them() {
+        let text = |file, line| {
+            let finding = MissingScope {
+                callback: *Place::interned("host::on_close", file, line),
+                opener: Opener::Unrecorded,
+                turn: None,
+            };
+            message(finding, file!())
+        };
+        let note = format!("          note: {NO_LINES}\n");
+        assert!(text("host+0x1a2b", 0).contains(&note));
+        assert!(!text("src/close.rs", 7).contains(&note));
+        assert!(
+            !text("close.c", 0).contains(&note),
+            "the host has named the file"
+        );
+    }
 }

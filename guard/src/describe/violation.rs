@@ -104,7 +104,8 @@ impl Violation {
         })
     }
 
-    /// The same for handles that were made by `makers`: the stack is that of the first handle.
+    /// The same for handles that were made by `makers`: the stack is that of the first handle. Script that runs directly under the turn
+    /// is in a scope of the engine's, so the functions of the script on that stack are those of the script that called the turn.
     pub(crate) fn made_by(&self, makers: Makers) -> Self {
         Self {
             finding: self.finding.with_makers(|_| makers),

@@ -233,6 +233,11 @@ impl Frame {
         self.is_named_native() && !self.is_checker(classifier)
     }
 
+    /// Whether its file is one of a package that cargo has downloaded.
+    pub(crate) fn is_dependency(&self) -> bool {
+        self.file.as_deref().is_some_and(is_of_dependency)
+    }
+
     /// Whether it is a frame of the standard library.
     pub(crate) fn is_std(&self) -> bool {
         let path = self.function.trim_start_matches('<');
@@ -300,6 +305,15 @@ impl Frame {
             build_id: None,
         }
     }
+}
+
+/// Whether `file` is one of a package that cargo has downloaded, from a registry or a repository.
+pub(crate) fn is_of_dependency(file: &Path) -> bool {
+    let mut parts = file.components().map(|part| part.as_os_str());
+    parts.any(|part| part == "registry" || part == "git")
+        && parts
+            .next()
+            .is_some_and(|part| part == "src" || part == "checkouts")
 }
 
 /// Returns the folder with the sources of this crate: two levels above this file.

@@ -73,28 +73,34 @@ fn first_user(frames: &[usize], classifier: &FrameClassifier) -> Option<Resolved
     Some(resolved(ip, classifier))
 }
 
-/// The two innermost functions of the user's on this stack, each with its line: the second called the first, and has another name.
+/// Two functions of the user's on this stack, each with its line: the innermost, and one that called it. If the innermost is a
+/// dependency's, the other is the innermost of the program's own packages.
 pub(crate) fn users_of(stack: &CodeFrames, classifier: &FrameClassifier) -> [Option<Place>; 2] {
     Frame::look_up(&stack.around);
-    let mut users: Vec<(String, Option<Place>)> = Vec::new();
+    let mut innermost: Option<(Frame, Option<Place>)> = None;
     for &ip in &stack.around {
         let mut frames = Vec::new();
         Frame::resolve(ip, classifier, &mut frames);
-        for frame in &frames {
-            if frame.is_runtime() {
-                break;
-            }
-            let is_new = users.last().is_none_or(|(name, _)| *name != frame.function);
-            if is_new && frame.is_users(classifier) {
-                users.push((frame.function.clone(), name(frame, ip)));
-            }
-        }
-        if users.len() >= 2 {
+        if frames.iter().any(Frame::is_runtime) {
             break;
         }
+        for frame in frames {
+            if !frame.is_users(classifier) {
+                continue;
+            }
+            let place = name(&frame, ip);
+            match &innermost {
+                None => innermost = Some((frame, place)),
+                Some((inner, first)) => {
+                    let is_other = inner.function != frame.function;
+                    if is_other && (!inner.is_dependency() || !frame.is_dependency()) {
+                        return [*first, place];
+                    }
+                }
+            }
+        }
     }
-    let mut places = users.into_iter().map(|(_, place)| place);
-    [places.next().flatten(), places.next().flatten()]
+    [innermost.and_then(|(_, place)| place), None]
 }
 
 /// The code that a return address belongs to.

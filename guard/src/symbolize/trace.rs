@@ -51,10 +51,16 @@ impl Trace {
         }
     }
 
-    /// Another stack, shown in the same way.
+    /// Another stack of the same thread, shown in the same way, with the same functions of the script on it.
     pub(crate) fn of_stack(&self, ips: &[usize]) -> Self {
         let truncated = (ips.len() == MAX_FRAMES).then_some(Truncated::TooDeep);
-        Self::new(ips, truncated, self.classifier, Vec::new(), self.full)
+        Self::new(
+            ips,
+            truncated,
+            self.classifier,
+            self.script.to_vec(),
+            self.full,
+        )
     }
 
     /// Looks up the names of the frames, from the callback out to `main` or the thread's start. Frames of the checker itself

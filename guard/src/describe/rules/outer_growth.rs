@@ -107,7 +107,7 @@ impl RuleText for OuterGrowth {
 
     fn help(&self, f: &mut fmt::Formatter<'_>, wording: &Wording) -> fmt::Result {
         f.write_str("open a scope ")?;
-        if let Some(maker) = self.makers.first_name() {
+        if let Some(maker) = self.makers.to_mend() {
             write!(f, "in `{maker}` ")?;
         }
         write!(
