@@ -115,6 +115,7 @@ fn a_bad_add_on_in_cpp_is_named_by_file_and_symbol_in_its_first_call() {
 const BAD_CPP: &str = "\
 handleguard: never-closed: turn `libbad_cpp.so!on_timer` at <addons>/libbad_cpp.so ended with the HandleScope `libbad_cpp.so!on_timer` at <addons>/libbad_cpp.so still open
     still open: HandleScope #12 `libbad_cpp.so!on_timer` at <addons>/libbad_cpp.so; <n> handles alive now
+         holds: 5 handles
           turn: #5 `libbad_cpp.so!on_timer` at <addons>/libbad_cpp.so
         thread: main
        isolate: <address>
@@ -147,6 +148,7 @@ fn the_misuse_of_one_add_on_does_not_end_the_host() {
 const LOGGED: &str = "\
 handleguard: never-closed: turn `libbad_cpp.so!on_timer` at <addons>/libbad_cpp.so ended with the HandleScope `libbad_cpp.so!on_timer` at <addons>/libbad_cpp.so still open
     still open: HandleScope #4 `libbad_cpp.so!on_timer` at <addons>/libbad_cpp.so; <n> handles alive now
+         holds: 5 handles
           turn: #2 `libbad_cpp.so!on_timer` at <addons>/libbad_cpp.so
         thread: main
        isolate: <address>
@@ -186,7 +188,7 @@ handleguard: out-of-order: HandleScope `libbad_cpp.so!on_close` at <addons>/libb
 const REPORT: &str = "\
 libbad_cpp.so: 100 calls, 100 violations, 0 handles left
 libgood_cpp.so: 100 calls, 0 violations, 0 handles left
-handleguard: 100 violations, 2 sites, 0 handles left, in N.N s
+handleguard: 100 violations, 2 sites, 250 handles left, in N.N s
 
   handleguard itself: N.N ms spent on violations; 2 of 1024 sites in use
 
@@ -195,7 +197,7 @@ handleguard: 100 violations, 2 sites, 0 handles left, in N.N s
               addon_host::use_it (examples/addon_host/src/main.rs:LL)
               addon_host::run (examples/addon_host/src/main.rs:LL)
               addon_host::main (examples/addon_host/src/main.rs:LL)
-         50 times, 0 handles left; first N.N s, last N.N s after the start
+         50 times, 250 handles left; first N.N s, last N.N s after the start
 
   out-of-order: HandleScope `libbad_cpp.so!on_close` at <addons>/libbad_cpp.so closed while HandleScope `libbad_cpp.so!on_close` at <addons>/libbad_cpp.so, which began inside it, is still open
               addon_host::host::close_scope (examples/addon_host/src/host.rs:LL)
