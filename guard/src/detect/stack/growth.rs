@@ -10,8 +10,8 @@
 //! - At the ticks of a long run: higher at each of three in a row, by about the same number, and by 10,000 in all.
 //!
 //! The engine's count holds more than what the host has left: weak handles whose objects are garbage, until the next collection,
-//! and handles of the engine's own, such as a debugger's. So with hooks, some handles that the host made must have been seen to be
-//! left; without them, the growth must have outlived two full collections.
+//! and handles of the engine's own, such as a debugger's. So with hooks, handles that the host was seen to make and leave must explain
+//! the growth; without them, it must have outlived two full collections.
 //!
 //! The moments are counted in turns; or in scopes and calls together, if the host marks no turn, and then a life is judged only
 //! if it has many calls: a start-up that registers functions, each in a scope, has few.

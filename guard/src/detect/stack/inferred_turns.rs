@@ -1,9 +1,9 @@
 //! Turns of a host that marks none, inferred from what its loop does. The verdict of `outer-growth` for such a host.
 //!
 //! A loop that serves requests or events comes back, again and again, to the one scope in which it waits, and pumps the engine
-//! there: it lets the engine do its own pending work (V8's `PumpMessageLoop`, or `Task::Run` in a host that runs the tasks itself). So if the host pumps the engine twice with the
-//! same scope innermost, and has called JavaScript in between, a turn has ended. What the turn left in that scope stays there
-//! until the loop ends.
+//! there: it lets the engine do its own pending work (V8's `PumpMessageLoop`, or `Task::Run` in a host that runs V8's tasks
+//! itself). So if the host pumps the engine twice with the same scope innermost, and has called JavaScript in between, a turn has
+//! ended. What the turn left in that scope stays there until the loop ends.
 //!
 //! These get no verdict:
 //!

@@ -96,7 +96,7 @@ impl PersistentHandles {
     /// Whether it is time to [look](Self::look), at the step `step`.
     #[inline]
     pub(super) fn is_due(&self, step: u64) -> bool {
-        step >= self.due
+        step >= self.due || self.makers.is_just_over()
     }
 
     /// Looks at the number of handles, which `count` returns, at the step `step` and the time `now`; ticks are `tick` apart. Returns
@@ -115,9 +115,10 @@ impl PersistentHandles {
             };
         }
         let next = self.next_sample();
+        let is_count_over = self.makers.is_just_over();
         let is_tick = self.rise.is_none_or(|rise| now >= rise.at + tick);
         self.due = (step + LOOK).min(next.max(step + 1));
-        if step < next && !is_tick {
+        if step < next && !is_tick && !is_count_over {
             return None;
         }
         let Some(handles) = count() else {

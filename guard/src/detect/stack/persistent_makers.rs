@@ -32,7 +32,7 @@ impl PersistentMakers {
                 alive_before: handles,
                 ..Self::default()
             };
-        } else if counting && !self.is_counting() && self.alive_after.is_none() {
+        } else if self.is_just_over() {
             self.alive_after = Some(handles);
         }
     }
@@ -48,6 +48,11 @@ impl PersistentMakers {
     /// Whether a handle that is made now is counted.
     pub(super) fn is_counting(&self) -> bool {
         self.counting && self.counted() < MAX_FOLLOWED as u64
+    }
+
+    /// Whether as many as are followed were counted, and nobody has noted yet how many handles are alive.
+    pub(super) fn is_just_over(&self) -> bool {
+        self.counting && !self.is_counting() && self.alive_after.is_none()
     }
 
     /// Counts a handle that was made.

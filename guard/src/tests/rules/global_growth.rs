@@ -280,3 +280,23 @@ fn with_hooks_the_host_must_have_left_handles() {
         "weak ones, and a cache"
     );
 }
+
+/// Turns that make many handles each: whoever makes them is counted within a few turns, and the growth of those turns is what
+/// the count is compared with.
+#[test]
+fn a_host_that_leaves_many_handles_in_each_turn_is_found_with_hooks() {
+    let mut stack = ScopeStack::new();
+    for turn in 1..=300_usize {
+        for number in 0..1000 {
+            stack.persistent_handle_made(1000 * turn + number, || place("on_event"));
+            if stack.persistent_handles_are_due() {
+                let count = || Some((1000 * turn + number) as u64);
+                stack.look_at_persistent_handles(Duration::ZERO, TICK, true, count);
+            }
+        }
+        let id = stack.begin_turn(place("loop"), EngineCounts::default());
+        stack.end_turn(id, EngineCounts::default());
+    }
+    let finding = stack.judge_persistent_handles(true, || Some(300_000));
+    assert!(finding.is_some());
+}
