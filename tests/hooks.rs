@@ -37,7 +37,7 @@ fn every_hook_is_proved_at_the_start() {
     }
     let output = child("every_hook_is_proved_at_the_start", "log");
     let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(stderr.contains("hooks (23 of 23 proved)"), "{stderr}");
+    assert!(stderr.contains("hooks (29 of 29 proved)"), "{stderr}");
 }
 
 #[test]
@@ -644,4 +644,126 @@ fn calibration_is_not_recorded_as_scopes_of_the_program() {
     assert!(output.status.success(), "{stderr}");
     // The first scope that a hook records has the start-up line printed.
     assert!(!stderr.contains("handleguard: on: "), "{stderr}");
+}
+
+/// Enters a context and, if `leaves`, leaves it again.
+#[inline(never)]
+fn enters(scope: &mut v8::PinScope, leaves: bool) {
+    let context = scope.get_current_context();
+    let entered = v8::ContextScope::new(scope, context);
+    if leaves {
+        drop(entered);
+    } else {
+        std::mem::forget(entered);
+    }
+}
+
+unsafe extern "C" {
+    fn v8__Context__Exit(context: *const v8::Context);
+}
+
+#[test]
+fn a_context_that_a_turn_enters_and_does_not_leave_is_named() {
+    plain_host!(scope);
+    let context = scope.get_current_context();
+    let run = |scope: &mut v8::PinScope, leaves: &[bool]| {
+        let run = || {
+            turn!(scope, "request");
+            v8::scope!(let scope, scope);
+            for &leaves in leaves {
+                enters(scope, leaves);
+            }
+        };
+        testing::run(run).violations
+    };
+    let violations = run(scope, &[true, false, true, false]);
+    assert_eq!(rules(&violations), [Rule::NeverClosed], "{violations:#?}");
+    let text = normal::lines(&violations[0].to_string());
+    assert!(
+        text.contains(
+            " ended, and the context entered by `hooks::enters` at hooks.rs:LL was not left\n"
+        ),
+        "{text}"
+    );
+    assert!(
+        text.contains("\n          note: 1 more context or scope was not left\n"),
+        "{text}"
+    );
+    // Reported once; and who leaves them later is right to do so.
+    assert_eq!(rules(&run(scope, &[true])), []);
+    for _ in 0..2 {
+        // SAFETY: this context was entered last, twice.
+        unsafe { v8__Context__Exit(&raw const *context) };
+    }
+    assert_eq!(rules(&run(scope, &[true; 3])), []);
+}
+
+/// A C++ `v8::Isolate::DisallowJavascriptExecutionScope`.
+type DisallowStorage = [usize; 2];
+
+unsafe extern "C" {
+    fn v8__DisallowJavascriptExecutionScope__CONSTRUCT(
+        storage: *mut DisallowStorage,
+        isolate: *mut c_void,
+        on_failure: std::ffi::c_int,
+    );
+    fn v8__DisallowJavascriptExecutionScope__DESTRUCT(storage: *mut DisallowStorage);
+}
+
+#[inline(never)]
+fn forbids_javascript(isolate: *mut c_void, storage: &mut DisallowStorage, destroys: bool) {
+    // SAFETY: there is room for the scope, and V8 only writes down whether JavaScript is allowed.
+    unsafe {
+        v8__DisallowJavascriptExecutionScope__CONSTRUCT(storage, isolate, 0);
+        if destroys {
+            v8__DisallowJavascriptExecutionScope__DESTRUCT(storage);
+        }
+    }
+}
+
+#[test]
+fn a_scope_that_forbids_javascript_and_is_not_destroyed_is_named_at_the_end_of_its_turn() {
+    plain_host!(scope);
+    let isolate = address(scope);
+    let mut storage = [0; 2];
+    let mut run = |destroys| {
+        let run = || {
+            turn!(scope, "request");
+            v8::scope!(let scope, scope);
+            let _ = scope;
+            forbids_javascript(isolate, &mut storage, destroys);
+        };
+        testing::run(run).violations
+    };
+    let violations = run(false);
+    assert_eq!(rules(&violations), [Rule::NeverClosed], "{violations:#?}");
+    let text = normal::lines(&violations[0].to_string());
+    assert!(
+        text.contains(
+            " ended, and the DisallowJavascriptExecutionScope constructed by `hooks::forbids_javascript` at \
+             hooks.rs:LL was not destroyed\n"
+        ),
+        "{text}"
+    );
+    assert_eq!(rules(&run(true)), []);
+    // SAFETY: constructed above, and not destroyed yet.
+    unsafe { v8__DisallowJavascriptExecutionScope__DESTRUCT(&mut storage) };
+}
+
+#[test]
+fn a_context_left_standing_is_named_when_its_isolate_ends_and_no_turn_was_marked() {
+    start_v8();
+    let run = |leaves| {
+        testing::run(|| {
+            let isolate = &mut v8::Isolate::new(Default::default());
+            v8::scope!(let scope, isolate);
+            let context = v8::Context::new(scope, Default::default());
+            let scope = &mut v8::ContextScope::new(scope, context);
+            enters(scope, leaves);
+        })
+        .violations
+    };
+    let violations = run(false);
+    assert_eq!(rules(&violations), [Rule::NeverClosed], "{violations:#?}");
+    assert_eq!(rules(&run(true)), []);
 }

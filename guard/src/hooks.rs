@@ -10,6 +10,7 @@
 use crate::describe::beginning::Beginning;
 use crate::describe::makers::Seen;
 use crate::describe::scope::ScopeKind;
+use crate::describe::sibling::Sibling;
 use crate::engine::ids::IsolateId;
 use crate::engine::interface::{Engine, LiveIsolate};
 use crate::guards::callback::{CallbackGuard, callback_at, checkpoint_at};
@@ -297,6 +298,37 @@ pub fn isolate_ends<L: LiveIsolate>(isolate: L) {
     if ThreadState::with(|thread| thread.in_hook(end)).is_none() {
         end();
     }
+}
+
+/// Records that this thread has just entered `what` in `isolate`, by a function that returns to `ip`. `storage` is the address of the
+/// engine's scope object; 0 for a context, which has none.
+#[inline]
+pub fn sibling_begins(isolate: IsolateId, what: Sibling, storage: usize, ip: usize) {
+    if global::start().is_off() {
+        return;
+    }
+    let place = Place::code(ip, (&raw const ip).addr());
+    // Nothing is inlined in a debug build, so the address lies in the crate that binds the engine, and the user's function will have
+    // returned when it is named.
+    let place = match cfg!(debug_assertions) {
+        true => names::kept(place),
+        false => place.without_stack(),
+    };
+    let _ = ThreadState::with(|thread| {
+        if !thread.is_reporting() {
+            thread.siblings.begin(isolate, what, storage, place);
+        }
+    });
+}
+
+/// Records that this thread is about to leave what [began](sibling_begins).
+#[inline]
+pub fn sibling_ends(isolate: IsolateId, what: Sibling, storage: usize) {
+    let _ = ThreadState::with(|thread| {
+        if !thread.is_reporting() {
+            thread.siblings.end(isolate, what, storage);
+        }
+    });
 }
 
 /// Records that the host is about to let the engine do its own pending work, by a function that returns to `ip`. A host that

@@ -67,8 +67,12 @@ impl CppHeapStatistics {
 }
 
 unsafe extern "C" {
-    /// Constructs a `DisallowJavascriptExecutionScope` (the v8 crate's `binding.cc`).
-    #[link_name = "v8__DisallowJavascriptExecutionScope__CONSTRUCT"]
+    /// Constructs a `DisallowJavascriptExecutionScope`: V8's own function, which no hook is in.
+    #[cfg_attr(
+        not(windows),
+        link_name = "_ZN2v87Isolate32DisallowJavascriptExecutionScopeC1EPS0_NS1_9OnFailureE"
+    )]
+    #[cfg_attr(windows, link_name = "v8__DisallowJavascriptExecutionScope__CONSTRUCT")]
     pub(crate) fn disallow_javascript(
         scope: *mut DisallowJavascript,
         isolate: *mut RawIsolate,
@@ -76,7 +80,11 @@ unsafe extern "C" {
     );
 
     /// Destroys it.
-    #[link_name = "v8__DisallowJavascriptExecutionScope__DESTRUCT"]
+    #[cfg_attr(
+        not(windows),
+        link_name = "_ZN2v87Isolate32DisallowJavascriptExecutionScopeD1Ev"
+    )]
+    #[cfg_attr(windows, link_name = "v8__DisallowJavascriptExecutionScope__DESTRUCT")]
     pub(crate) fn end_disallow_javascript(scope: *mut DisallowJavascript);
 
     /// The heap of `cppgc` that is attached to the isolate, or null.

@@ -27,4 +27,5 @@ mod probing;
 pub(crate) mod proof;
 pub(crate) mod real;
 pub(crate) mod scopes;
+mod siblings;
 mod twins;

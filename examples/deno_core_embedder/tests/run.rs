@@ -41,7 +41,7 @@ mod with_the_build_line {
         // One line, which says that every hook is proved, and then nothing.
         let text = stderr(&output);
         assert!(text.starts_with("handleguard: on: missing-scope=abort "));
-        assert!(text.ends_with(", hooks (23 of 23 proved)\n"));
+        assert!(text.ends_with(", hooks (29 of 29 proved)\n"));
         assert_eq!(text.lines().count(), 1);
     }
 

@@ -12,6 +12,7 @@ pub use crate::describe::rules::global_growth::{GlobalGrowth, GlobalMaker, Steps
 pub use crate::describe::rules::in_gc::InGc;
 pub use crate::describe::rules::missing_scope::MissingScope;
 pub use crate::describe::rules::never_closed::{NeverClosed, StorageReused};
+pub use crate::describe::rules::not_left::NotLeft;
 pub use crate::describe::rules::out_of_order::{ClosedTwice, NotOpen, OutOfOrder, StillOpen};
 pub use crate::describe::rules::outer_growth::OuterGrowth;
 pub use crate::describe::rules::redundant_scope::RedundantScope;
@@ -20,6 +21,7 @@ pub use crate::describe::rules::sealed::Sealed;
 pub use crate::describe::rules::wrong_isolate::WrongIsolate;
 pub use crate::describe::rules::wrong_thread::WrongThread;
 pub use crate::describe::scope::{ScopeKind, ScopeRef};
+pub use crate::describe::sibling::Sibling;
 pub use crate::describe::turn::TurnRef;
 
 use crate::config::rule::Rule;
@@ -50,6 +52,8 @@ pub enum Finding {
     NeverClosed(NeverClosed),
     /// [`Rule::NeverClosed`]: a scope was constructed in the memory of one that is still open.
     StorageReused(StorageReused),
+    /// [`Rule::NeverClosed`]: a context or another sibling of a handle scope was not left.
+    NotLeft(NotLeft),
     /// [`Rule::WrongThread`].
     WrongThread(WrongThread),
     /// [`Rule::WrongIsolate`].
@@ -77,6 +81,7 @@ macro_rules! text_of {
             Finding::NotOpen(text) => text,
             Finding::NeverClosed(text) => text,
             Finding::StorageReused(text) => text,
+            Finding::NotLeft(text) => text,
             Finding::WrongThread(text) => text,
             Finding::WrongIsolate(text) => text,
             Finding::InGc(text) => text,
@@ -201,6 +206,6 @@ macro_rules! from_each {
 }
 
 from_each! {
-    MissingScope OuterGrowth ScopeBudget Sealed OutOfOrder ClosedTwice NotOpen NeverClosed StorageReused WrongThread WrongIsolate InGc
+    MissingScope OuterGrowth ScopeBudget Sealed OutOfOrder ClosedTwice NotOpen NeverClosed StorageReused NotLeft WrongThread WrongIsolate InGc
     RedundantScope GlobalGrowth Desync
 }

@@ -16,6 +16,7 @@ pub(crate) mod opener;
 pub(crate) mod rule_text;
 pub(crate) mod rules;
 pub(crate) mod scope;
+pub(crate) mod sibling;
 pub(crate) mod turn;
 #[cfg(feature = "testing")]
 pub(crate) mod unjudged;

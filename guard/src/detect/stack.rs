@@ -253,12 +253,26 @@ impl ScopeStack {
             handles_at_call: 0,
             reported_handles: 0,
             last_report: None,
+            siblings: 0,
             gc,
             doubtful: std::mem::take(&mut self.doubts_next_turn),
         });
         self.depth = 0;
         self.callbacks_in_turn = 0;
         id
+    }
+
+    /// Notes how many siblings of handle scopes the thread had entered when the innermost turn began.
+    pub(crate) fn note_siblings(&mut self, begun: u64) {
+        if let Some(turn) = self.turns.last_mut() {
+            turn.siblings = begun;
+        }
+    }
+
+    /// Returns the open turn `id`, with the number that was [noted](Self::note_siblings) in it.
+    pub(crate) fn turn_with_siblings(&self, id: EntryId) -> Option<(TurnRef, u64)> {
+        let turn = self.turns.iter().find(|turn| turn.id == id)?;
+        Some((turn.as_ref(), turn.siblings))
     }
 
     /// The innermost turn, as a finding names it.

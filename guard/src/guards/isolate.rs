@@ -113,9 +113,10 @@ fn judge_end<L: LiveIsolate>(session: Session<'_>, isolate: L) {
             stack.callbacks_begun() > 0 && stack.turns_begun() == 0 && !stack.was_empty_once();
         (findings, unmarked, below)
     });
-    let Some((findings, unmarked, below)) = ended else {
+    let Some((mut findings, unmarked, below)) = ended else {
         return;
     };
+    verdicts::siblings(session, engine, (None, 0), &mut findings);
     if unmarked {
         announce::hint_at_turns(thread, L::Engine::WORDING);
     }

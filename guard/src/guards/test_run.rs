@@ -16,6 +16,7 @@ use crate::engine::counters::EngineCounts;
 use crate::engine::entered::Entered;
 use crate::engine::ids::{EntryId, IsolateId};
 use crate::engine::interface::{Engine, LiveIsolate};
+use crate::guards::verdicts;
 use crate::pipeline::{Session, settle};
 use crate::place::Place;
 use crate::process::{global, seal};
@@ -102,6 +103,7 @@ impl<E: Engine> AnyIsolate for E {
         let id = thread.recorded(*self, |live, stack| {
             let counts = outside(live.counts(), inside);
             let id = stack.begin_test_run(place, counts);
+            stack.note_siblings(thread.siblings.begun());
             stack.note_cursor(live.cursor());
             id
         })?;
@@ -131,6 +133,7 @@ impl<E: Engine> AnyIsolate for E {
                 }
             };
             let judged = stack.can_judge(turn, counts);
+            let siblings = stack.turn_with_siblings(turn);
             let mut outcome = stack.end_turn(turn, counts);
             if reads {
                 let growth = stack
@@ -139,12 +142,16 @@ impl<E: Engine> AnyIsolate for E {
                     });
                 outcome.findings.extend(growth);
             }
-            (judged, outcome, stack.engine_is_below())
+            (judged, siblings, outcome, stack.engine_is_below())
         });
         // `None`: the isolate has ended, and its handles with it.
-        let Some((judged, outcome, below)) = ended else {
+        let Some((judged, siblings, mut outcome, below)) = ended else {
             return Ok(());
         };
+        if let Some((turn, since)) = siblings {
+            let since = (Some(turn), since);
+            verdicts::siblings(session, *self, since, &mut outcome.findings);
+        }
         if reads {
             settle(session, *self, turn, outcome, below);
         }

@@ -68,6 +68,7 @@ pub fn turn_at<L: LiveIsolate>(isolate: L, place: Place) -> TurnGuard<L::Engine>
                 .resync(counts.level)
                 .or_else(|| stack.in_gc(Beginning::Turn, place));
             let id = stack.begin_turn(place, counts);
+            stack.note_siblings(thread.siblings.begun());
             stack.note_cursor(isolate.cursor());
             (found, id, stack.turns_begun(), stack.engine_is_below())
         })?;
@@ -145,11 +146,16 @@ fn end<E: Engine>(engine: E, id: EntryId, sealed: bool) {
             }
             let counts = live.counts();
             verdicts::record_stats_around(session.checker, live, stack, counts);
+            let turn = stack.turn_with_siblings(id);
             let outcome = stack.end_turn(id, counts);
             let is_due = stack.persistent_handles_are_due();
-            (outcome, stack.engine_is_below(), is_due)
+            (turn, outcome, stack.engine_is_below(), is_due)
         });
-        if let Some((outcome, below, is_due)) = ended {
+        if let Some((turn, mut outcome, below, is_due)) = ended {
+            if let Some((turn, since)) = turn {
+                let since = (Some(turn), since);
+                verdicts::siblings(session, engine, since, &mut outcome.findings);
+            }
             settle(session, engine, id, outcome, below);
             if is_due {
                 verdicts::persistent_handles(session, engine);

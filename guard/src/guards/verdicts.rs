@@ -5,7 +5,9 @@ use crate::config::action::Action;
 use crate::config::rule::Rule;
 use crate::describe::beginning::Beginning;
 use crate::describe::finding::Finding;
+use crate::describe::rules::not_left::NotLeft;
 use crate::describe::rules::redundant_scope::RedundantScope;
+use crate::describe::turn::TurnRef;
 use crate::detect::isolate;
 use crate::detect::stack::ScopeStack;
 use crate::detect::stack::outcome::ReportRef;
@@ -18,6 +20,7 @@ use crate::place::Place;
 use crate::record::checker::Checker;
 use crate::symbolize::names;
 use crate::thread::pending_log::MIN_HIGH_WATER;
+use crate::thread::siblings::Left;
 
 /// Judges `scope-budget` of the innermost recorded scope, if a budget is set. Returns whether one is.
 ///
@@ -164,6 +167,30 @@ pub(crate) fn entered<E: Engine>(
         .thread
         .existing_record(engine.isolate(), |stack| stack.engine_is_below());
     violated(session, engine, finding, below.unwrap_or(false), || None)
+}
+
+/// Adds to the findings of an end what the thread entered beside handle scopes, after the first `since`, and did not leave. A handle
+/// scope that was left open with it is report enough. `turn`: the turn that ended; `None` for the isolate.
+pub(crate) fn siblings<E: Engine>(
+    session: Session<'_>,
+    engine: E,
+    (turn, since): (Option<TurnRef>, u64),
+    findings: &mut Vec<Finding>,
+) {
+    let left = session.thread.siblings.take_since(engine.isolate(), since);
+    let is_reported = findings
+        .iter()
+        .any(|finding| finding.rule() == Rule::NeverClosed);
+    if let Some(Left { what, place, more }) = left
+        && !is_reported
+    {
+        findings.push(Finding::NotLeft(NotLeft {
+            what,
+            place,
+            turn,
+            more,
+        }));
+    }
 }
 
 /// Whether strict mode is on, by the configuration or by the test in progress.

@@ -10,6 +10,7 @@ pub(crate) mod pending_log;
 pub(crate) mod pending_logs;
 mod record;
 mod remains;
+pub(crate) mod siblings;
 pub(crate) mod state;
 
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]

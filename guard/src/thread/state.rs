@@ -20,6 +20,7 @@ use crate::thread::log_pointer::{self, LogSlot};
 use crate::thread::pending_log::PendingLog;
 use crate::thread::record::Record;
 use crate::thread::remains;
+use crate::thread::siblings::Siblings;
 use std::cell::{Cell, RefCell};
 
 thread_local! {
@@ -44,6 +45,8 @@ pub(crate) struct ThreadState {
     /// The isolate that may use the fast path.
     fast_isolate: Cell<Option<(IsolateId, Counters)>>,
     log: LogSlot,
+    /// What the thread has entered beside handle scopes.
+    pub(crate) siblings: Siblings,
     /// A hook has reported what begins in the engine's own work; a guard of the same scope may follow.
     pub(crate) hooked_engine_work: Cell<bool>,
     /// A hook runs on this thread, below functions that no panic may unwind.
@@ -80,6 +83,7 @@ impl ThreadState {
             entered: EnteredIsolates::new(),
             fast_isolate: Cell::new(None),
             log: LogSlot::new(),
+            siblings: Siblings::new(),
             hooked_engine_work: Cell::new(false),
             in_hook: Cell::new(false),
             lane: Cell::new(0),
@@ -116,7 +120,10 @@ impl ThreadState {
         records.flush();
         let at = match records.find(isolate) {
             Some(at) => at,
-            None => records.add(isolate, place),
+            None => {
+                self.siblings.forget(isolate);
+                records.add(isolate, place)
+            }
         };
         Some(self.update(&mut records, at, f))
     }
@@ -270,6 +277,7 @@ impl ThreadState {
         self.fast_isolate
             .set(fast.filter(|(fast, _)| *fast != isolate));
         self.entered.forget(isolate);
+        self.siblings.forget(isolate);
     }
 
     /// The depth of the scope stack used last.

@@ -29,8 +29,9 @@
 //! which calls `__real_symbol`. rust-lld, lld, GNU ld and mold have the option; the linkers of macOS and Windows do not.
 
 /// The wrapped symbols: the functions of the v8 crate that open and close scopes, call into JavaScript, let V8 run its tasks,
-/// create, enter, exit and dispose of isolates, and make and reset persistent handles; and the function of V8 itself that extends the handle blocks.
-pub const WRAPPED: [&str; 23] = [
+/// create, enter, exit and dispose of isolates, enter and leave contexts, allow and forbid JavaScript, and make and reset persistent
+/// handles; and the function of V8 itself that extends the handle blocks.
+pub const WRAPPED: [&str; 29] = [
     "v8__HandleScope__CONSTRUCT",
     "v8__HandleScope__DESTRUCT",
     "v8__TryCatch__CONSTRUCT",
@@ -51,6 +52,12 @@ pub const WRAPPED: [&str; 23] = [
     "v8__Isolate__Exit",
     "v8__Isolate__Dispose",
     "v8__SnapshotCreator__DESTRUCT",
+    "v8__Context__Enter",
+    "v8__Context__Exit",
+    "v8__DisallowJavascriptExecutionScope__CONSTRUCT",
+    "v8__DisallowJavascriptExecutionScope__DESTRUCT",
+    "v8__AllowJavascriptExecutionScope__CONSTRUCT",
+    "v8__AllowJavascriptExecutionScope__DESTRUCT",
     "v8__Global__New",
     "v8__Global__Reset",
     // `v8::internal::HandleScope::Extend(v8::internal::Isolate*)`

@@ -45,6 +45,18 @@ macro_rules! hooked_functions {
                 isolate_dispose(isolate: *mut RawIsolate);
             "v8__SnapshotCreator__DESTRUCT", Isolates, "rsi" => isolates::destruct_snapshot_creator,
                 snapshot_creator_destruct(creator: *mut c_void);
+            "v8__Context__Enter", Siblings, "rsi" => siblings::context_enter,
+                context_enter(context: Handle);
+            "v8__Context__Exit", Siblings, "rsi" => siblings::context_exit,
+                context_exit(context: Handle);
+            "v8__DisallowJavascriptExecutionScope__CONSTRUCT", Siblings, "rcx" => siblings::construct_disallow_javascript,
+                disallow_javascript_construct(storage: *mut c_void, isolate: *mut RawIsolate, on_failure: c_int);
+            "v8__DisallowJavascriptExecutionScope__DESTRUCT", Siblings, "rsi" => siblings::destruct_disallow_javascript,
+                disallow_javascript_destruct(storage: *mut c_void);
+            "v8__AllowJavascriptExecutionScope__CONSTRUCT", Siblings, "rdx" => siblings::construct_allow_javascript,
+                allow_javascript_construct(storage: *mut c_void, isolate: *mut RawIsolate);
+            "v8__AllowJavascriptExecutionScope__DESTRUCT", Siblings, "rsi" => siblings::destruct_allow_javascript,
+                allow_javascript_destruct(storage: *mut c_void);
             "v8__Global__New", Persistent, "rdx" => persistent::global_new,
                 global_new(isolate: *mut RawIsolate, data: Handle) -> Handle;
             "v8__Global__Reset", Persistent, "rsi" => persistent::global_reset,

@@ -5,16 +5,18 @@ pub(super) enum Use {
     Calls,
     Turns,
     Isolates,
+    Siblings,
     Persistent,
     Refused,
 }
 
 impl Use {
-    pub(super) const ALL: [Self; 6] = [
+    pub(super) const ALL: [Self; 7] = [
         Self::Scopes,
         Self::Calls,
         Self::Turns,
         Self::Isolates,
+        Self::Siblings,
         Self::Persistent,
         Self::Refused,
     ];
@@ -30,6 +32,7 @@ impl Use {
             Self::Isolates => {
                 "in-gc, never-closed and wrong-isolate know an isolate only by its guards"
             }
+            Self::Siblings => "never-closed judges no context that is entered and not left",
             Self::Persistent => {
                 "global-growth names nobody, and judges only turns that the program marks"
             }

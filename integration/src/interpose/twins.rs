@@ -6,7 +6,7 @@
 use super::functions::hooked_functions;
 use super::hook::{Hook, Use};
 use super::probing::{self, Ignored};
-use super::{calls, isolates, persistent, scopes};
+use super::{calls, isolates, persistent, scopes, siblings};
 use crate::ffi::{Handle, RawIsolate};
 use std::arch::naked_asm;
 use std::ffi::{c_int, c_void};

@@ -23,6 +23,7 @@ pub(crate) mod global_growth;
 pub(crate) mod in_gc;
 pub(crate) mod missing_scope;
 pub(crate) mod never_closed;
+pub(crate) mod not_left;
 pub(crate) mod out_of_order;
 pub(crate) mod outer_growth;
 pub(crate) mod redundant_scope;

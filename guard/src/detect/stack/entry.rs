@@ -86,6 +86,8 @@ pub(super) struct Turn {
     pub(super) reported_handles: u64,
     /// The report of the last callback, until a scope opens directly in the turn.
     pub(super) last_report: Option<ReportRef>,
+    /// How many contexts and other siblings of handle scopes the thread had entered before.
+    pub(super) siblings: u64,
     /// The phase of garbage collection, if it is not a turn of the host's loop.
     pub(super) gc: Option<GcPhase>,
     /// The engine's level fell below the record during the turn, so the turn gets no verdict.
