@@ -11,7 +11,8 @@ use crate::describe::beginning::Beginning;
 use crate::describe::makers::Seen;
 use crate::describe::scope::ScopeKind;
 use crate::describe::sibling::Sibling;
-use crate::engine::ids::IsolateId;
+use crate::detect::stack::outcome::Outcome;
+use crate::engine::ids::{EntryId, IsolateId};
 use crate::engine::interface::{Engine, LiveIsolate};
 use crate::guards::callback::{CallbackGuard, callback_at, checkpoint_at};
 use crate::guards::engine_work;
@@ -20,9 +21,9 @@ pub use crate::guards::persistent::{persistent_handle_made, persistent_handle_re
 use crate::guards::scope::record_slow;
 use crate::guards::session::{begins, entering, leaving};
 use crate::guards::verdicts;
-use crate::pipeline::{Session, violated};
+use crate::pipeline::{Session, settle, violated};
 use crate::place::Place;
-use crate::process::{announce, global};
+use crate::process::{announce, global, seal};
 use crate::symbolize::names;
 use crate::thread::pending_log::Call;
 use crate::thread::state::ThreadState;
@@ -342,12 +343,36 @@ pub fn host_pumps<L: LiveIsolate>(isolate: L, ip: usize) {
     serving(isolate, |session| {
         let place = Place::code(ip, (&raw const ip).addr());
         begins(session, isolate, place, 0);
-        let (finding, below) = session.thread.existing_record(engine.isolate(), |stack| {
-            let finding = stack.infer_turn(place, isolate.counts());
-            (finding, stack.engine_is_below())
+        let Session { thread, .. } = session;
+        let id = engine.isolate();
+        let watched = thread.existing_record(id, |stack| stack.end_watch_of_pumped())?;
+        if let Some(scope) = watched {
+            isolate.unseal(scope);
+        }
+        let counts = isolate.counts();
+        let (finding, pumped, below) = thread.existing_record(id, |stack| {
+            let finding = stack.infer_turn(place, counts);
+            (finding, stack.pumped(counts.level), stack.engine_is_below())
         })?;
         if let Some(finding) = finding {
-            violated(session, engine, finding, below, || None);
+            let outcome = Outcome {
+                findings: vec![finding],
+                late: None,
+            };
+            settle(
+                session,
+                engine,
+                watched.unwrap_or(EntryId::NONE),
+                outcome,
+                below,
+            );
+        }
+        if let Some(scope) = watched {
+            thread.caught.take_since(id, scope);
+        }
+        let (scope, number) = pumped?;
+        if seal::watches(session, isolate, place, number) && isolate.watch(scope) {
+            thread.existing_record(id, |stack| stack.watch_pumped());
         }
         Some(())
     });

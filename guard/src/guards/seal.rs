@@ -61,8 +61,9 @@ fn fate(goes_on: bool) -> Refused {
 fn catch<L: LiveIsolate>(thread: &ThreadState, isolate: L) -> Refused {
     let isolate = isolate.engine().isolate();
     let after = thread.existing_record(isolate, |stack| {
-        // The callback that was reported made it.
-        stack.last_report().is_none().then(|| stack.last_id())
+        // The callback that was reported made it; or the scope of a loop that had its turns inferred is closed.
+        let is_watched = stack.is_in_turn() && stack.last_report().is_none();
+        is_watched.then(|| stack.last_id())
     });
     let Some(after) = after.flatten() else {
         return Refused::Rescue;

@@ -14,4 +14,6 @@ pub(super) struct Pump {
     pub(super) counts: EngineCounts,
     /// Turns inferred in that scope so far.
     pub(super) turns: u64,
+    /// The turn that may have begun here is watched, to see who makes its handles.
+    pub(super) watched: bool,
 }
