@@ -442,3 +442,66 @@ fn a_turn_that_outlives_the_scope_around_it_is_silent() {
         assert!(!text.contains("outer-growth"), "{text}");
     }
 }
+
+fn pump(isolate: &v8::Isolate) {
+    while v8::Platform::pump_message_loop(&v8::V8::get_current_platform(), isolate, false) {}
+}
+
+#[inline(never)]
+fn answers(scope: &mut v8::PinScope, callee: v8::Local<v8::Function>) {
+    let receiver = v8::undefined(scope).into();
+    callee.call(scope, receiver, &[]);
+}
+
+/// No turn is marked: the loop pumps V8's messages, and each pass is a turn that handleguard infers.
+#[test]
+fn the_maker_in_a_turn_that_is_inferred_is_named() {
+    const NAME: &str = "the_maker_in_a_turn_that_is_inferred_is_named";
+    if is_child() {
+        plain_host!(scope);
+        let callee = function(scope, "() => ({})");
+        let clean = std::env::var_os("CLEAN").is_some();
+        for _ in 0..2 {
+            v8::scope!(let scope, scope);
+            // At start-up, in the scope of the loop.
+            makes_a_number(scope);
+            pump(scope);
+            for _ in 0..200 {
+                if clean {
+                    v8::scope!(let scope, scope);
+                    answers(scope, callee);
+                } else {
+                    answers(scope, callee);
+                }
+                pump(scope);
+            }
+        }
+        // At the level of the scope of a loop, which is closed.
+        v8::scope!(let scope, scope);
+        for _ in 0..3000 {
+            makes_a_number(scope);
+        }
+        println!("\ngrown: {}", handles(scope).unwrap());
+        print_sites();
+        return;
+    }
+    let output = child(NAME, "log");
+    let (log, report) = (stderr(&output), stdout(&output));
+    for text in [&log, &report] {
+        assert!(
+            text.contains(", made by `makers::answers` at makers.rs:"),
+            "{text}"
+        );
+        assert!(!text.contains("`makers::makes_a_number`"), "{text}");
+    }
+    let clean = handleguard_tests::child_with(NAME, "log", [("CLEAN", "1")]);
+    assert!(clean.status.success());
+    let text = stdout(&clean);
+    assert!(!text.contains("site: "), "{text}");
+    let grown = |text: &str| {
+        let line = text.lines().find(|line| line.starts_with("grown: "));
+        line.unwrap_or_else(|| panic!("{text}")).to_owned()
+    };
+    let plain = handleguard_tests::child_with(NAME, "off", [("CLEAN", "1")]);
+    assert_eq!(grown(&text), grown(&stdout(&plain)));
+}

@@ -59,11 +59,12 @@ mod with_the_build_line {
         assert!(sentence.starts_with(&format!(
             "handleguard: outer-growth: turn {op}15 left 3 handles in the HandleScope {op}"
         )));
+        assert!(sentence.contains(&format!(", made by {op}17")));
         assert!(text.contains(
-            "          help: open a scope before creating the first handle, and escape only the handle you return: \
-             `handleguard_v8::scope!(let scope, scope);`\n"
+            "          help: open a scope in `deno_core_embedder::leak::op_worker_run::op_worker_run::call` before creating the first \
+             handle, and escape only the handle you return: `handleguard_v8::scope!(let scope, scope);`\n"
         ));
-        assert!(text.contains("op_worker_run::call\n             at src/leak.rs:15\n"));
+        assert!(text.contains("op_worker_run::call\n             at src/leak.rs:17\n"));
         assert!(
             text.contains(": startWorker [JavaScript]\n             at file:///worker.js:8:3\n")
         );
