@@ -1,5 +1,8 @@
 //! The hooks that the linker puts into the v8 crate's functions: they see plain V8 code, without a macro of handleguard.
 
+#[path = "hooks/unmarked.rs"]
+mod unmarked;
+
 use handleguard_tests::{SIGABRT, child, function, is_child, normal, origin, start_v8};
 use handleguard_v8::handleguard::finding::ScopeKind;
 use handleguard_v8::handleguard::{self, Rule, Violation};

@@ -11,11 +11,13 @@ use crate::describe::beginning::Beginning;
 use crate::describe::makers::Seen;
 use crate::describe::scope::ScopeKind;
 use crate::describe::sibling::Sibling;
+use crate::detect::blocks::SAMPLED_FROM;
 use crate::detect::stack::outcome::Outcome;
 use crate::engine::ids::{EntryId, IsolateId};
 use crate::engine::interface::{Engine, LiveIsolate};
 use crate::guards::callback::{CallbackGuard, callback_at, checkpoint_at};
 use crate::guards::engine_work;
+use crate::guards::filling;
 use crate::guards::isolate::end_isolate;
 pub use crate::guards::persistent::{persistent_handle_made, persistent_handle_reset};
 use crate::guards::scope::record_slow;
@@ -103,6 +105,7 @@ fn destructs_slow<L: LiveIsolate>(isolate: L, kind: ScopeKind, ip: usize, storag
         let (finding, below) = session.thread.existing_record(engine.isolate(), |stack| {
             if let Some(id) = stack.innermost() {
                 verdicts::record_scope_stats(session.checker, isolate, stack, id);
+                verdicts::record_outermost(isolate, stack);
             }
             let finding = if kind == ScopeKind::TryCatch && !stack.knows_storage(storage) {
                 let around = isolate.try_catches(storage);
@@ -374,6 +377,40 @@ pub fn host_pumps<L: LiveIsolate>(isolate: L, ip: usize) {
         if seal::watches(session, isolate, place, number) && isolate.watch(scope) {
             thread.existing_record(id, |stack| stack.watch_pumped());
         }
+        Some(())
+    });
+}
+
+/// Records that the engine begins a block of handles, for a handle that is about to be made in `isolate`. `index` counts the
+/// blocks from 0, each of which holds `size` handles. Call it before the engine begins the block, with its counts as they are.
+///
+/// A scope's third block and each further one are samples of the [handle profile](crate::Report::profile).
+///
+/// # Aborts
+///
+/// By the action of `scope-growth`.
+#[inline]
+pub fn block_begins<L: LiveIsolate>(isolate: L, index: u64, size: u64) {
+    if global::start().is_off() {
+        return;
+    }
+    let id = isolate.engine().isolate();
+    let blocks = isolate.level().zip(usize::try_from(index).ok());
+    let blocks = blocks.and_then(|(level, index)| {
+        let begun = ThreadState::with(|thread| thread.begin_block(id, index, level));
+        Some((level, begun??))
+    });
+    if let Some((level, blocks)) = blocks
+        && blocks >= SAMPLED_FROM
+    {
+        block_begins_slow(isolate, level, blocks, size);
+    }
+}
+
+#[inline(never)]
+fn block_begins_slow<L: LiveIsolate>(isolate: L, level: u32, blocks: usize, size: u64) {
+    serving(isolate, |session| {
+        filling::sample(session, isolate, level, blocks, size);
         Some(())
     });
 }

@@ -178,7 +178,8 @@
 //!
 //! - Code without guards or hooks. *Missed bug*, unless the engine's own level can be read: then the scope is seen, and its
 //!   opener is unknown.
-//! - A host that marks no turn. *Missed bug*: any outer scope encloses everything. The checker prints a hint once.
+//! - A host that marks no turn. *Missed bug*, unless hooks see a scope grow without end: any outer scope encloses everything. The
+//!   checker prints a hint, at the hundredth callback and at the end of an isolate.
 //! - Persistent handles that pile up in bursts, or by few: `global-growth` judges steady growth. *Missed bug*: a heap snapshot
 //!   shows each.
 //! - A handle used after its scope has closed. *Missed bug*: opens and closes balance. Rust's lifetimes and ASan find it.

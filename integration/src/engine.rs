@@ -2,7 +2,7 @@
 
 use crate::aftermath;
 use crate::current;
-use crate::interpose::proof;
+use crate::interpose::{blocks, proof};
 use crate::isolate::{LiveV8, V8};
 use crate::{persistent, script, seal, watch};
 use handleguard::{
@@ -158,8 +158,13 @@ impl LiveIsolate for LiveV8<'_> {
     }
 
     fn capabilities(self) -> Capabilities {
+        // After the calibration, which it needs.
+        let calibrated = self.calibrated();
+        if proof::sees_refused_handles() {
+            blocks::find_size(self);
+        }
         Capabilities {
-            level: match self.calibrated() {
+            level: match calibrated {
                 Ok(offset) => Ok(format!(
                     "V8 {}, byte {offset} of the isolate",
                     v8::V8::get_version()

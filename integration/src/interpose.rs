@@ -17,6 +17,7 @@
 //! Without `--wrap` nothing calls the twins, and nothing defines `__real_f`: the references are weak, so that the program
 //! links all the same, and its start-up line says that it sees nothing.
 
+pub(crate) mod blocks;
 mod calls;
 mod extend;
 mod functions;

@@ -16,6 +16,13 @@ pub(crate) mod isolates {
     }
 }
 
+pub(crate) mod blocks {
+    use crate::isolate::LiveV8;
+
+    /// No hook sees a block begin.
+    pub(crate) fn find_size(_: LiveV8<'_>) {}
+}
+
 pub(crate) mod proof {
     /// Why there are no hooks, for the start-up line.
     pub(crate) fn capabilities() -> Result<String, String> {

@@ -125,7 +125,7 @@ fn the_start_up_line_says_what_is_seen_and_what_is_not() {
     assert_eq!(
         format!("{before}, byte <offset> {after}"),
         format!(
-            "handleguard: on: missing-scope=abort outer-growth=log scope-budget=log sealed=log out-of-order=log \
+            "handleguard: on: missing-scope=abort outer-growth=log scope-budget=log scope-growth=log sealed=log out-of-order=log \
              never-closed=log wrong-thread=log wrong-isolate=log in-gc=log redundant-scope=off global-growth=log desync=log; sees stacks ({}), \
              level (V8 {version}, byte <offset> of the isolate), handles (exact, by HandleScope::NumberOfHandles){hooks}",
             handleguard_tests::HOW_STACKS_ARE_SEEN

@@ -10,6 +10,7 @@ use std::fmt;
 /// | `missing-scope` | a callback starts, and no handle scope was opened since the turn began |
 /// | `outer-growth` | a callback or turn ends with more handles in the enclosing scope than it found |
 /// | `scope-budget` | a scope that is still open holds more handles than `scope-budget=<number>` allows |
+/// | `scope-growth` | a loop fills a scope that stays open, as the hooks see it |
 /// | `sealed` | a handle is created with no scope open, or directly under a turn that this rule's action seals |
 /// | `out-of-order` | a scope closes that is not the innermost, or is not open |
 /// | `never-closed` | a turn ends, or an isolate ends or is left, with scopes open |
@@ -31,6 +32,9 @@ pub enum Rule {
     /// A scope that is still open holds more handles than the user's budget; none is set by default:
     /// [`finding::ScopeBudget`](crate::finding::ScopeBudget).
     ScopeBudget,
+    /// A loop fills a scope that stays open. A judgement by repetition, so its action is [`Action::Log`](crate::Action::Log) at
+    /// most unless it is set by name: [`finding::ScopeGrowth`](crate::finding::ScopeGrowth).
+    ScopeGrowth,
     /// A handle is created with no scope open, or directly under a sealed turn. Turns are sealed where this rule has an action
     /// of its own: [`finding::Sealed`](crate::finding::Sealed).
     Sealed,
@@ -67,7 +71,7 @@ struct Row {
 }
 
 /// The table of rules, in the order in which they are listed to the user: that of the enum's variants.
-static RULES: [Row; 12] = [
+static RULES: [Row; 13] = [
     row(
         Rule::MissingScope,
         "missing-scope",
@@ -83,6 +87,14 @@ static RULES: [Row; 12] = [
         "scope-budget",
         "a scope that is still open holds more handles than scope-budget=<number> allows",
     ),
+    Row {
+        unnamed: Action::Log,
+        ..row(
+            Rule::ScopeGrowth,
+            "scope-growth",
+            "a loop fills a scope that stays open, as the hooks see it",
+        )
+    },
     row(
         Rule::Sealed,
         "sealed",

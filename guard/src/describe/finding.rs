@@ -17,6 +17,7 @@ pub use crate::describe::rules::out_of_order::{ClosedTwice, NotOpen, OutOfOrder,
 pub use crate::describe::rules::outer_growth::OuterGrowth;
 pub use crate::describe::rules::redundant_scope::RedundantScope;
 pub use crate::describe::rules::scope_budget::ScopeBudget;
+pub use crate::describe::rules::scope_growth::ScopeGrowth;
 pub use crate::describe::rules::sealed::Sealed;
 pub use crate::describe::rules::wrong_isolate::WrongIsolate;
 pub use crate::describe::rules::wrong_thread::WrongThread;
@@ -40,6 +41,8 @@ pub enum Finding {
     OuterGrowth(OuterGrowth),
     /// [`Rule::ScopeBudget`].
     ScopeBudget(ScopeBudget),
+    /// [`Rule::ScopeGrowth`].
+    ScopeGrowth(ScopeGrowth),
     /// [`Rule::Sealed`].
     Sealed(Sealed),
     /// [`Rule::OutOfOrder`]: a scope closed around one that is still open.
@@ -75,6 +78,7 @@ macro_rules! text_of {
             Finding::MissingScope(text) => text,
             Finding::OuterGrowth(text) => text,
             Finding::ScopeBudget(text) => text,
+            Finding::ScopeGrowth(text) => text,
             Finding::Sealed(text) => text,
             Finding::OutOfOrder(text) => text,
             Finding::ClosedTwice(text) => text,
@@ -181,6 +185,7 @@ impl Rule {
             Self::MissingScope => rules::missing_scope::EXPLANATION,
             Self::OuterGrowth => rules::outer_growth::EXPLANATION,
             Self::ScopeBudget => rules::scope_budget::EXPLANATION,
+            Self::ScopeGrowth => rules::scope_growth::EXPLANATION,
             Self::Sealed => rules::sealed::EXPLANATION,
             Self::OutOfOrder => rules::out_of_order::EXPLANATION,
             Self::NeverClosed => rules::never_closed::EXPLANATION,
@@ -206,6 +211,6 @@ macro_rules! from_each {
 }
 
 from_each! {
-    MissingScope OuterGrowth ScopeBudget Sealed OutOfOrder ClosedTwice NotOpen NeverClosed StorageReused NotLeft WrongThread WrongIsolate InGc
+    MissingScope OuterGrowth ScopeBudget ScopeGrowth Sealed OutOfOrder ClosedTwice NotOpen NeverClosed StorageReused NotLeft WrongThread WrongIsolate InGc
     RedundantScope GlobalGrowth Desync
 }

@@ -12,6 +12,7 @@
 //! | `outer-growth` | [`ScopeStack::end_callback`], [`ScopeStack::end_turn`] | `stack/handles.rs` |
 //! | `outer-growth`, no turn is marked | [`ScopeStack::infer_turn`] | `stack/inferred_turns.rs` |
 //! | `scope-budget` | [`ScopeStack::over_budget`] | `stack/budget.rs` |
+//! | `scope-growth` | [`ScopeStack::scope_growth`] | `stack/blocks.rs`, `filling.rs` |
 //! | `sealed` | [`ScopeStack::refused`] | `stack/sealed.rs` |
 //! | `out-of-order` | [`ScopeStack::close_scope`] | `stack/order.rs` |
 //! | `out-of-order`, the scope has no guard | [`ScopeStack::destruct_scope`], [`ScopeStack::destruct_try_catch`] | `stack/storage.rs` |
@@ -31,6 +32,7 @@
 //! [`ScopeStack::end_turn`]: stack::ScopeStack::end_turn
 //! [`ScopeStack::infer_turn`]: stack::ScopeStack::infer_turn
 //! [`ScopeStack::over_budget`]: stack::ScopeStack::over_budget
+//! [`ScopeStack::scope_growth`]: stack::ScopeStack::scope_growth
 //! [`ScopeStack::refused`]: stack::ScopeStack::refused
 //! [`ScopeStack::close_scope`]: stack::ScopeStack::close_scope
 //! [`ScopeStack::destruct_scope`]: stack::ScopeStack::destruct_scope
@@ -45,5 +47,8 @@
 //! [`ScopeStack::judge_persistent_handles`]: stack::ScopeStack::judge_persistent_handles
 //! [`ScopeStack::resync`]: stack::ScopeStack::resync
 
+pub(crate) mod blocks;
+pub(crate) mod filling;
 pub(crate) mod isolate;
+pub(crate) mod outermost;
 pub(crate) mod stack;

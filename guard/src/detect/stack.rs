@@ -41,6 +41,8 @@
 use crate::describe::gc_phase::GcPhase;
 use crate::describe::scope::{ScopeKind, ScopeRef};
 use crate::describe::turn::TurnRef;
+use crate::detect::filling::Filling;
+use crate::detect::outermost::Greatest;
 use crate::detect::stack::entry::{Callback, Entry, Kind, Turn};
 use crate::detect::stack::outcome::LateHandles;
 use crate::detect::stack::persistent::PersistentHandles;
@@ -50,6 +52,7 @@ use crate::engine::counters::EngineCounts;
 use crate::engine::ids::EntryId;
 use crate::place::Place;
 
+mod blocks;
 mod budget;
 mod callbacks;
 mod ends;
@@ -61,6 +64,7 @@ pub(crate) mod holdings;
 mod inferred_turns;
 mod order;
 pub(crate) mod outcome;
+mod outermost;
 mod persistent;
 mod persistent_makers;
 mod pump;
@@ -119,6 +123,14 @@ pub(crate) struct ScopeStack {
     raced: bool,
     /// It did so since the last turn began, and may not have been done when that turn ended.
     doubts_next_turn: bool,
+    /// Open scopes that have taken two blocks of handles or more, outermost first.
+    fillings: Vec<Filling>,
+    /// The openers of such scopes that have closed, and the most blocks that one of theirs had taken; the newest first.
+    closed: Vec<(Place, usize)>,
+    /// The outermost scope that was the greatest at its close.
+    outermost: Greatest,
+    /// The number of the id issued last before the record began.
+    first: u64,
 }
 
 impl ScopeStack {
@@ -131,6 +143,7 @@ impl ScopeStack {
     pub(crate) fn starting_after(last: EntryId) -> Self {
         Self {
             pushed: last.0,
+            first: last.0,
             ..Self::default()
         }
     }

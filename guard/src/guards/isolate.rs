@@ -109,16 +109,14 @@ fn judge_end<L: LiveIsolate>(session: Session<'_>, isolate: L) {
         });
         let mut findings = stack.end_isolate(isolate.counts());
         findings.extend(growth);
-        let unmarked =
-            stack.callbacks_begun() > 0 && stack.turns_begun() == 0 && !stack.was_empty_once();
-        (findings, unmarked, below)
+        (findings, stack.unjudged_outermost(), below)
     });
-    let Some((mut findings, unmarked, below)) = ended else {
+    let Some((mut findings, unjudged, below)) = ended else {
         return;
     };
     verdicts::siblings(session, engine, (None, 0), &mut findings);
-    if unmarked {
-        announce::hint_at_turns(thread, L::Engine::WORDING);
+    if let Some(outermost) = unjudged {
+        announce::hint_at_outermost(thread, engine, outermost);
     }
     let outcome = Outcome {
         findings,

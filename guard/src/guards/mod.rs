@@ -3,6 +3,7 @@
 pub(crate) mod addon;
 pub(crate) mod callback;
 pub(crate) mod engine_work;
+pub(crate) mod filling;
 pub(crate) mod gc;
 pub(crate) mod isolate;
 pub(crate) mod persistent;

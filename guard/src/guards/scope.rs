@@ -207,6 +207,7 @@ fn close_slow<E: Engine>(engine: E, id: EntryId) {
         verdicts::budget(session, engine, 0);
         let found = session.thread.recorded_entry(engine, id, |live, stack| {
             verdicts::record_scope_stats(session.checker, live, stack, id);
+            verdicts::record_outermost(live, stack);
             let finding = stack.close_scope(id)?;
             Some((finding, stack.engine_is_below()))
         });

@@ -99,6 +99,16 @@ fn record_stats_slow<L: LiveIsolate>(
     }
 }
 
+/// Records how many handles the outermost scope holds, if it is the one that is about to close.
+#[inline]
+pub(crate) fn record_outermost<L: LiveIsolate>(live: L, stack: &mut ScopeStack) {
+    if stack.closes_outermost()
+        && let Some(held) = live.handles()
+    {
+        stack.note_outermost(held, names::kept);
+    }
+}
+
 /// Records how many handles the scope around a turn holds at the turn's end: that scope may never close.
 #[inline]
 pub(crate) fn record_stats_around<L: LiveIsolate>(

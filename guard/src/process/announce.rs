@@ -2,6 +2,7 @@
 
 use crate::config::rule::Rule;
 use crate::config::settings::Config;
+use crate::detect::outermost::Outermost;
 use crate::engine::interface::{Engine, LiveIsolate};
 use crate::engine::wording::Wording;
 use crate::place::Place;
@@ -9,6 +10,7 @@ use crate::process::banner;
 use crate::process::global::{checker, from_environment, start};
 use crate::process::seal;
 use crate::react::{actions, stderr};
+use crate::symbolize::names;
 use crate::sync::real::{AtomicBool, Ordering};
 use crate::thread::state::ThreadState;
 use crate::unwind::capture::Origin;
@@ -75,6 +77,21 @@ pub(crate) fn announce_no_hook(why: &str) {
 pub(crate) fn hint_at_turns(thread: &ThreadState, wording: &'static Wording) {
     if start().hint() {
         thread.report(|| actions::notice(tracing::Level::WARN, banner::Hint(wording)));
+    }
+}
+
+/// Prints, once in a process, what no rule could judge in an isolate that ends without a turn.
+#[cold]
+pub(crate) fn hint_at_outermost<E: Engine>(thread: &ThreadState, engine: E, outermost: Outermost) {
+    static PRINTED: AtomicBool = AtomicBool::new(false);
+    if !PRINTED.swap(true, Ordering::Relaxed) {
+        let place = names::named(outermost.place, E::WORDING.classifier);
+        let notice = banner::OutermostHint {
+            isolate: engine.isolate(),
+            outermost: Outermost { place, ..outermost },
+            wording: E::WORDING,
+        };
+        thread.report(|| actions::notice(tracing::Level::WARN, notice));
     }
 }
 

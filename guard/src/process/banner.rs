@@ -2,7 +2,10 @@
 
 use crate::config::rule::Rule;
 use crate::config::settings::Config;
+use crate::describe::handles::Handles;
+use crate::detect::outermost::Outermost;
 use crate::engine::capabilities::Capabilities;
+use crate::engine::ids::IsolateId;
 use crate::engine::wording::Wording;
 use crate::place::Place;
 use crate::unwind::capture::UnwindMethod;
@@ -62,6 +65,32 @@ impl fmt::Display for Hint {
     }
 }
 
+/// The hint at the end of an isolate that had no turn, marked or inferred, and whose outermost scope enclosed what it did.
+pub(crate) struct OutermostHint {
+    pub(crate) isolate: IsolateId,
+    pub(crate) outermost: Outermost,
+    pub(crate) wording: &'static Wording,
+}
+
+impl fmt::Display for OutermostHint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Outermost {
+            kind,
+            place,
+            begun,
+            held,
+        } = self.outermost;
+        write!(
+            f,
+            "hint: isolate {} ends without a turn: {kind} {place} held {} at its close, with {begun} scopes and calls begun in it, and no \
+             rule could judge whether they leaked; mark each pass of the loop, each request or each task: `{}`",
+            self.isolate,
+            Handles(held),
+            self.wording.mark_turn
+        )
+    }
+}
+
 /// The notice to a host that marks a turn, without an isolate at hand, where none is current.
 pub(crate) struct TurnInNoIsolate(pub(crate) Place);
 
@@ -79,6 +108,7 @@ impl fmt::Display for TurnInNoIsolate {
 mod tests {
     use super::*;
     use crate::config::action::Action;
+    use crate::describe::scope::ScopeKind;
     use crate::engine::fake::Fake;
     use crate::engine::interface::Engine;
 
@@ -98,7 +128,7 @@ mod tests {
         .to_string()
     }
 
-    const RULES: &str = "on: missing-scope=abort outer-growth=log scope-budget=log sealed=log out-of-order=log never-closed=log wrong-thread=log \
+    const RULES: &str = "on: missing-scope=abort outer-growth=log scope-budget=log scope-growth=log sealed=log out-of-order=log never-closed=log wrong-thread=log \
                          wrong-isolate=log in-gc=log redundant-scope=off global-growth=log desync=log; ";
 
     #[test]
@@ -134,6 +164,26 @@ mod tests {
         assert_eq!(
             notice.replace(&format!("{}:{}", file!(), line!() - 2), "FILE:LINE"),
             "turn `request` at FILE:LINE:38 is not marked: this thread has entered no isolate that a guard or hook has seen"
+        );
+    }
+
+    #[test]
+    fn the_hint_at_the_end_says_what_was_not_judged() {
+        let hint = OutermostHint {
+            isolate: IsolateId(0xabc),
+            outermost: Outermost {
+                kind: ScopeKind::HandleScope,
+                place: Place::code(0x10, 0),
+                begun: 300,
+                held: 601,
+            },
+            wording: Fake::WORDING,
+        };
+        assert_eq!(
+            hint.to_string(),
+            "hint: isolate 0xabc ends without a turn: HandleScope 0x10 held 601 handles at its close, with 300 scopes and calls begun \
+             in it, and no rule could judge whether they leaked; mark each pass of the loop, each request or each task: `let _turn = \
+             arena.turn();`"
         );
     }
 

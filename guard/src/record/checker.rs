@@ -10,6 +10,7 @@ use crate::engine::wording::FrameClassifier;
 use crate::fork::mutex::ForkMutex;
 use crate::record::clock::Clock;
 use crate::record::high_water::{self, HighWater, OpenerStats};
+use crate::record::profile::Profile;
 use crate::record::report;
 use crate::record::report::{Cost, Report, Site};
 use crate::record::sites::{First, Granularity, Recorded, Row, Sites};
@@ -38,6 +39,7 @@ pub(crate) struct Checker {
     fast: bool,
     pub(crate) sites: Sites,
     pub(crate) high_water: HighWater,
+    pub(crate) profile: Profile,
     /// Distinguishes the engine's frames from the user's. Set once an engine has announced itself.
     classifier: OnceBox<&'static FrameClassifier>,
     clock: Clock,
@@ -93,6 +95,7 @@ impl Checker {
                 && !config.is_strict(),
             config,
             high_water: HighWater::new(),
+            profile: Profile::new(),
             classifier: OnceBox::new(),
             clock: Clock::start(),
             watch: Watch::new(watching),
@@ -269,6 +272,17 @@ impl Checker {
         }
     }
 
+    /// Time since the checker's start.
+    pub(crate) fn now(&self) -> Duration {
+        self.clock.now()
+    }
+
+    /// Counts one more occurrence of the cause at `slot`, which left that many handles.
+    pub(crate) fn count_again(&self, slot: usize, lane: usize, handles: u64) {
+        self.count(slot, lane);
+        self.add_handles(slot, lane, handles);
+    }
+
     /// Has the violation logged that was recorded just now; before this thread goes on, if it is the first and `is_urgent`.
     #[inline]
     pub(crate) fn log(&self, recorded: Recorded, is_urgent: impl FnOnce() -> bool) {
@@ -325,6 +339,8 @@ impl Checker {
             sites,
             dropped: self.sites.dropped(),
             scopes: self.openers(),
+            profile: self.profile.scopes(self.classifier()),
+            unprofiled: self.profile.dropped(),
         }
     }
 
@@ -374,12 +390,13 @@ impl Checker {
         let _ = self.classifier.set(Box::new(classifier));
     }
 
+    fn classifier(&self) -> &'static FrameClassifier {
+        let classifier = self.classifier.get().copied();
+        classifier.unwrap_or(FrameClassifier::NONE)
+    }
+
     fn openers(&self) -> Vec<OpenerStats> {
-        let classifier = self
-            .classifier
-            .get()
-            .copied()
-            .unwrap_or(FrameClassifier::NONE);
+        let classifier = self.classifier();
         let mut openers = self.high_water.openers();
         for opener in &mut openers {
             opener.place = names::named(opener.place.without_stack(), classifier);

@@ -4,6 +4,7 @@ pub(crate) mod checker;
 pub(crate) mod clock;
 pub(crate) mod collected;
 pub(crate) mod high_water;
+pub(crate) mod profile;
 pub(crate) mod report;
 pub(crate) mod sites;
 pub(crate) mod slot_table;

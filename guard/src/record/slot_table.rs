@@ -108,6 +108,11 @@ impl<D, C> SlotTable<D, C> {
         published.get()
     }
 
+    /// Returns the detail of a slot; `None` if whoever claimed it has not published it yet.
+    pub(crate) fn detail(&self, slot: usize) -> Option<&D> {
+        self.0[slot].detail.get()
+    }
+
     /// Returns the counters of a slot. They may be changed from its claim on.
     #[inline]
     pub(crate) fn counters(&self, slot: usize) -> &C {

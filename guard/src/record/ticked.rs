@@ -30,6 +30,8 @@ impl Ticked {
             sites,
             dropped: all.dropped.saturating_sub(self.dropped),
             scopes: all.scopes.clone(),
+            profile: all.profile.clone(),
+            unprofiled: all.unprofiled,
             cost: Cost {
                 spent: all.cost.spent.saturating_sub(self.spent),
                 ..all.cost

@@ -5,6 +5,7 @@
 )]
 
 use crate::describe::scope::ScopeKind;
+use crate::detect::blocks::Blocks;
 use crate::detect::stack::ScopeStack;
 use crate::engine::counters::Counters;
 use crate::engine::ids::{EntryId, IsolateId};
@@ -55,6 +56,8 @@ pub(crate) struct ThreadState {
     lane: Cell<usize>,
     /// Violations found so far.
     violations: Cell<u32>,
+    /// The blocks of handles of each isolate. Apart from the records: most blocks are begun where the record need not be looked at.
+    blocks: RefCell<Vec<(IsolateId, Blocks)>>,
 }
 
 /// The records of one thread. A thread has one or two isolates, so a search is cheaper than a map.
@@ -88,6 +91,7 @@ impl ThreadState {
             in_hook: Cell::new(false),
             lane: Cell::new(0),
             violations: Cell::new(0),
+            blocks: RefCell::new(Vec::new()),
         }
     }
 
@@ -278,6 +282,26 @@ impl ThreadState {
             .set(fast.filter(|(fast, _)| *fast != isolate));
         self.entered.forget(isolate);
         self.siblings.forget(isolate);
+        if let Ok(mut blocks) = self.blocks.try_borrow_mut() {
+            blocks.retain(|(other, _)| *other != isolate);
+        }
+    }
+
+    /// Records that the engine begins the block `index` of `isolate` at `level`. Returns how many blocks the scope at that level
+    /// has begun in a row; `None` from within another call.
+    pub(crate) fn begin_block(
+        &self,
+        isolate: IsolateId,
+        index: usize,
+        level: u32,
+    ) -> Option<usize> {
+        let mut blocks = self.blocks.try_borrow_mut().ok()?;
+        let known = blocks.iter().position(|(other, _)| *other == isolate);
+        let at = known.unwrap_or_else(|| {
+            blocks.push((isolate, Blocks::new()));
+            blocks.len() - 1
+        });
+        Some(blocks[at].1.begin(index, level))
     }
 
     /// The depth of the scope stack used last.

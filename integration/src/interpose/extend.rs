@@ -5,11 +5,13 @@
 //! V8 declares it `V8_PRESERVE_MOST` (`handles.h`): the caller may keep values in nearly all registers, and a function of Rust in
 //! its place would destroy them. So this twin is written by hand.
 
+use super::blocks;
 use super::hook::{Hook, Use};
 use super::probing;
 use crate::ffi::RawIsolate;
 use crate::isolate::LiveV8;
 use crate::seal;
+use handleguard::hooks;
 use std::arch::naked_asm;
 
 /// `v8::internal::HandleScope::Extend(v8::internal::Isolate*)`.
@@ -86,7 +88,7 @@ unsafe extern "C" fn wrap_extend() {
 /// What [`extends`] returns to a probe: no address of a handle.
 const PROBED: usize = 1;
 
-/// Reports a handle that V8 is about to refuse, and rescues it where that is possible. Returns 0 if the real `Extend` is to run
+/// Records that V8 begins a block of handles. Reports a handle that V8 is about to refuse, and rescues it where that is possible. Returns 0 if the real `Extend` is to run
 /// now; else what that returned, or [`PROBED`] to a probe.
 ///
 /// # Safety
@@ -98,6 +100,10 @@ unsafe extern "C" fn extends(isolate: *mut RawIsolate) -> usize {
     }
     // SAFETY: it is no probe, so `isolate` is live and this thread uses it, as this function requires.
     let live = unsafe { LiveV8::from_raw(isolate) };
+    // Also for a handle that is rescued: it may begin a block.
+    if let Some((index, size)) = blocks::begins(live) {
+        hooks::block_begins(live, index, size);
+    }
     if live.refuses_handles() {
         // SAFETY: the isolate is live and this thread uses it, as this function requires; the linker wrapped `Extend`, for this runs.
         return seal::rescue(live, || unsafe { real_extend(isolate) });

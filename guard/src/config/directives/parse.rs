@@ -247,7 +247,7 @@ mod tests {
         assert_eq!(
             error("log, missing-scop=abort"),
             "directive 2 (byte 5) `missing-scop=abort`: unknown rule `missing-scop` (did you mean `missing-scope`?); \
-             accepted: missing-scope, outer-growth, scope-budget, sealed, out-of-order, never-closed, wrong-thread, \
+             accepted: missing-scope, outer-growth, scope-budget, scope-growth, sealed, out-of-order, never-closed, wrong-thread, \
              wrong-isolate, in-gc, redundant-scope, global-growth, desync"
         );
         assert_eq!(

@@ -28,6 +28,7 @@ pub(crate) mod out_of_order;
 pub(crate) mod outer_growth;
 pub(crate) mod redundant_scope;
 pub(crate) mod scope_budget;
+pub(crate) mod scope_growth;
 pub(crate) mod sealed;
 pub(crate) mod wrong_isolate;
 pub(crate) mod wrong_thread;

@@ -9,6 +9,7 @@ mod out_of_order;
 mod outer_growth;
 mod redundant_scope;
 mod scope_budget;
+mod scope_growth;
 mod sealed;
 mod wrong_isolate;
 mod wrong_thread;
