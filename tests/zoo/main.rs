@@ -46,7 +46,11 @@ fn every_bug_is_found_in_its_first_turn_and_every_twin_is_silent() {
 #[test]
 fn the_zoo_has_a_bug_for_each_rule_and_in_each_file() {
     let zoo: Vec<_> = bugs::all().collect();
-    for rule in Rule::ALL {
+    // Not by a bug's first turn, and not without the hooks: `tests/hooks/unmarked.rs` has its bugs and right programs.
+    let rules = Rule::ALL
+        .into_iter()
+        .filter(|&rule| rule != Rule::ScopeGrowth);
+    for rule in rules {
         assert!(zoo.iter().any(|specimen| specimen.rule == rule), "{rule}");
     }
     for (number, file) in bugs::FILES.iter().enumerate() {

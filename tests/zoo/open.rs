@@ -1,5 +1,5 @@
 //! The one place that the zoo's scopes and calls come from: handleguard's, or with the feature `plain` the v8 crate's own.
-//! `turn!` is handleguard's in both.
+//! `turn!` is handleguard's in both, unless no turn is to be marked.
 //!
 //! The [bare counter](crate::counter) is fed here too.
 
@@ -58,7 +58,8 @@ macro_rules! callback_scope {
 #[collapse_debuginfo(yes)]
 macro_rules! turn {
     ($isolate:expr, $name:expr) => {
-        handleguard_v8::turn!($isolate, $name);
+        let _turn =
+            $crate::stage::marks_turns().then(|| handleguard_v8::turn_guard(&mut *$isolate, $name));
         let _counted = $crate::counter::Turn::new();
     };
 }

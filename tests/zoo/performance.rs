@@ -2,7 +2,7 @@
 
 use crate::counter;
 use crate::specimen::Specimen;
-use crate::stage::{END, PART, SPECIMEN, TURNS};
+use crate::stage::{END, PART, SPECIMEN, TURNS, UNMARKED};
 use handleguard_v8::handleguard::Rule;
 use serde_json::{Value, json};
 use std::os::unix::process::ExitStatusExt;
@@ -24,12 +24,28 @@ pub struct Performance {
 
 impl Performance {
     pub fn new(specimen: &Specimen, part: &str, turns: u32, directives: &str) -> Self {
+        Self::with(specimen, part, turns, directives, None)
+    }
+
+    /// As [`new`](Self::new), with no turn marked.
+    pub fn unmarked(specimen: &Specimen, part: &str, turns: u32, directives: &str) -> Self {
+        Self::with(specimen, part, turns, directives, Some((UNMARKED, "1")))
+    }
+
+    fn with(
+        specimen: &Specimen,
+        part: &str,
+        turns: u32,
+        directives: &str,
+        further: Option<(&str, &str)>,
+    ) -> Self {
         let turns = turns.to_string();
         let variables = [
             (SPECIMEN, specimen.name),
             (PART, part),
             (TURNS, turns.as_str()),
         ];
+        let variables = variables.into_iter().chain(further);
         let output = handleguard_tests::child_with(STAGE, directives, variables);
         let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
         let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -75,6 +91,11 @@ impl Performance {
             .collect();
         rules.dedup();
         rules
+    }
+
+    /// Whether it got a hint about its turns.
+    pub fn has_hint(&self) -> bool {
+        self.stderr.contains("hint: ")
     }
 
     /// How it ended, by V8 or Rust.

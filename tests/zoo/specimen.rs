@@ -18,6 +18,8 @@ pub struct Specimen {
     pub turns: u32,
     /// How often it is found in those.
     pub count: u64,
+    /// The bug is in the turn itself, so there is none if no turn is marked.
+    pub is_turn: bool,
     /// The rules that find it where only the linker's hooks see it, if these are not just `rule`.
     pub hooked: Option<&'static [Rule]>,
     pub bug: fn(&Stage),
@@ -50,6 +52,7 @@ macro_rules! specimens {
                 directives: "",
                 turns: 1,
                 count: 1,
+                is_turn: false,
                 hooked: None,
                 bug: $name::bug,
                 twin: $name::twin,

@@ -6,6 +6,7 @@
 use crate::specimen::Specimen;
 use handleguard_v8::handleguard::{self, Rule, Violation};
 use serde_json::json;
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// The variable with the name of the specimen that the child performs.
@@ -14,6 +15,8 @@ pub const SPECIMEN: &str = "HANDLEGUARD_ZOO_SPECIMEN";
 pub const PART: &str = "HANDLEGUARD_ZOO_PART";
 /// The variable with the number of turns.
 pub const TURNS: &str = "HANDLEGUARD_ZOO_TURNS";
+/// The variable that is set if no turn is to be marked.
+pub const UNMARKED: &str = "HANDLEGUARD_ZOO_UNMARKED";
 /// The beginning of the last line.
 pub const END: &str = "zoo: end ";
 
@@ -38,6 +41,12 @@ impl Stage {
         let grown = handles(isolate).saturating_sub(before);
         self.grown.store(grown, Ordering::Relaxed);
     }
+}
+
+/// Whether turns are marked in this process.
+pub fn marks_turns() -> bool {
+    static MARKS: LazyLock<bool> = LazyLock::new(|| std::env::var_os(UNMARKED).is_none());
+    *MARKS
 }
 
 fn variable(name: &str) -> String {

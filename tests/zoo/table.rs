@@ -6,8 +6,8 @@ use std::fmt::Write;
 
 /// The head of the table, which reaches to the end of the file.
 const HEAD: &str = "\
-| bug | class | rule | shape | V8 alone | bare counter | handleguard, in the first turn | with the rule off | twin |
-|---|---|---|---|---|---|---|---|---|
+| bug | class | rule | shape | V8 alone | bare counter | handleguard, in the first turn | with the rule off | no turn marked, 3,000 turns | twin |
+|---|---|---|---|---|---|---|---|---|---|
 ";
 
 /// One row for each trial.
@@ -28,7 +28,7 @@ pub fn of(trials: &[Trial]) -> String {
         };
         writeln!(
             table,
-            "| [{}]({}) | `{}` | `{}` | {} | {} | {counter} | {} | {} | {twin} |",
+            "| [{}]({}) | `{}` | `{}` | {} | {} | {counter} | {} | {} | {} | {twin} |",
             specimen.report,
             specimen.link,
             specimen.class(),
@@ -37,6 +37,7 @@ pub fn of(trials: &[Trial]) -> String {
             trial.v8,
             trial.handleguard,
             trial.without_rule,
+            trial.unmarked,
         )
         .unwrap();
     }

@@ -6,6 +6,9 @@ use crate::specimen::Specimen;
 use handleguard_v8::handleguard::Rule;
 use std::sync::Mutex;
 
+/// Turns of a bug whose turns are not marked.
+const UNMARKED_TURNS: u32 = 3_000;
+
 /// Turns of a twin.
 const TWIN_TURNS: u32 = 10_000;
 
@@ -22,6 +25,8 @@ pub struct Trial {
     /// The rules that it reports with the rule switched off, and whether that rule is not among them.
     pub without_rule: String,
     pub unreported: bool,
+    /// The rules that it reports where no turn is marked; else whether it gives a hint.
+    pub unmarked: String,
     /// Whether only the specimen's rule was expected. With the hooks alone, other rules may be.
     pub is_found_as_it_should: bool,
     /// Everything that differs from what is expected.
@@ -57,6 +62,8 @@ fn of(specimen: &'static Specimen) -> Trial {
     let without = Performance::new(specimen, "bug", turns, &off);
     let alone = Performance::new(specimen, "bug", turns, "off");
     let twin = Performance::new(specimen, "twin", TWIN_TURNS, &on);
+    let unmarked = Performance::unmarked(specimen, "bug", UNMARKED_TURNS, &on);
+    let unmarked_twin = Performance::unmarked(specimen, "twin", TWIN_TURNS, &on);
 
     let mut failures = Vec::new();
     let mut fail = |run: &Performance, what: String| {
@@ -73,9 +80,25 @@ fn of(specimen: &'static Specimen) -> Trial {
     if !unreported {
         fail(&without, "found with its rule switched off".to_owned());
     }
-    for wrong in judge_twin(&twin) {
-        fail(&twin, wrong);
+    for run in [&twin, &unmarked_twin] {
+        for wrong in judge_twin(run) {
+            fail(run, wrong);
+        }
     }
+    let found_unmarked = match (unmarked.rules().join(", "), unmarked.has_hint()) {
+        (rules, _) if !rules.is_empty() => rules,
+        (_, true) => "a hint".to_owned(),
+        _ if specimen.is_turn => "no bug".to_owned(),
+        // Without the hooks, nothing of handleguard runs before V8 does.
+        _ if unmarked.stderr.contains("# Fatal error") => "V8 aborts".to_owned(),
+        (_, false) => {
+            fail(
+                &unmarked,
+                "neither found nor hinted at with no turn marked".to_owned(),
+            );
+            "silent".to_owned()
+        }
+    };
     Trial {
         specimen,
         v8: alone.ending(turns),
@@ -87,6 +110,7 @@ fn of(specimen: &'static Specimen) -> Trial {
             rules => rules,
         },
         unreported,
+        unmarked: found_unmarked,
         is_found_as_it_should: !differs,
         failures,
     }

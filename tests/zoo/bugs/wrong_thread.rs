@@ -12,7 +12,7 @@ specimens! {
     own_thread: "nodejs/node-addon-api #858", "https://github.com/nodejs/node-addon-api/issues/858",
         "library that calls back on a thread of its own", WrongThread;
     after_call: "joeferner/node-java #346", "https://github.com/joeferner/node-java/issues/346",
-        "turn on a worker's thread that does not lock the isolate", WrongThread;
+        "turn on a worker's thread that does not lock the isolate", WrongThread, is_turn = true;
     worker_exception: "audreyt/node-webworker-threads #118", "https://github.com/audreyt/node-webworker-threads/issues/118",
         "worker that reports its exception on the main isolate", WrongIsolate;
     exited_twice: "supabase/edge-runtime #254", "https://github.com/supabase/edge-runtime/pull/254",

@@ -156,6 +156,11 @@ impl RuleText for OutOfOrder {
         false
     }
 
+    /// The engine may have given back a block of handles that another scope still fills.
+    fn is_urgent(&self) -> bool {
+        true
+    }
+
     fn map_places(&mut self, change: &mut dyn FnMut(&mut Place)) {
         change(&mut self.closing.place);
         match &mut self.open {
@@ -196,6 +201,11 @@ impl RuleText for ClosedTwice {
 
     fn caption(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("at the close")
+    }
+
+    /// The engine may have given back a block of handles that another scope still fills.
+    fn is_urgent(&self) -> bool {
+        true
     }
 
     fn map_places(&mut self, _: &mut dyn FnMut(&mut Place)) {}
@@ -240,6 +250,11 @@ impl RuleText for NotOpen {
 
     fn place(&self) -> Option<Place> {
         Some(self.place)
+    }
+
+    /// The engine may have given back a block of handles that another scope still fills.
+    fn is_urgent(&self) -> bool {
+        true
     }
 
     fn map_places(&mut self, change: &mut dyn FnMut(&mut Place)) {

@@ -124,7 +124,8 @@ impl ScopeStack {
         if innermost.level != Some(level) {
             return None;
         }
-        self.lose_above(level - 1);
+        // A level of 0 is that of an engine in which more scopes were closed than opened.
+        self.lose_above(level.saturating_sub(1));
         Some(Finding::NotOpen(NotOpen { kind, place }))
     }
 

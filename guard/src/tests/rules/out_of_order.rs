@@ -8,7 +8,7 @@ use crate::detect::stack::ScopeStack;
 use crate::engine::counters::EngineCounts;
 use crate::engine::try_catches::TryCatches;
 use crate::place::Place;
-use crate::tests::host::{ALL, Host, NOTHING, SCOPE, code, constructed, scope, turn};
+use crate::tests::host::{ALL, Host, NOTHING, SCOPE, at_level, code, constructed, scope, turn};
 
 /// Where the hooked scopes are destroyed.
 const HERE: Place = Place::code(0x10, 0);
@@ -295,4 +295,14 @@ fn a_try_catch_closed_twice_by_its_guard_is_not_reported_again_by_the_hook() {
     assert_eq!(host.stack.destruct_try_catch(0x100, HERE, around), None);
     let again = host.stack.destruct_try_catch(0x100, HERE, around);
     assert!(again.is_some(), "of another scope");
+}
+
+#[test]
+fn a_scope_destroyed_once_more_than_any_was_opened_is_reported() {
+    let mut stack = ScopeStack::new();
+    // The engine's level has been taken down before.
+    stack.construct_scope(SCOPE, code(0x300), 0x300, at_level(0));
+    let again = stack.destruct_scope(SCOPE, 0x200, HERE, Some(0));
+    let (kind, place) = (SCOPE, HERE);
+    assert_eq!(again, Some(Finding::NotOpen(NotOpen { kind, place })));
 }
