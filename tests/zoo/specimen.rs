@@ -18,6 +18,9 @@ pub struct Specimen {
     pub turns: u32,
     /// How often it is found in those.
     pub count: u64,
+    /// How many turns it performs with none of them marked: as many as make a leak; fewer where each waits for V8 to sweep, or
+    /// corrupts V8's memory.
+    pub unmarked_turns: u32,
     /// The bug is in the turn itself, so there is none if no turn is marked.
     pub is_turn: bool,
     /// The rules that find it where only the linker's hooks see it, if these are not just `rule`.
@@ -52,6 +55,7 @@ macro_rules! specimens {
                 directives: "",
                 turns: 1,
                 count: 1,
+                unmarked_turns: 3_000,
                 is_turn: false,
                 hooked: None,
                 bug: $name::bug,

@@ -6,7 +6,7 @@ use std::fmt::Write;
 
 /// The head of the table, which reaches to the end of the file.
 const HEAD: &str = "\
-| bug | class | rule | shape | V8 alone | bare counter | handleguard, in the first turn | with the rule off | no turn marked, 3,000 turns | twin |
+| bug | class | rule | shape | V8 alone | bare counter | handleguard, in the first turn | with the rule off | no turn marked | twin |
 |---|---|---|---|---|---|---|---|---|---|
 ";
 

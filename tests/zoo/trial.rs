@@ -6,9 +6,6 @@ use crate::specimen::Specimen;
 use handleguard_v8::handleguard::Rule;
 use std::sync::Mutex;
 
-/// Turns of a bug whose turns are not marked.
-const UNMARKED_TURNS: u32 = 3_000;
-
 /// Turns of a twin.
 const TWIN_TURNS: u32 = 10_000;
 
@@ -62,7 +59,7 @@ fn of(specimen: &'static Specimen) -> Trial {
     let without = Performance::new(specimen, "bug", turns, &off);
     let alone = Performance::new(specimen, "bug", turns, "off");
     let twin = Performance::new(specimen, "twin", TWIN_TURNS, &on);
-    let unmarked = Performance::unmarked(specimen, "bug", UNMARKED_TURNS, &on);
+    let unmarked = Performance::unmarked(specimen, "bug", specimen.unmarked_turns, &on);
     let unmarked_twin = Performance::unmarked(specimen, "twin", TWIN_TURNS, &on);
 
     let mut failures = Vec::new();

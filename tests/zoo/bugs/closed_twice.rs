@@ -9,11 +9,11 @@ use v8::{Isolate, Local, Number};
 
 specimens! {
     copied: "nodejs/node-addon-api #565", "https://github.com/nodejs/node-addon-api/pull/565",
-        "scope object copied, and closed by each copy", OutOfOrder;
+        "scope object copied, and closed by each copy", OutOfOrder, unmarked_turns = 10;
     existing: "nodejs/node-addon-api #1263", "https://github.com/nodejs/node-addon-api/pull/1263",
-        "scope object that takes over a token which its caller closes too", OutOfOrder;
+        "scope object that takes over a token which its caller closes too", OutOfOrder, unmarked_turns = 10;
     stale_token: "BabylonJS/JsRuntimeHost #223", "https://github.com/BabylonJS/JsRuntimeHost/pull/223",
-        "stale token closed, later and in another scope", OutOfOrder;
+        "stale token closed, later and in another scope", OutOfOrder, unmarked_turns = 10;
     try_catch: "NodeRT/NodeRT #79", "https://github.com/NodeRT/NodeRT/pull/79",
         "`TryCatch` destroyed by hand, and again by its block", OutOfOrder;
 }

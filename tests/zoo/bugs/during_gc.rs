@@ -27,7 +27,7 @@ specimens! {
     vm_destruction: "oven-sh/bun #38506", "https://github.com/oven-sh/bun/pull/38506",
         "finalizers fired by the destruction of a VM", InGc;
     late_destructor: "cloudflare/workerd #7231", "https://github.com/cloudflare/workerd/pull/7231",
-        "destructor of an object of `cppgc` that opens a scope when V8 sweeps, after the collection", InGc;
+        "destructor of an object of `cppgc` that opens a scope when V8 sweeps, after the collection", InGc, unmarked_turns = 10;
 }
 
 /// The body of a finalizer or a weak callback.
