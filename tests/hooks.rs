@@ -770,3 +770,43 @@ fn a_context_left_standing_is_named_when_its_isolate_ends_and_no_turn_was_marked
     assert_eq!(rules(&violations), [Rule::NeverClosed], "{violations:#?}");
     assert_eq!(rules(&run(true)), []);
 }
+
+/// A Smi in a handle of the one isolate, passed to a function of the other: V8 reads no heap, and neither does V8's release build
+/// check it.
+#[test]
+fn a_handle_of_another_isolate_is_found_as_an_argument_at_any_call() {
+    start_v8();
+    let first = &mut v8::Isolate::new(Default::default());
+    v8::scope!(let scope, first);
+    let context = v8::Context::new(scope, Default::default());
+    let scope = &mut v8::ContextScope::new(scope, context);
+    let callee = function(scope, "function onData(x) {}");
+    let undefined = v8::undefined(scope).into();
+    let mut second = v8::Isolate::new(Default::default());
+    v8::scope!(let other, &mut second);
+    let foreign: v8::Local<v8::Value> = v8::Integer::new(other, 1).into();
+    let foreign: v8::Local<v8::Value> = {
+        // SAFETY: only the lifetime changes, which binds the handle to the other scope: to mix the two is the bug.
+        unsafe { std::mem::transmute(foreign) }
+    };
+    // SAFETY: of this thread, and left again below.
+    unsafe { scope.enter() };
+    for (calls, wrong) in [(0, 1), (3, 1), (3, 0)] {
+        let run = || {
+            turn!(scope, "loop");
+            v8::scope!(let scope, scope);
+            let own: v8::Local<v8::Value> = v8::Integer::new(scope, 1).into();
+            for _ in 0..calls {
+                callee.call(scope, undefined, &[own]);
+            }
+            for _ in 0..wrong {
+                callee.call(scope, undefined, &[own, foreign]);
+            }
+        };
+        let violations = testing::run(run).violations;
+        let expected = vec![Rule::WrongIsolate; wrong];
+        assert_eq!(rules(&violations), expected, "{calls}: {violations:#?}");
+    }
+    // SAFETY: entered above.
+    unsafe { scope.exit() };
+}

@@ -123,21 +123,21 @@ fn destructs_slow<L: LiveIsolate>(isolate: L, kind: ScopeKind, ip: usize, storag
 }
 
 /// Records a call into JavaScript that a hooked function makes, as `callback_at` does. `isolate` is
-/// the current one, `ip` the address to which the function returns, `handle` the address of the callee's handle or 0. Reports
-/// `wrong-isolate` if another isolate of this thread, which `of` makes from its identity, holds that handle.
+/// the current one, `ip` the address to which the function returns, `handles` the addresses of the handles that it gets: callee,
+/// receiver, arguments. Reports `wrong-isolate` if another isolate of this thread, which `of` makes from its identity, holds one of them.
 ///
 /// Returns `None` if a guard has recorded the call already. [`callback_ends`] ends the call.
 #[inline]
 pub fn callback<L: LiveIsolate>(
     isolate: L,
     ip: usize,
-    handle: usize,
+    handles: impl Iterator<Item = usize>,
     of: fn(IsolateId) -> L::Engine,
     callee: impl FnOnce() -> Option<String>,
 ) -> Option<CallbackGuard<L::Engine>> {
     let place = Place::code(ip, (&raw const ip).addr());
     begin(isolate, place, || {
-        callback_slow(isolate, place, handle, of, callee)
+        callback_slow(isolate, place, handles, of, callee)
     })
 }
 
@@ -179,7 +179,7 @@ fn begin<L: LiveIsolate>(
 fn callback_slow<L: LiveIsolate>(
     isolate: L,
     place: Place,
-    handle: usize,
+    handles: impl Iterator<Item = usize>,
     of: fn(IsolateId) -> L::Engine,
     callee: impl FnOnce() -> Option<String>,
 ) -> Option<CallbackGuard<L::Engine>> {
@@ -189,7 +189,7 @@ fn callback_slow<L: LiveIsolate>(
     }
     serving(isolate, |session| {
         let thread = session.thread;
-        if let Some(owner) = owner_of(session, isolate, handle, of) {
+        if let Some(owner) = owner_of(session, isolate, handles, of) {
             let is_recorded = thread.recorded(owner, |live, stack| {
                 let report = stack.last_report();
                 stack.call_is_recorded(live.level()).then_some(report)
@@ -213,25 +213,28 @@ fn callback_slow<L: LiveIsolate>(
     })
 }
 
-/// The other isolate of this thread that holds `handle`, if there is one.
+/// The other isolate of this thread that holds one of `handles`, if there is one.
 fn owner_of<L: LiveIsolate>(
     session: Session<'_>,
     isolate: L,
-    handle: usize,
+    mut handles: impl Iterator<Item = usize>,
     of: fn(IsolateId) -> L::Engine,
 ) -> Option<L::Engine> {
-    if isolate.holds(handle) {
+    let own = isolate.engine().isolate();
+    let mut others = session.thread.isolates();
+    others.retain(|&other| other != own);
+    if others.is_empty() {
         return None;
     }
-    let own = isolate.engine().isolate();
-    let isolates = session.thread.isolates().into_iter();
-    isolates
-        .filter(|&other| other != own)
-        .map(of)
-        .find(|&other| {
+    handles.find_map(|handle| {
+        if isolate.holds(handle) {
+            return None;
+        }
+        others.iter().copied().map(of).find(|&other| {
             let holds = session.thread.recorded(other, |live, _| live.holds(handle));
             holds == Some(true)
         })
+    })
 }
 
 /// Whether a guard on this thread has recorded the call that a hook sees, into `isolate` at `level`.

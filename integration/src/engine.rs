@@ -113,8 +113,10 @@ impl LiveIsolate for LiveV8<'_> {
     fn holds(self, handle: usize) -> bool {
         // In V8's last block of them (`handle-scope-implementer.h`, `kHandleBlockSize`), as far as it is filled.
         const BLOCK: usize = 1022 * size_of::<usize>();
-        self.cursor().is_some_and(|cursor| {
-            (cursor.limit.saturating_sub(BLOCK)..cursor.next).contains(&handle)
+        self.cursor().is_some_and(|Cursor { next, limit }| {
+            let begin = limit.saturating_sub(BLOCK);
+            // Another thread may have entered the isolate since, and begin a block between the two reads.
+            (begin..=limit).contains(&next) && (begin..next).contains(&handle)
         })
     }
 

@@ -218,20 +218,24 @@ impl ThreadState {
             record.stack.doubt_counts();
         }
         let result = f(&mut record.stack);
-        self.enable_fast_path(record.isolate, &record.stack);
+        let is_only = records.all.len() == 1;
+        let record = &records.all[at];
+        self.enable_fast_path(record.isolate, &record.stack, is_only);
         result
     }
 
-    /// Lets what begins next in `isolate` take the fast path, if the stack needs no verdict on it.
+    /// Lets what begins next in `isolate` take the fast path, if the stack needs no verdict on it. Where the thread has used another
+    /// isolate too, each callback needs one: a handle of the other may be passed to it.
     #[inline]
-    fn enable_fast_path(&self, isolate: IsolateId, stack: &ScopeStack) {
+    fn enable_fast_path(&self, isolate: IsolateId, stack: &ScopeStack, is_only: bool) {
         if !self.reporting.get()
             && let Some((fast, counters)) = self.fast_isolate.get()
             && fast == isolate
             && !self.strict.get()
             && !self.awaits_use()
-            && let Some(limits) = stack.fast_path_limits()
+            && let Some(mut limits) = stack.fast_path_limits()
         {
+            limits.floor = limits.floor.filter(|_| is_only);
             let log = self.log.get();
             log.enable(isolate, limits, counters);
             self.log.publish(log);

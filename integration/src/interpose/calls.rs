@@ -11,6 +11,7 @@ use crate::ffi::{Handle, RawIsolate};
 use crate::isolate::{LiveV8, V8};
 use handleguard::hooks;
 use std::ffi::{c_int, c_void};
+use std::iter;
 
 /// # Safety
 ///
@@ -27,8 +28,11 @@ pub(super) unsafe fn function_call(
         // SAFETY: V8's function requires the same.
         unsafe { real::function_call(function, context, recv, argc, argv) }
     };
+    // SAFETY: as V8's function requires.
+    let arguments = unsafe { arguments(argc, argv) };
+    let handles = [function, recv].into_iter().chain(arguments);
     // SAFETY: `function` is a function of the isolate that is entered, as V8's function requires.
-    call_as_callback(ip, function, |live| unsafe { name(live, function) }, call)
+    call_as_callback(ip, handles, |live| unsafe { name(live, function) }, call)
 }
 
 /// # Safety
@@ -45,8 +49,11 @@ pub(super) unsafe fn function_new_instance(
         // SAFETY: V8's function requires the same.
         unsafe { real::function_new_instance(function, context, argc, argv) }
     };
+    // SAFETY: as V8's function requires.
+    let arguments = unsafe { arguments(argc, argv) };
+    let handles = iter::once(function).chain(arguments);
     // SAFETY: `function` is a function of the isolate that is entered, as V8's function requires.
-    call_as_callback(ip, function, |live| unsafe { name(live, function) }, call)
+    call_as_callback(ip, handles, |live| unsafe { name(live, function) }, call)
 }
 
 /// # Safety
@@ -55,7 +62,7 @@ pub(super) unsafe fn function_new_instance(
 pub(super) unsafe fn script_run(script: Handle, context: Handle, ip: usize) -> Handle {
     // SAFETY: V8's function requires the same.
     let call = || unsafe { real::script_run(script, context) };
-    call_as_callback(ip, script, unnamed, call)
+    call_as_callback(ip, iter::once(script), unnamed, call)
 }
 
 /// # Safety
@@ -64,7 +71,7 @@ pub(super) unsafe fn script_run(script: Handle, context: Handle, ip: usize) -> H
 pub(super) unsafe fn module_evaluate(module: Handle, context: Handle, ip: usize) -> Handle {
     // SAFETY: V8's function requires the same.
     let call = || unsafe { real::module_evaluate(module, context) };
-    call_as_callback(ip, module, unnamed, call)
+    call_as_callback(ip, iter::once(module), unnamed, call)
 }
 
 /// # Safety
@@ -77,7 +84,7 @@ pub(super) unsafe fn module_evaluate_for_import_defer(
 ) -> Handle {
     // SAFETY: V8's function requires the same.
     let call = || unsafe { real::module_evaluate_for_import_defer(module, context) };
-    call_as_callback(ip, module, unnamed, call)
+    call_as_callback(ip, iter::once(module), unnamed, call)
 }
 
 /// # Safety
@@ -168,12 +175,13 @@ fn as_checkpoint(ip: usize, call: impl FnOnce()) {
 /// Runs `call` as a callback of the isolate that is entered, which is the only one whose JavaScript can be called.
 fn as_callback<R>(
     ip: usize,
-    handle: Handle,
+    handles: impl Iterator<Item = Handle>,
     callee: impl FnOnce(LiveV8<'_>) -> Option<String>,
     call: impl FnOnce() -> R,
 ) -> R {
+    let handles = handles.map(Handle::addr);
     let callback = current::live()
-        .and_then(|live| hooks::callback(live, ip, handle.addr(), V8::named, || callee(live)));
+        .and_then(|live| hooks::callback(live, ip, handles, V8::named, || callee(live)));
     let result = call();
     hooks::callback_ends(callback);
     result
@@ -183,14 +191,28 @@ fn as_callback<R>(
 /// report comes before.
 fn call_as_callback<R>(
     ip: usize,
-    handle: Handle,
+    handles: impl Iterator<Item = Handle>,
     callee: impl FnOnce(LiveV8<'_>) -> Option<String>,
     call: impl FnOnce() -> R,
 ) -> R {
     if current::isolate().is_null() {
         hooks::callback_on_no_isolate(ip, V8::named);
     }
-    as_callback(ip, handle, callee, call)
+    as_callback(ip, handles, callee, call)
+}
+
+/// The arguments of a call.
+///
+/// # Safety
+///
+/// `argv` points at `argc` handles, which stay there as long as the iterator.
+unsafe fn arguments<'a>(argc: c_int, argv: *const Handle) -> impl Iterator<Item = Handle> + 'a {
+    let arguments: &[Handle] = match usize::try_from(argc) {
+        // SAFETY: as this function requires.
+        Ok(argc @ 1..) => unsafe { std::slice::from_raw_parts(argv, argc) },
+        _ => &[],
+    };
+    arguments.iter().copied()
 }
 
 /// The name of the function at `function`, for a report.
