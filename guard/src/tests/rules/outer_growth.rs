@@ -503,3 +503,44 @@ fn a_call_of_the_engine_directly_under_a_turn_shows_the_handles_made_before_it()
     assert!(call(&mut host));
     assert_eq!(host.end_turn(uv_run).len(), 1);
 }
+
+#[test]
+fn a_turn_that_is_inferred_is_watched_from_one_pump_to_the_next_in_its_scope() {
+    let mut stack = ScopeStack::new();
+    let (main, _) = stack.open_scope(SCOPE, place("main"), at_level(1));
+    assert_eq!(stack.pumped(Some(1)), None, "no pump yet");
+    for number in 1..3 {
+        assert_eq!(stack.end_watch_of_pumped(), (number > 1).then_some(main));
+        assert_eq!(pump(&mut stack, 10), None);
+        assert_eq!(stack.pumped(Some(1)), Some((main, number)));
+        assert_eq!(
+            stack.pumped(Some(2)),
+            None,
+            "a scope that is not recorded is open"
+        );
+        assert!(!stack.is_in_turn(), "not watched yet");
+        stack.watch_pumped();
+        assert!(stack.is_in_turn());
+        call(&mut stack);
+    }
+    stack.close_scope(main);
+    assert!(!stack.is_in_turn(), "the loop has ended");
+    assert_eq!(
+        stack.end_watch_of_pumped(),
+        Some(main),
+        "its seal is still to be lifted"
+    );
+    assert_eq!(stack.end_watch_of_pumped(), None);
+}
+
+#[test]
+fn a_host_that_marks_its_turns_has_none_watched_that_are_inferred() {
+    let mut host = Host::new(ALL);
+    host.open("main");
+    assert_eq!(pump(&mut host.stack, 0), None);
+    assert!(host.stack.pumped(Some(1)).is_some());
+    let turn = host.begin_turn("uv_run");
+    assert!(host.stack.is_in_turn());
+    host.end_turn(turn);
+    assert_eq!(host.stack.pumped(Some(1)), None);
+}
