@@ -192,6 +192,8 @@ impl PersistentHandles {
             });
             self.spacing *= 2;
         }
+        // At once, with the first sample: a program that runs for long allocates no more.
+        self.samples.reserve_exact(MAX_SAMPLES - self.samples.len());
         self.samples.push(sample);
     }
 
