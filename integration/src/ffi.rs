@@ -87,6 +87,9 @@ unsafe extern "C" {
     #[cfg_attr(windows, link_name = "v8__DisallowJavascriptExecutionScope__DESTRUCT")]
     pub(crate) fn end_disallow_javascript(scope: *mut DisallowJavascript);
 
+    /// The embedder's data in a slot of the isolate, or null.
+    pub(crate) fn v8__Isolate__GetData(isolate: *const RawIsolate, slot: u32) -> *mut c_void;
+
     /// The heap of `cppgc` that is attached to the isolate, or null.
     pub(crate) fn v8__Isolate__GetCppHeap(isolate: *mut RawIsolate) -> *mut c_void;
 

@@ -2,16 +2,25 @@
 //!
 //! Each question makes handles, in a scope of its own, so that no count of the host changes.
 
-use crate::ffi::RawIsolate;
+use crate::ffi::{self, RawIsolate};
 use handleguard::{ForeignText, MAX_FOREIGN_TEXT, MAX_FRAMES, ScriptFrame};
 use v8::PinScope;
 
-/// Runs `ask` in a scope of its own.
+/// Runs `ask` in a scope of its own. `None` if the v8 crate has given up the isolate, which then ends: its scopes need the annex that
+/// the crate keeps in the isolate's first slot (`isolate.rs`, `ANNEX_SLOT`) and frees before V8 disposes of the isolate.
 ///
 /// # Safety
 ///
 /// `isolate` is a live isolate that may be used on this thread.
-unsafe fn in_own_scope<R>(isolate: *mut RawIsolate, ask: impl FnOnce(&PinScope<'_, '_>) -> R) -> R {
+unsafe fn in_own_scope<R>(
+    isolate: *mut RawIsolate,
+    ask: impl FnOnce(&PinScope<'_, '_>) -> R,
+) -> Option<R> {
+    const ANNEX_SLOT: u32 = 0;
+    // SAFETY: `isolate` is live, as this function requires; V8 only reads the slot.
+    if unsafe { ffi::v8__Isolate__GetData(isolate, ANNEX_SLOT) }.is_null() {
+        return None;
+    }
     // SAFETY: `isolate` is live and may be used on this thread, as this function requires, and the value does not leave the
     // function. `from_raw_ptr_unchecked` takes the address under the v8 crate's own name for it.
     let mut isolate = unsafe { v8::Isolate::from_raw_ptr_unchecked(isolate.cast()) };
@@ -20,7 +29,7 @@ unsafe fn in_own_scope<R>(isolate: *mut RawIsolate, ask: impl FnOnce(&PinScope<'
     // other is this cast the other way round (`scope.rs`, `cast_pinned_ref`). What is asked in here looks at functions and
     // frames alone, and not at the current context.
     let scope: &PinScope<'_, '_> = unsafe { std::mem::transmute(&*scope) };
-    ask(scope)
+    Some(ask(scope))
 }
 
 /// Returns `onClose (handlers.js:12:20)`, as a stack trace of JavaScript shows it; `<anonymous>` if the function has no name.
@@ -49,7 +58,7 @@ pub(crate) unsafe fn callee(isolate: *mut RawIsolate, function: &v8::Function) -
         }
     };
     // SAFETY: `isolate` is live and may be used on this thread, as this function requires.
-    unsafe { in_own_scope(isolate, describe) }
+    unsafe { in_own_scope(isolate, describe) }.unwrap_or_default()
 }
 
 /// Returns the frames of JavaScript on the stack, innermost first.
@@ -74,8 +83,8 @@ pub(crate) unsafe fn frames(isolate: *mut RawIsolate) -> Vec<ScriptFrame> {
         Some((0..trace.get_frame_count()).filter_map(frame).collect())
     };
     // SAFETY: `isolate` is live and may be used on this thread, as this function requires.
-    let frames: Option<Vec<ScriptFrame>> = unsafe { in_own_scope(isolate, walk) };
-    frames.unwrap_or_default()
+    let frames: Option<Option<Vec<ScriptFrame>>> = unsafe { in_own_scope(isolate, walk) };
+    frames.flatten().unwrap_or_default()
 }
 
 /// The names on one stack, so that frames share them: all frames of a script its name, and neighbours of equal name theirs, as

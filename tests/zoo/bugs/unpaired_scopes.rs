@@ -18,6 +18,10 @@ specimens! {
         "add-on handed the token of its host's scope, which it closes", OutOfOrder;
     early_return: "tangramdotdev/tangram #752", "https://github.com/tangramdotdev/tangram/pull/752",
         "early return that leaves the isolate while a scope is open", NeverClosed;
+    snapshot: "denoland/deno #4168", "https://github.com/denoland/deno/pull/4168",
+        "scope still open where the isolate ends in a snapshot", NeverClosed;
+    thread_local: "denoland/rusty_v8 #1467", "https://github.com/denoland/rusty_v8/issues/1467",
+        "scope still open in an isolate that ends with its thread", NeverClosed;
 }
 
 mod twice_initialised {
@@ -214,5 +218,87 @@ mod early_return {
 
     pub fn twin(stage: &Stage) {
         requests(stage, mended);
+    }
+}
+
+mod snapshot {
+    use super::*;
+
+    /// Makes a snapshot after `work` with the isolate that V8 disposes of for it.
+    fn make(work: impl FnOnce(&mut Isolate)) {
+        let mut creator = Isolate::snapshot_creator(None, None);
+        {
+            v8::scope!(let scope, &mut creator);
+            let context = v8::Context::new(scope, Default::default());
+            scope.set_default_context(context);
+        }
+        work(&mut creator);
+        let blob = creator.create_blob(v8::FunctionCodeHandling::Clear);
+        assert!(blob.is_some());
+    }
+
+    pub fn bug(stage: &Stage) {
+        host!(scope);
+        stage.turns(scope, |scope| {
+            turn!(scope, "build");
+            make(|isolate| {
+                napi::open(isolate); //~ snapshot opener
+            });
+        });
+    }
+
+    pub fn twin(stage: &Stage) {
+        host!(scope);
+        let mut turn = 0;
+        stage.turns(scope, |scope| {
+            turn!(scope, "build");
+            turn += 1;
+            // A snapshot takes several milliseconds.
+            if turn % 500 == 0 {
+                make(|isolate| napi::close(napi::open(isolate)));
+            }
+        });
+    }
+}
+
+mod thread_local {
+    use super::*;
+    use std::cell::RefCell;
+
+    thread_local! {
+        static WORKER: RefCell<Option<v8::OwnedIsolate>> = const { RefCell::new(None) };
+    }
+
+    /// Runs `job` on a thread of its own, in an isolate that the thread keeps in a local.
+    fn on_worker(job: fn(&mut Isolate)) {
+        let run = move || {
+            WORKER.with_borrow_mut(|worker| {
+                job(worker.get_or_insert_with(|| Isolate::new(Default::default())));
+            });
+        };
+        std::thread::spawn(run).join().expect("a thread that ends");
+    }
+
+    pub fn bug(stage: &Stage) {
+        host!(scope);
+        stage.turns(scope, |scope| {
+            turn!(scope, "job");
+            on_worker(|isolate| {
+                napi::open(isolate); //~ thread_local opener
+            });
+        });
+    }
+
+    pub fn twin(stage: &Stage) {
+        host!(scope);
+        let mut turn = 0;
+        stage.turns(scope, |scope| {
+            turn!(scope, "job");
+            turn += 1;
+            // To make an isolate takes a millisecond.
+            if turn % 100 == 0 {
+                on_worker(|isolate| napi::close(napi::open(isolate)));
+            }
+        });
     }
 }
