@@ -98,7 +98,7 @@ impl Trace {
         self.stack.ips()
     }
 
-    /// Whether outer frames are missing: the stack is deeper than [`MAX_FRAMES`](crate::MAX_FRAMES), it leaves the thread's
+    /// Whether outer frames are missing: the stack is deeper than [`MAX_FRAMES`], it leaves the thread's
     /// own stack, or a frame has neither an unwind table nor a frame pointer.
     pub fn is_truncated(&self) -> bool {
         self.truncated.is_some()
