@@ -27,7 +27,7 @@ use crate::pipeline::{Session, settle, violated};
 use crate::place::Place;
 use crate::process::{announce, global, seal};
 use crate::symbolize::names;
-use crate::thread::pending_log::Call;
+use crate::thread::pending_log::{Call, NewestBlock};
 use crate::thread::state::ThreadState;
 use crate::thread::{fast_path, isolates};
 use crate::unwind::capture::{CapturedStack, Origin, UnwindMethod};
@@ -96,7 +96,9 @@ pub fn scope_destructs<L: LiveIsolate>(isolate: L, kind: ScopeKind, ip: usize, s
 #[inline(never)]
 fn destructs_slow<L: LiveIsolate>(isolate: L, kind: ScopeKind, ip: usize, storage: usize) {
     let engine = isolate.engine();
-    if engine_work::hook_sees_end(engine) {
+    if fast_path::destruct_in_two_blocks(engine.isolate(), storage)
+        || engine_work::hook_sees_end(engine)
+    {
         return;
     }
     let place = Place::code(ip, (&raw const ip).addr());
@@ -403,9 +405,18 @@ pub fn block_begins<L: LiveIsolate>(isolate: L, index: u64, size: u64) {
         let begun = ThreadState::with(|thread| thread.begin_block(id, index, level));
         Some((level, begun??))
     });
-    if let Some((level, blocks)) = blocks
-        && blocks >= SAMPLED_FROM
-    {
+    let Some((level, blocks)) = blocks else {
+        return;
+    };
+    fast_path::block_begins(NewestBlock {
+        isolate: id.0,
+        level,
+        in_a_row: blocks,
+        bytes: usize::try_from(size)
+            .unwrap_or(0)
+            .saturating_mul(size_of::<usize>()),
+    });
+    if blocks >= SAMPLED_FROM {
         block_begins_slow(isolate, level, blocks, size);
     }
 }

@@ -7,7 +7,7 @@ use crate::engine::ids::{EntryId, IsolateId};
 use crate::engine::interface::Engine;
 use crate::place::{Location, Place};
 use crate::thread::log_pointer::current;
-use crate::thread::pending_log::Call;
+use crate::thread::pending_log::{Call, NewestBlock};
 use std::panic;
 
 /// Records a scope that the engine has opened, or, where `kind` is `None`, a call into JavaScript. `None` if the slow path
@@ -66,6 +66,19 @@ pub(crate) fn construct<E: Engine>(engine: E, kind: ScopeKind, ip: usize, storag
 #[inline(always)]
 pub(crate) fn destruct(isolate: IsolateId, storage: usize) -> bool {
     current().is_some_and(|log| log.pop_hooked(isolate, storage))
+}
+
+/// As [`destruct`], for a scope in which the engine began a block of handles.
+pub(crate) fn destruct_in_two_blocks(isolate: IsolateId, storage: usize) -> bool {
+    current().is_some_and(|log| log.pop_hooked_in_two_blocks(isolate, storage))
+}
+
+/// Records that the engine begins a block of handles, so that the scope which began it may close on the fast path.
+#[inline]
+pub(crate) fn block_begins(block: NewestBlock) {
+    if let Some(log) = current() {
+        log.set_newest_block(block);
+    }
 }
 
 /// Records a call that begins in `isolate`, the current one, at `place`, as a hook sees it.

@@ -42,6 +42,22 @@ const CAPACITY: usize = 32;
 /// Handles that a scope must hold before its high-water mark is kept.
 pub(crate) const MIN_HIGH_WATER: u64 = 64;
 
+/// The same, in bytes.
+const MIN_BYTES: usize = MIN_HIGH_WATER as usize * size_of::<usize>();
+
+/// The engine's block of handles that began last on a thread, as a hook saw it.
+#[derive(Clone, Copy)]
+pub(crate) struct NewestBlock {
+    /// The isolate's address.
+    pub(crate) isolate: usize,
+    /// The engine's level.
+    pub(crate) level: u32,
+    /// How many blocks the scope at that level has begun, this one included.
+    pub(crate) in_a_row: usize,
+    /// The size of a block.
+    pub(crate) bytes: usize,
+}
+
 /// The pending log of one thread. See the [module](self).
 ///
 /// Only the owning thread touches the cells. Other threads touch `enabled` (to disable the log of an isolate that ends) and
@@ -64,6 +80,7 @@ pub(crate) struct PendingLog {
     isolate: Cell<usize>,
     /// The lowest address of a scope that a hook recorded.
     lowest: Cell<usize>,
+    newest_block: Cell<NewestBlock>,
     /// Extra state for each entry that is [`hooked`](PendingEntry::hooked), at the same index.
     hooked: [Cell<HookedScope>; CAPACITY],
     entries: [Cell<PendingEntry>; CAPACITY],
@@ -116,6 +133,12 @@ impl PendingLog {
             floor: Cell::new(u32::MAX),
             isolate: Cell::new(0),
             lowest: Cell::new(usize::MAX),
+            newest_block: Cell::new(NewestBlock {
+                isolate: 0,
+                level: 0,
+                in_a_row: 0,
+                bytes: 0,
+            }),
             hooked: [const { Cell::new(NO_SCOPE) }; CAPACITY],
             entries: [const { Cell::new(NO_ENTRY) }; CAPACITY],
             in_use: AtomicBool::new(true),
@@ -272,15 +295,21 @@ impl PendingLog {
             return false;
         }
         if is_scope {
-            // If the engine switched to another block of handles, the difference means nothing: either the close takes the
-            // slow path for no reason, or the scope holds fewer handles than are worth a mark.
+            // If the engine switched to another block of handles, the difference means nothing: either the scope holds fewer handles
+            // than are worth a mark, or `pop_hooked_in_two_blocks` may remove it.
             let bytes = self.counters.get().next().wrapping_sub(entry.cursor.next);
-            if bytes as u64 >= MIN_HIGH_WATER * size_of::<usize>() as u64 {
+            if bytes >= MIN_BYTES {
                 return false;
             }
         }
         self.top.set(self.top.get().wrapping_sub(1));
         true
+    }
+
+    /// Records that the engine begins a block of handles.
+    #[inline]
+    pub(crate) fn set_newest_block(&self, block: NewestBlock) {
+        self.newest_block.set(block);
     }
 
     /// Removes the innermost entry if it is the scope at `storage` and needs no verdict. Returns whether it did.
@@ -296,6 +325,30 @@ impl PendingLog {
             self.lowest.set(scope.lowest_outside);
         }
         closed
+    }
+
+    /// As [`pop_hooked`](Self::pop_hooked), for a scope that began the engine's newest block, and holds fewer handles than are worth
+    /// a mark in it and in the block before.
+    pub(super) fn pop_hooked_in_two_blocks(&self, isolate: IsolateId, storage: usize) -> bool {
+        let entry = self.top().get();
+        let scope = self.hooked[self.depth()].get();
+        if !self.is_enabled_for(isolate) || !entry.hooked || scope.storage != storage {
+            return false;
+        }
+        let newest = self.newest_block.get();
+        let is_its_own = newest.isolate == isolate.0 && newest.level == entry.level;
+        let now = self.counters.get().cursor();
+        if !is_its_own || newest.in_a_row != 1 || now.limit == entry.cursor.limit {
+            return false;
+        }
+        let before = entry.cursor.limit.wrapping_sub(entry.cursor.next);
+        let free = now.limit.wrapping_sub(now.next);
+        if before.saturating_add(newest.bytes.saturating_sub(free)) >= MIN_BYTES {
+            return false;
+        }
+        self.top.set(self.top.get().wrapping_sub(1));
+        self.lowest.set(scope.lowest_outside);
+        true
     }
 
     /// Lets a guard name the scope that a hook has just logged. Returns `false` if the innermost entry is not such a scope.
@@ -355,5 +408,59 @@ impl PendingLog {
             &mut entries,
             self.last_id.get(),
         );
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    const ISOLATE: IsolateId = IsolateId(0x10);
+
+    /// The handles of a block.
+    const BLOCK: usize = 1000;
+
+    /// A log in which a hooked scope is opened with `left` handles to go in the block; then the engine begins another block, the
+    /// `in_a_row`th of the scope's, and makes `made` handles in it. Returns whether the close takes the fast path.
+    fn closes_fast(left: usize, made: usize, in_a_row: usize, level: u32) -> bool {
+        let bytes = |handles: usize| handles * size_of::<usize>();
+        let words = [0x10_0000, 0x10_0000 + bytes(left), 1].map(Cell::new);
+        let first = words.as_ptr().cast::<usize>();
+        // SAFETY: `words` outlives the log.
+        let counters = unsafe { Counters::new(first, first.add(2).cast()) };
+        let log = PendingLog::new();
+        let limits = FastPathLimits {
+            last: EntryId::NONE,
+            level: 0,
+            floor: None,
+            lowest: usize::MAX,
+        };
+        log.enable(ISOLATE, limits, counters);
+        let kind = ScopeKind::HandleScope;
+        assert!(log.push_hooked(ISOLATE, kind, Place::code(1, 0), 0x7000));
+        log.set_newest_block(NewestBlock {
+            isolate: ISOLATE.0,
+            level,
+            in_a_row,
+            bytes: bytes(BLOCK),
+        });
+        words[0].set(0x20_0000 + bytes(made));
+        words[1].set(0x20_0000 + bytes(BLOCK));
+        log.pop_hooked(ISOLATE, 0x7000) || log.pop_hooked_in_two_blocks(ISOLATE, 0x7000)
+    }
+
+    #[test]
+    fn a_scope_at_the_edge_of_a_block_takes_the_fast_path_if_it_holds_few_handles() {
+        assert!(closes_fast(2, 3, 1, 1));
+        assert!(closes_fast(60, 3, 1, 1), "63");
+        assert!(!closes_fast(61, 3, 1, 1), "64");
+        assert!(!closes_fast(0, 64, 1, 1));
+    }
+
+    #[test]
+    fn a_scope_whose_blocks_are_not_all_known_takes_the_slow_path() {
+        assert!(!closes_fast(2, 3, 2, 1), "it filled a block in between");
+        assert!(!closes_fast(2, 3, 0, 1), "no hook saw it");
+        assert!(!closes_fast(2, 3, 1, 2), "an inner scope's");
     }
 }

@@ -62,6 +62,8 @@ const CHILDREN: &[Child] = &[
     child("scope", Build::CompiledIn, "off"),
     child("scope", Build::CompiledIn, "count"),
     child("scope", Build::Hooked, "count"),
+    child("block", Build::CompiledOut, ""),
+    child("block", Build::Hooked, "count"),
     child("callback", Build::CompiledOut, ""),
     child("callback", Build::CompiledIn, "off"),
     child("callback", Build::CompiledIn, "count"),
@@ -92,6 +94,7 @@ const CHILDREN: &[Child] = &[
 fn measure(group: &str) -> Vec<Row> {
     match group {
         "scope" => scopes::scope(),
+        "block" => scopes::block(),
         "callback" => scopes::callback(),
         "turn" => scopes::turn(),
         "violation" => violations::known(),

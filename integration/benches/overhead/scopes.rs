@@ -142,3 +142,61 @@ pub fn turn() -> Vec<Row> {
         Row::paired("turn", "turn!", &sampled[1]),
     ]
 }
+
+/// The handles of a block (`handle-scope-implementer.h`, `kHandleBlockSize`).
+const BLOCK: u64 = 1022;
+
+/// Blocks in one plain scope, which gives them back.
+const BLOCKS: u64 = 64;
+
+/// Makes `handles` handles in the innermost scope.
+fn fill(scope: &mut v8::PinScope<'_, '_>, handles: u64) {
+    let undefined: v8::Local<v8::Value> = v8::undefined(scope).into();
+    for _ in 0..handles {
+        black_box(v8::Local::new(scope, undefined));
+    }
+}
+
+/// Opens a scope of 3 handles in the middle of one of V8's blocks, and where a block begins in it; and fills a scope that stays
+/// open, where each block is a sample of the handle profile.
+pub fn block() -> Vec<Row> {
+    host!(scope);
+    v8::scope!(let scope, scope);
+    let held = handleguard_v8::handles(scope).expect("a V8 that counts its handles");
+    // So that one more handle of a scope fills a block.
+    let to_edge = BLOCK - 1 - held % BLOCK;
+    let three = |scope: &mut v8::PinScope<'_, '_>, times: u64| {
+        for _ in 0..times {
+            v8::scope!(let inner, scope);
+            fill(inner, 3);
+        }
+    };
+    let sampled = paired(3, |line, times| {
+        let mut left = times;
+        while left > 0 {
+            v8::scope!(let scope, scope);
+            let now = match line {
+                2 => left.min(BLOCKS),
+                _ => left,
+            };
+            left -= now;
+            match line {
+                0 => three(scope, now),
+                1 => {
+                    fill(scope, to_edge);
+                    three(scope, now);
+                }
+                _ => fill(scope, now * BLOCK),
+            }
+        }
+    });
+    vec![
+        Row::paired("block", "a scope of 3 handles", &sampled[0]),
+        Row::paired("block", "a scope of 3 handles, a block begins", &sampled[1]),
+        Row::paired(
+            "block",
+            "1,022 handles of a scope that stays open",
+            &sampled[2],
+        ),
+    ]
+}
