@@ -19,6 +19,7 @@
 //! (`.dwo`), it is not read: such code has the names of the symbol table.
 
 mod debug_info;
+mod effort;
 mod elf_file;
 mod line_program;
 mod modules;

@@ -1,5 +1,6 @@
 //! The functions of one unit of debug information.
 
+use super::effort::Effort;
 use super::elf_file::Bytes;
 use super::line_program::{self, Line};
 use super::units::held;
@@ -12,11 +13,15 @@ use gimli::{
 /// How many references lead from a function to its name at most.
 const MAX_REFERENCES: usize = 16;
 
+/// How many functions are inlined into each other at most.
+const MAX_INLINED: usize = 256;
+
 /// Returns the functions at each of the sorted addresses, innermost first, by the unit that begins there in `.debug_info`.
 pub(super) fn functions_at(
     dwarf: &Dwarf<Bytes<'_>>,
     unit: usize,
     probes: &[u64],
+    effort: &mut Effort,
 ) -> Option<Vec<Vec<Symbol>>> {
     let header = dwarf.unit_header(DebugInfoOffset(unit)).ok()?;
     let unit = dwarf.unit(header).ok()?;
@@ -25,12 +30,13 @@ pub(super) fn functions_at(
         of: vec![Vec::new(); probes.len()],
     };
     // What was found before an error stays.
-    let _ = calls.read(dwarf, &unit);
+    let _ = calls.read(dwarf, &unit, effort);
     let lines = line_program::lines(&unit, probes);
     let mut names = Names {
         dwarf,
         unit: &unit,
         foreign: None,
+        effort,
     };
     let functions = calls.of.iter().zip(lines).map(|(calls, mut line)| {
         let mut symbols = Vec::new();
@@ -68,7 +74,12 @@ struct Calls<'a> {
 }
 
 impl Calls<'_> {
-    fn read(&mut self, dwarf: &Dwarf<Bytes<'_>>, unit: &Unit<Bytes<'_>>) -> gimli::Result<()> {
+    fn read(
+        &mut self,
+        dwarf: &Dwarf<Bytes<'_>>,
+        unit: &Unit<Bytes<'_>>,
+        effort: &mut Effort,
+    ) -> gimli::Result<()> {
         let mut entries = unit.entries_raw(None)?;
         // The depth of the function whose entries are read, if it holds an address.
         let mut within: Option<isize> = None;
@@ -97,13 +108,15 @@ impl Calls<'_> {
                 depth,
                 from: code.called_from,
             };
-            code.each_range(dwarf, unit, |range| {
+            code.each_range(dwarf, unit, effort, |range| {
                 for at in held(self.probes, range) {
                     let calls = &mut self.of[at];
                     if !is_inlined {
                         calls.clear();
                         within = Some(depth);
-                    } else if calls.last().is_none_or(|outer| outer.depth >= depth) {
+                    } else if calls.len() >= MAX_INLINED
+                        || calls.last().is_none_or(|outer| outer.depth >= depth)
+                    {
                         continue;
                     }
                     calls.push(call);
@@ -168,14 +181,19 @@ impl Code {
         &self,
         dwarf: &Dwarf<Bytes<'_>>,
         unit: &Unit<Bytes<'_>>,
+        effort: &mut Effort,
         mut each: impl FnMut(Range),
     ) -> gimli::Result<()> {
         if let Some(ranges) = self.ranges {
             let mut ranges = dwarf.ranges(unit, ranges)?;
-            while let Some(range) = ranges.next()? {
+            while effort.allows_range()
+                && let Some(range) = ranges.next()?
+            {
                 each(range);
             }
-        } else if let Some(begin) = self.begin {
+        } else if let Some(begin) = self.begin
+            && effort.allows_range()
+        {
             let end = self
                 .end
                 .or(self.size.map(|size| begin.saturating_add(size)));
@@ -194,6 +212,7 @@ struct Names<'u, 'a> {
     unit: &'u Unit<Bytes<'a>>,
     /// The other unit that was needed last.
     foreign: Option<Unit<Bytes<'a>>>,
+    effort: &'u mut Effort,
 }
 
 impl Names<'_, '_> {
@@ -257,6 +276,9 @@ impl Names<'_, '_> {
             return Some(of(false)(offset));
         }
         if self.foreign.as_ref().and_then(in_unit).is_none() {
+            if !self.effort.allows_unit() {
+                return None;
+            }
             let mut units = self.dwarf.units();
             let header = loop {
                 let header = units.next().ok()??;
@@ -323,7 +345,7 @@ mod tests {
         let holders = units::holding(&dwarf, &probes, || ());
         let unit = holders[0].unit;
         assert_eq!(holders[0].probe, 0);
-        let functions = functions_at(&dwarf, unit, &probes).unwrap();
+        let functions = functions_at(&dwarf, unit, &probes, &mut Effort::for_one_stack()).unwrap();
         let own = |name: &str, line| Symbol {
             name: Some(format!("{}::{name}", module_path!())),
             file: Some(PathBuf::from(file!())),
@@ -361,10 +383,10 @@ mod tests {
         let loaded = module_at(outermost as *const () as usize).unwrap();
         let file = ElfFile::open(&loaded.module).ok().unwrap();
         let dwarf = file.dwarf();
-        let functions = functions_at(&dwarf, 0, &[0x10]).unwrap();
+        let functions = functions_at(&dwarf, 0, &[0x10], &mut Effort::for_one_stack()).unwrap();
         assert_eq!(functions, [[]]);
         assert_eq!(
-            functions_at(&dwarf, 1, &[0x10]),
+            functions_at(&dwarf, 1, &[0x10], &mut Effort::for_one_stack()),
             None,
             "no unit begins there"
         );

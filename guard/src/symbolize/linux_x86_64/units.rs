@@ -9,6 +9,9 @@ use std::sync::Arc;
 /// How far a walk over the headers of all units reads before it drops the pages.
 const STEP: usize = 1 << 20;
 
+/// How many units that may hold an address are kept, of all addresses: a damaged file may say that each unit holds each.
+const MAX_HOLDERS: usize = 1 << 14;
+
 /// A unit that may hold the code at an address.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) struct Holder {
@@ -65,7 +68,9 @@ struct Found<'a> {
 impl Found<'_> {
     fn add(&mut self, unit: usize, range: gimli::Range) {
         for probe in held(self.probes, range) {
-            self.holders.push(Holder { unit, probe });
+            if self.holders.len() < MAX_HOLDERS {
+                self.holders.push(Holder { unit, probe });
+            }
         }
     }
 
