@@ -594,7 +594,7 @@ fn a_plain_isolate_that_another_thread_disposes_of_leaves_nothing_behind() {
 /// Whether the next isolate of this thread lay where the one was that another thread has disposed of.
 fn disposes_of_one_on_another_thread() -> bool {
     let mut isolate = v8::Isolate::new(Default::default());
-    let at = address(&mut isolate);
+    let at = address(&isolate);
     opens_for_good(&mut isolate);
     assert_eq!(handleguard::depth(), 1);
     let violations = testing::run(|| {
@@ -617,7 +617,7 @@ fn disposes_of_one_on_another_thread() -> bool {
     let violations = std::thread::spawn(second).join().expect("a thread");
     assert_eq!(rules(&violations), [Rule::NeverClosed], "{violations:#?}");
     let mut next = v8::Isolate::new(Default::default());
-    let is_reused = address(&mut next) == at;
+    let is_reused = address(&next) == at;
     testing::assert_clean(|| {
         v8::scope!(let scope, &mut next);
         assert_eq!(
