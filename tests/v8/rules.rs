@@ -2,8 +2,8 @@
 
 use handleguard_tests::{child, function, host, is_child, start_v8};
 use handleguard_v8::handleguard::finding::{
-    Desync, Ended, Finding, MissingScope, NeverClosed, Opener, OutOfOrder, OuterGrowth,
-    ScopeBudget, ScopeKind, StillOpen,
+    Ended, Finding, MissingScope, NeverClosed, Opener, OutOfOrder, OuterGrowth, ScopeBudget,
+    ScopeKind, StillOpen,
 };
 use handleguard_v8::handleguard::{self, Rule, Violation};
 use handleguard_v8::{
@@ -284,7 +284,7 @@ fn a_disagreement_with_v8_is_reported_once_and_the_next_turn_is_checked_again() 
         assert_eq!(rules(&violations), [Rule::Desync]);
         assert!(matches!(
             violations[0].finding(),
-            Finding::Desync(Desync { recorded, level, innermost, .. })
+            Finding::Desync(handleguard::finding::Desync { recorded, level, innermost, .. })
                 if innermost.name == Some("forgotten") && *recorded == level + 1
         ));
         let violations = testing::run(|| {
