@@ -122,10 +122,7 @@ impl Checker {
 
     /// Walks the stack from `origin` by frame pointers and by tables, and uses frame pointers from now on if the results agree.
     pub(crate) fn probe(&self, origin: Origin) {
-        let (same_stack, _) = CapturedStack::compare_methods(
-            origin,
-            &CapturedStack::from(origin, UnwindMethod::FramePointers),
-        );
+        let same_stack = CapturedStack::methods_agree(origin);
         self.frame_pointers.store(same_stack, Ordering::Relaxed);
     }
 

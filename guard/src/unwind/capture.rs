@@ -66,6 +66,20 @@ impl CapturedStack {
         (same_stack, by_tables)
     }
 
+    /// Whether a walk by frame pointers from `origin` gives the same stack as one by tables. The second walk, which takes long the
+    /// first time, ends where the two part.
+    pub(crate) fn methods_agree(origin: Origin) -> bool {
+        let mut by_pointers = Self::empty();
+        if !platform::walk_frame_pointers(origin.registers, |ip| by_pointers.push(ip)) {
+            return false;
+        }
+        let mut by_tables = Self::empty();
+        let walked = platform::walk_tables(origin.registers, |ip| {
+            by_tables.push(ip) && platform::may_be_same_stack(by_pointers.ips(), by_tables.ips())
+        });
+        walked.is_some() && platform::same_stack(by_pointers.ips(), by_tables.ips())
+    }
+
     const fn empty() -> Self {
         Self {
             ips: ArrayVec::new_const(),

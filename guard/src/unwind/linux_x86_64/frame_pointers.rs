@@ -34,12 +34,18 @@ const OF_THE_C_LIBRARY: usize = 3;
 /// Whether a walk by frame pointers gave the same stack as a walk by tables. The frames in which the C library starts the
 /// thread may differ.
 pub(crate) fn same_stack(by_pointers: &[usize], by_tables: &[usize]) -> bool {
-    let common = by_pointers
-        .iter()
-        .zip(by_tables)
-        .take_while(|(one, other)| one == other)
-        .count();
-    common > OF_THE_C_LIBRARY && common + OF_THE_C_LIBRARY >= by_tables.len()
+    common(by_pointers, by_tables) > OF_THE_C_LIBRARY && may_be_same_stack(by_pointers, by_tables)
+}
+
+/// Whether that may still come out, of a walk by tables that has come as far as `by_tables`.
+pub(crate) fn may_be_same_stack(by_pointers: &[usize], by_tables: &[usize]) -> bool {
+    common(by_pointers, by_tables) + OF_THE_C_LIBRARY >= by_tables.len()
+}
+
+/// How many inner frames the two have in common.
+fn common(by_pointers: &[usize], by_tables: &[usize]) -> usize {
+    let pairs = by_pointers.iter().zip(by_tables);
+    pairs.take_while(|(one, other)| one == other).count()
 }
 
 #[cfg(test)]
@@ -62,6 +68,15 @@ mod tests {
         );
         assert!(!same_stack(&[1], &[1]), "a stack that short proves nothing");
         assert!(!same_stack(&[], &[]));
+    }
+
+    #[test]
+    fn a_walk_by_tables_goes_on_only_while_it_may_be_the_same_stack() {
+        let pointers = [1, 2, 3, 9, 9];
+        let tables = [1, 2, 3, 4, 5, 6, 7, 8];
+        let goes_on = |frames: usize| may_be_same_stack(&pointers, &tables[..frames]);
+        assert_eq!((0..=tables.len()).filter(|&it| goes_on(it)).max(), Some(6));
+        assert!((0..=6).all(goes_on));
     }
 
     #[test]

@@ -12,7 +12,7 @@ mod stack_memory;
 
 pub(crate) use eh_frame::{frames_from, walk as walk_tables};
 pub(crate) use exit::program_called_exit;
-pub(crate) use frame_pointers::{same_stack, walk as walk_frame_pointers};
+pub(crate) use frame_pointers::{may_be_same_stack, same_stack, walk as walk_frame_pointers};
 pub(crate) use loaded_code::loaded;
 pub(crate) use loaded_modules::function_start;
 pub(crate) use stack_memory::Registers;
