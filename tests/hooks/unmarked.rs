@@ -170,7 +170,7 @@ fn a_leak_among_other_traffic_is_found() {
 fn a_right_server_is_silent() {
     assert_silent("a_right_server_is_silent", |scope| {
         let callee = made(scope);
-        event_loop(200_000, |_| {
+        event_loop(1_000_000, |_| {
             on_connection(scope, &callee);
             on_connection(scope, &callee);
         });

@@ -106,7 +106,7 @@ fn wake_slow(start: &'static Start, logging: Logging) {
 fn take_over(checker: &Checker, generation: u64) {
     let before = OWNED_BY.swap(generation, Ordering::Relaxed);
     if before != generation && generation != 0 {
-        checker.sites.leave_unlogged_to_parent(generation);
+        checker.sites().leave_unlogged_to_parent(generation);
         for flag in [&BUSY, &STOPPING, &STOPPED, &ABSENT] {
             flag.store(false, Ordering::Relaxed);
         }
@@ -258,7 +258,7 @@ impl Reporter {
                 thread::park_timeout(next - now);
                 continue;
             }
-            let changed = self.checker.sites.take_changed();
+            let changed = self.checker.sites().take_changed();
             if changed && !ticks.is_zero() {
                 self.busy(Self::tick);
             }
@@ -297,7 +297,7 @@ impl Reporter {
     /// Logs the sites that have not been logged.
     fn log_new(&mut self) {
         let checker = self.checker;
-        for row in checker.sites.take_unlogged(self.generation) {
+        for row in checker.sites().take_unlogged(self.generation) {
             let Some(subscriber) = row.detail.subscriber() else {
                 continue;
             };
@@ -314,7 +314,7 @@ impl Reporter {
         }
         self.log_makers();
         if self.memory.dropped == 0 {
-            self.say_full(checker.sites.dropped());
+            self.say_full(checker.sites().dropped());
         }
     }
 
@@ -324,7 +324,7 @@ impl Reporter {
         if !checker.watch.has_news() {
             return;
         }
-        let rows: Vec<Row<'_>> = checker.sites.rows().collect();
+        let rows: Vec<Row<'_>> = checker.sites().rows().collect();
         let row_of = |slot| rows.iter().find(|row| row.slot == slot);
         // The others are logged with their makers.
         let news =
@@ -372,7 +372,7 @@ impl Reporter {
     fn say_full(&mut self, dropped: u64) {
         if dropped > self.memory.dropped {
             self.memory.dropped = dropped;
-            let room = self.checker.sites.capacity();
+            let room = self.checker.sites().capacity();
             let full = TableFull { dropped, room };
             actions::notice_to(&self.subscriber(), tracing::Level::WARN, full);
         }

@@ -37,7 +37,8 @@ pub(crate) struct Checker {
     pub(crate) config: Config,
     /// See [`allows_fast_path`](Self::allows_fast_path).
     fast: bool,
-    pub(crate) sites: Sites,
+    /// Made at the first violation.
+    sites: OnceBox<Sites>,
     pub(crate) high_water: HighWater,
     pub(crate) profile: Profile,
     /// Distinguishes the engine's frames from the user's. Set once an engine has announced itself.
@@ -89,7 +90,7 @@ impl Checker {
     pub(crate) fn new(config: Config, wake: fn(Logging)) -> Self {
         let watching = Watching::with(config.action_of(Rule::OuterGrowth));
         Self {
-            sites: Sites::with_capacity(config.sites_of()),
+            sites: OnceBox::new(),
             fast: config.scope_budget_of().is_none()
                 && config.action_of(Rule::RedundantScope) == Action::Off
                 && !config.is_strict(),
@@ -104,6 +105,13 @@ impl Checker {
             ticked: ForkMutex::new(),
             wake,
         }
+    }
+
+    /// The site table.
+    #[inline]
+    pub(crate) fn sites(&self) -> &Sites {
+        self.sites
+            .get_or_init(|| Box::new(Sites::with_capacity(self.config.sites_of())))
     }
 
     /// Whether the configuration has no rule that examines every scope, so that a scope may take the fast path.
@@ -150,7 +158,7 @@ impl Checker {
         let unwind_method = self.unwind_method();
         let stack = CapturedStack::from(origin, unwind_method);
         let key = key(finding, &stack);
-        let counted = match self.sites.standing(Granularity::Stack, key) {
+        let counted = match self.sites().standing(Granularity::Stack, key) {
             Standing::Known(slot) => Counted {
                 recorded: self.count(slot, lane),
                 gave_up_frame_pointers: false,
@@ -167,7 +175,7 @@ impl Checker {
 
     #[inline]
     fn count(&self, slot: usize, lane: usize) -> Recorded {
-        self.sites.count(slot, lane, self.clock.now());
+        self.sites().count(slot, lane, self.clock.now());
         Recorded {
             slot,
             is_new: false,
@@ -210,7 +218,7 @@ impl Checker {
         let mut describe = || (first.take().expect("called once"))(stack);
         let now = self.clock.now();
         let recorded = self
-            .sites
+            .sites()
             .record(Granularity::Stack, key, lane, now, &mut describe)
             .unwrap_or_else(|| self.record_coarser(occurrence, &mut describe));
         self.add_spent(started.elapsed());
@@ -246,13 +254,14 @@ impl Checker {
                 Granularity::Rule => hash(&finding.rule()),
                 _ => hash(&finding.cause()),
             };
-            match self.sites.standing(granularity, key) {
+            match self.sites().standing(granularity, key) {
                 Standing::Known(slot) => return self.count(slot, lane),
                 Standing::NoRoom => {}
                 Standing::New => {
                     let now = self.clock.now();
                     if let Some(recorded) =
-                        self.sites.record(granularity, key, lane, now, &mut *first)
+                        self.sites()
+                            .record(granularity, key, lane, now, &mut *first)
                     {
                         return recorded;
                     }
@@ -265,7 +274,7 @@ impl Checker {
     /// Adds handles that the cause at `slot` was found to have left.
     pub(crate) fn add_handles(&self, slot: usize, lane: usize, handles: u64) {
         if handles > 0 {
-            self.sites.add_handles(slot, lane, handles);
+            self.sites().add_handles(slot, lane, handles);
         }
     }
 
@@ -292,7 +301,7 @@ impl Checker {
 
     /// Whether a site, or the makers of one, wait to be logged.
     pub(crate) fn has_unlogged(&self) -> bool {
-        self.sites.has_unlogged() || self.watch.has_news()
+        self.sites().has_unlogged() || self.watch.has_news()
     }
 
     /// Has the makers logged that were seen just now.
@@ -324,17 +333,17 @@ impl Checker {
 
     /// Returns all sites and counters as they stand now. Slow: names the places.
     pub(crate) fn report(&self) -> Report {
-        let mut sites: Vec<Site> = self.sites.rows().map(|row| self.site(row)).collect();
+        let mut sites: Vec<Site> = self.sites().rows().map(|row| self.site(row)).collect();
         report::sort(&mut sites);
         Report {
             elapsed: self.clock.now(),
             cost: Cost {
                 spent: Duration::from_nanos(self.spent.load(Ordering::Relaxed)),
                 kept: sites.iter().filter(|site| !site.is_merged()).count(),
-                room: self.sites.capacity(),
+                room: self.sites().capacity(),
             },
             sites,
-            dropped: self.sites.dropped(),
+            dropped: self.sites().dropped(),
             scopes: self.openers(),
             profile: self.profile.scopes(self.classifier()),
             unprofiled: self.profile.dropped(),
@@ -602,12 +611,12 @@ mod tests {
     #[test]
     fn a_tick_has_what_is_new() {
         let checker = checker(Config::new());
-        assert!(!checker.sites.take_changed(), "nothing yet");
+        assert!(!checker.sites().take_changed(), "nothing yet");
         record_twice(&checker);
-        assert!(checker.sites.take_changed(), "two occurrences");
+        assert!(checker.sites().take_changed(), "two occurrences");
         let (interval, all) = checker.tick();
         assert_eq!((interval.violations(), all.violations()), (2, 2));
-        assert!(!checker.sites.take_changed(), "nothing since");
+        assert!(!checker.sites().take_changed(), "nothing since");
         record_twice(&checker);
         let (interval, all) = checker.tick();
         assert_eq!((interval.violations(), all.violations()), (2, 4));

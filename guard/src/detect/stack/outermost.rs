@@ -6,10 +6,10 @@ use crate::place::Place;
 
 impl ScopeStack {
     /// Whether the innermost scope is the outermost one too, so that [`note_outermost`](Self::note_outermost) wants to know of its
-    /// close.
+    /// close: the host has marked no turn yet.
     #[inline]
     pub(crate) fn closes_outermost(&self) -> bool {
-        self.entries.len() == 1 && self.entries[0].holds_handles()
+        self.entries.len() == 1 && self.turns_begun == 0 && self.entries[0].holds_handles()
     }
 
     /// Records that the outermost scope is about to close, with `held` handles in it. `keep` makes its opener a place that holds when
