@@ -245,6 +245,7 @@ pub use process::announce::warn;
 pub use process::global::InitError;
 pub use react::breakpoint::handleguard_on_violation;
 pub use record::high_water::OpenerStats;
+pub use record::profile::{FilledBy, FilledScope};
 pub use record::report::{Cost, Report, Site};
 pub use switch::*;
 pub use symbolize::frame::{Frame, FrameKind};

@@ -54,6 +54,8 @@ pub(crate) struct Filling {
     marks: VecDeque<Mark>,
     /// The stacks that began them, as far as they are known.
     samples: VecDeque<Place>,
+    /// A block began in it while a turn ran. `outer-growth` judges what fills it.
+    pub(crate) in_turns: bool,
     /// The report that covers further blocks.
     pub(crate) report_ref: Option<ReportRef>,
 }
@@ -77,6 +79,7 @@ impl Filling {
             first: mark,
             marks: VecDeque::with_capacity(MIXED + 1),
             samples: VecDeque::with_capacity(SAMPLES),
+            in_turns: false,
             report_ref: None,
         }
     }

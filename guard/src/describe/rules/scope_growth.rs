@@ -18,7 +18,7 @@ reported once it has taken several blocks, and either 16,384 scopes and calls be
 it has been filled for a minute. It is counted again at each further block.
 
 The rule needs the hooks. It is a judgement by repetition, so its action is `log` at most, unless the rule is named in
-`HANDLEGUARD` or in `Config::rule`. Code inside a turn gets no such verdict, for `outer-growth` judges turns exactly.
+`HANDLEGUARD` or in `Config::rule`. A scope that is filled while turns run gets no such verdict: `outer-growth` judges turns exactly.
 
 # Why it matters
 

@@ -56,6 +56,7 @@ impl ScopeStack {
         }
         let filling = self.fillings.last_mut()?;
         filling.begin_block(blocks, mark);
+        filling.in_turns |= !self.turns.is_empty();
         Some(filling)
     }
 
@@ -86,7 +87,7 @@ impl ScopeStack {
     /// Returns the finding if a loop fills the scope that began a block last; a block holds `size` handles. `keep` makes a place of
     /// the outer frames of a stack.
     ///
-    /// A scope around or inside a turn gets no verdict while the turn runs: `outer-growth` judges turns, to one handle.
+    /// A scope in which a block began while a turn ran gets no verdict: `outer-growth` judges turns, to one handle.
     pub(crate) fn scope_growth(
         &self,
         size: u64,
@@ -94,7 +95,7 @@ impl ScopeStack {
     ) -> Option<Finding> {
         let filling = self.fillings.last()?;
         let infers_turns = |pump: super::Pump| pump.scope == filling.scope && pump.turns > 0;
-        if !self.turns.is_empty() || self.pump.is_some_and(infers_turns) || !filling.is_loop() {
+        if filling.in_turns || self.pump.is_some_and(infers_turns) || !filling.is_loop() {
             return None;
         }
         let mut closed = self.closed.iter();

@@ -135,13 +135,25 @@ fn a_scope_of_the_engines_own_is_nobodys() {
 }
 
 #[test]
-fn a_scope_is_not_judged_while_a_turn_runs() {
+fn a_scope_that_turns_fill_is_judged_by_them() {
     let mut filler = Filler::new();
     filler.host.open("main");
     let turn = filler.host.begin_turn("loop");
     assert_eq!(filler.fill_by_calls(100), None);
     filler.host.end_turn(turn);
-    assert!(filler.fill(2000, 0).is_some(), "after it");
+    assert_eq!(filler.fill_by_calls(100), None, "after it");
+}
+
+#[test]
+fn a_scope_that_is_filled_between_turns_is_reported() {
+    let mut filler = Filler::new();
+    filler.host.open("main");
+    for _ in 0..11 {
+        assert_eq!(filler.fill(2000, 0), None);
+        let turn = filler.host.begin_turn("loop");
+        filler.host.end_turn(turn);
+    }
+    assert!(filler.fill(2000, 0).is_some());
 }
 
 #[test]
