@@ -82,6 +82,9 @@ fn assert_found(name: &str, filler: &str, host: impl FnOnce(&mut PinScope)) {
                 && line.contains(&format!(";hooks::unmarked::{filler}"))
         };
         assert!(stdout.lines().any(is_folded));
+        // The report has said more.
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(!stderr.contains("ends without a turn"), "{stderr}");
     }
 }
 

@@ -127,6 +127,8 @@ pub(crate) struct ScopeStack {
     fillings: Vec<Filling>,
     /// The openers of such scopes that have closed, and the most blocks that one of theirs had taken; the newest first.
     closed: Vec<(Place, usize)>,
+    /// A scope was reported that a loop filled.
+    growth_reported: bool,
     /// The outermost scope that was the greatest at its close.
     outermost: Greatest,
     /// The number of the id issued last before the record began.

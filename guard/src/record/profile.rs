@@ -1,6 +1,5 @@
 //! The handle profile: who fills which scope, by a sample at each of the engine's blocks of handles.
 
-use crate::describe::handles::Handles;
 use crate::describe::scope::ScopeKind;
 use crate::engine::wording::FrameClassifier;
 use crate::place::intern;
@@ -22,7 +21,7 @@ use std::sync::Arc;
 // In a model, each slot is some atomics to explore.
 const MAX_STACKS: usize = if cfg!(all(test, loom)) { 1 } else { 256 };
 
-/// How many stacks of a scope a report shows.
+/// How many of those who filled a scope a report shows.
 const SHOWN: usize = 3;
 
 /// The profile. See the [module](self).
@@ -221,18 +220,22 @@ impl fmt::Display for FilledScope {
             "  {:>9}  {kind} {place}, up to {most} at once",
             self.handles()
         )?;
-        for stack in self.stacks.iter().take(SHOWN) {
-            writeln!(f, "  {:>9}    by {}", stack.handles, stack.place)?;
+        // One row for the stacks of one line.
+        let mut rows: Vec<(Place, u64)> = Vec::new();
+        for stack in &self.stacks {
+            match rows.iter_mut().find(|(place, _)| *place == stack.place) {
+                Some((_, handles)) => *handles += stack.handles,
+                None => rows.push((stack.place, stack.handles)),
+            }
         }
-        let rest = self.stacks.get(SHOWN..).unwrap_or_default();
+        rows.sort_by_key(|&(_, handles)| Reverse(handles));
+        for (place, handles) in rows.iter().take(SHOWN) {
+            writeln!(f, "  {handles:>9}    by {place}")?;
+        }
+        let rest = rows.get(SHOWN..).unwrap_or_default();
         if !rest.is_empty() {
-            let handles = rest.iter().map(FilledBy::handles).sum();
-            writeln!(
-                f,
-                "             {} by {} more stacks",
-                Handles(handles),
-                rest.len()
-            )?;
+            let handles: u64 = rest.iter().map(|(_, handles)| handles).sum();
+            writeln!(f, "  {handles:>9}    by {} others", rest.len())?;
         }
         Ok(())
     }
@@ -285,6 +288,53 @@ mod tests {
         );
         let by: Vec<u64> = scopes[0].stacks().iter().map(FilledBy::handles).collect();
         assert_eq!(by, [2000, 1000]);
+    }
+
+    #[test]
+    fn the_text_has_one_row_for_the_stacks_of_one_line() {
+        let by = |name, handles| FilledBy {
+            place: Place {
+                name: Some(name),
+                location: Place::here(None).location,
+            },
+            trace: Arc::new(Trace::new(
+                &[],
+                None,
+                FrameClassifier::NONE,
+                Vec::new(),
+                false,
+            )),
+            handles,
+        };
+        let scope = FilledScope {
+            kind: ScopeKind::HandleScope,
+            place: Place::code(0x10, 0),
+            most: 5000,
+            stacks: [
+                ("on_close", 3000),
+                ("on_read", 2000),
+                ("on_close", 1000),
+                ("on_end", 900),
+                ("on_data", 800),
+                ("on_error", 700),
+            ]
+            .map(|(name, handles)| by(name, handles))
+            .into(),
+        };
+        let here = Place::here(None).to_string();
+        let file = here.split(':').next().unwrap();
+        let text = scope.to_string().replace(file, "FILE");
+        let line = text.split("`on_close` at FILE:").nth(1).unwrap();
+        let line = line.split('\n').next().unwrap();
+        assert_eq!(
+            text.replace(line, "LINE"),
+            "       8400  HandleScope 0x10, up to 5000 at once
+       4000    by `on_close` at FILE:LINE
+       2000    by `on_read` at FILE:LINE
+        900    by `on_end` at FILE:LINE
+       1500    by 2 others
+"
+        );
     }
 
     #[test]

@@ -81,6 +81,7 @@ impl ScopeStack {
     pub(crate) fn set_report_of_filling(&mut self, report_ref: Option<ReportRef>) {
         if let Some(filling) = self.fillings.last_mut() {
             filling.report_ref = report_ref;
+            self.growth_reported |= report_ref.is_some();
         }
     }
 

@@ -29,14 +29,15 @@ impl ScopeStack {
     }
 
     /// Returns the outermost scope that enclosed nearly all that the host did, or that held far more handles than any other at its
-    /// close; `None` too if the host has turns, marked or inferred. No rule has judged what landed in such a scope.
+    /// close; `None` too if the host has turns, marked or inferred, or `scope-growth` was reported. No rule has judged what landed in
+    /// such a scope.
     pub(crate) fn unjudged_outermost(&self) -> Option<Outermost> {
         #[cfg(feature = "testing")]
         if self.tests_begun > 0 {
             return None;
         }
         let infers_turns = self.pump.is_some_and(|pump| pump.turns > 0);
-        if self.turns_begun > 0 || infers_turns {
+        if self.turns_begun > 0 || infers_turns || self.growth_reported {
             return None;
         }
         self.outermost.enclosing(self.pushed - self.first)
