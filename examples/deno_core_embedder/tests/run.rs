@@ -75,12 +75,13 @@ mod with_the_build_line {
 mod without_the_build_line {
     use super::*;
 
-    const NONE: &str = "none of 23 was put in by the linker: call `handleguard_build::link_hooks()` in the build script of the \
+    const NONE: &str = "none of 29 was put in by the linker: call `handleguard_build::link_hooks()` in the build script of the \
                         program itself, for cargo drops the link arguments of a dependency's, or put the flags that the command \
                         `handleguard-build` prints into `.cargo/config.toml`; until then, plain scopes have no name, and \
                         out-of-order and never-closed do not judge them; missing-scope and outer-growth do not judge plain \
                         calls; no turn is recognised that the program does not mark; in-gc, never-closed and wrong-isolate \
-                        know an isolate only by its guards; sealed can rescue no handle";
+                        know an isolate only by its guards; never-closed judges no context that is entered and not left; \
+                        global-growth names nobody, and judges only turns that the program marks; sealed can rescue no handle";
 
     #[test]
     fn the_program_says_at_its_start_that_it_is_not_seen_and_runs() {
