@@ -20,14 +20,12 @@ use crate::describe::finding::Finding;
 use crate::describe::makers::{Maker, Makers};
 use crate::describe::violation::Violation;
 use crate::detect::stack::outcome::{LateHandles, Outcome, ReportRef};
-use crate::engine::entered::Entered;
 use crate::engine::ids::EntryId;
 use crate::engine::interface::{Engine, LiveIsolate};
 use crate::engine::script_frame::ScriptFrame;
 use crate::foreign_text::foreign_description;
 use crate::fork::generation;
-use crate::place::CodeFrames;
-use crate::place::intern::frames_of;
+use crate::place::intern::stack_of;
 use crate::react::breakpoint::handleguard_on_violation;
 use crate::react::subscriber::Subscriber;
 use crate::react::{actions, usdt};
@@ -91,11 +89,11 @@ pub(crate) fn settle<E: Engine>(
 
 /// The makers of handles that were made on these stacks.
 fn makers_on(stacks: Vec<CaughtStack>) -> Makers {
-    Makers::of(stacks.into_iter().filter_map(|CaughtStack { ips, seen }| {
-        let ip = *ips.first()?;
-        let stack = frames_of(CodeFrames { ip, around: ips })?;
-        Some(Maker::on(stack, seen))
-    }))
+    Makers::of(
+        stacks
+            .into_iter()
+            .filter_map(|CaughtStack { ips, seen }| Some(Maker::on(stack_of(ips)?, seen))),
+    )
 }
 
 /// Adds late handles to the report that they belong to.
@@ -385,12 +383,7 @@ fn describe<E: Engine>(
 /// Asks the isolate, as far as it may be asked. It may be busy on another thread, or on its way out, unless it is the current
 /// one here and has a record. It must make no handle in a collection, nor while it makes the handle that it refuses.
 fn ask<E: Engine>(thread: &ThreadState, engine: E, finding: &Finding) -> Answers {
-    let is_current = match engine.entered() {
-        Entered::Unknown => true,
-        Entered::None | Entered::ByEngine => false,
-        Entered::Isolate(current) => current == engine.isolate(),
-    };
-    if !is_current {
+    if !engine.entered().may_be(engine.isolate()) {
         return Answers::default();
     }
     // Not from within `recorded`: asking for frames of script runs hooks, which look at the record.

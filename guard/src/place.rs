@@ -99,6 +99,14 @@ impl Place {
 }
 
 impl Place {
+    /// The place of the innermost function of the user's on a stack.
+    pub(crate) const fn on(frames: &'static CodeFrames) -> Self {
+        Self {
+            name: None,
+            location: Location::Frames(frames),
+        }
+    }
+
     /// The same place without the address on the stack, to be kept when the function may have returned.
     pub(crate) fn without_stack(self) -> Self {
         match self.location {

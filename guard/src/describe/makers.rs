@@ -113,10 +113,7 @@ impl Maker {
     /// A maker that is known by the stack on which it made a handle.
     pub(crate) fn on(stack: &'static CodeFrames, seen: Seen) -> Self {
         Self {
-            place: Place {
-                name: None,
-                location: Location::Frames(stack),
-            },
+            place: Place::on(stack),
             caller: None,
             seen,
         }

@@ -93,6 +93,11 @@ impl Filling {
         self.marks.push_back(mark);
     }
 
+    /// How many handles the scope holds at least, in blocks of `size`.
+    pub(crate) fn held(&self, size: u64) -> u64 {
+        size * (self.blocks as u64 - 1)
+    }
+
     /// Keeps the stack that began the last block.
     pub(crate) fn add_sample(&mut self, filler: Place) {
         if self.samples.len() == SAMPLES {
@@ -263,10 +268,7 @@ mod tests {
             ip: frames[0],
             around: frames.into(),
         }));
-        Place {
-            name: None,
-            location: Location::Frames(frames),
-        }
+        Place::on(frames)
     }
 
     #[test]

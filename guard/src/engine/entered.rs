@@ -13,3 +13,14 @@ pub enum Entered {
     /// be using it.
     ByEngine,
 }
+
+impl Entered {
+    /// Whether the thread has entered `isolate` last, as far as the engine says.
+    pub(crate) fn may_be(self, isolate: IsolateId) -> bool {
+        match self {
+            Self::Unknown => true,
+            Self::None | Self::ByEngine => false,
+            Self::Isolate(entered) => entered == isolate,
+        }
+    }
+}

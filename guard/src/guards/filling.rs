@@ -25,7 +25,7 @@ pub(crate) fn sample<L: LiveIsolate>(
             kind: filling.kind,
             opener: filling.place,
             size,
-            held: size * (filling.blocks as u64 - 1),
+            held: filling.held(size),
         };
         let classifier = L::Engine::WORDING.classifier;
         if let Some(filler) = checker.profile.add(&sample, &captured, classifier) {

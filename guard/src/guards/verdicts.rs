@@ -12,7 +12,6 @@ use crate::detect::isolate;
 use crate::detect::stack::ScopeStack;
 use crate::detect::stack::outcome::ReportRef;
 use crate::engine::counters::{Cursor, EngineCounts};
-use crate::engine::entered::Entered;
 use crate::engine::ids::EntryId;
 use crate::engine::interface::{Engine, LiveIsolate};
 use crate::pipeline::{Session, violated};
@@ -143,12 +142,7 @@ pub(crate) fn advise<E: Engine>(session: Session<'_>, engine: E, engine_is_below
 /// Looks at the number of persistent handles, and judges `global-growth` if a tick is due.
 #[cold]
 pub(crate) fn persistent_handles<E: Engine>(session: Session<'_>, engine: E) {
-    let is_current = match engine.entered() {
-        Entered::Unknown => true,
-        Entered::None | Entered::ByEngine => false,
-        Entered::Isolate(current) => current == engine.isolate(),
-    };
-    if !is_current {
+    if !engine.entered().may_be(engine.isolate()) {
         return;
     }
     let (now, tick) = session.checker.tick_clock();

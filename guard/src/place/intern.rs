@@ -75,6 +75,13 @@ pub(crate) fn name_of(name: &str) -> Option<&'static str> {
     line_of(name, "", 0)?.name
 }
 
+/// Keeps a whole stack of return addresses, innermost first, once; `None` where there is no room, or for an empty one.
+pub(crate) fn stack_of(ips: impl Into<Box<[usize]>>) -> Option<&'static CodeFrames> {
+    let around = ips.into();
+    let ip = *around.first()?;
+    frames_of(CodeFrames { ip, around })
+}
+
 /// Returns the place of the function `name` that `ip` returns into, whose line is unknown; `None` where there is no room.
 pub(crate) fn code_of(name: &str, ip: usize) -> Option<&'static Place> {
     PLACES.with(|places| intern(places, MAX_PLACES, name, Key::Code(ip)))

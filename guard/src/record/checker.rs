@@ -14,14 +14,14 @@ use crate::record::profile::Profile;
 use crate::record::report;
 use crate::record::report::{Cost, Report, Site};
 use crate::record::sites::{First, Granularity, Recorded, Row, Sites};
-use crate::record::slot_table::Standing;
+use crate::record::slot_table::{self, Standing};
 use crate::record::ticked::Ticked;
 use crate::record::watch::{Watch, Watching};
 use crate::symbolize::names;
 use crate::sync::{AtomicBool, AtomicU64, OnceBox, Ordering};
 use crate::unwind::capture::{CapturedStack, Origin, UnwindMethod};
 use foldhash::fast::FixedState;
-use std::hash::{BuildHasher, Hash, Hasher};
+use std::hash::{BuildHasher, Hash};
 use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -427,17 +427,13 @@ fn key(finding: &Finding, stack: &CapturedStack) -> NonZeroU64 {
     let mut hasher = FixedState::with_seed(0).build_hasher();
     finding.cause().hash(&mut hasher);
     stack.hash_loaded(&mut hasher);
-    non_zero(&hasher)
+    slot_table::key(&hasher)
 }
 
 fn hash(value: &impl Hash) -> NonZeroU64 {
     let mut hasher = FixedState::with_seed(0).build_hasher();
     value.hash(&mut hasher);
-    non_zero(&hasher)
-}
-
-fn non_zero(hasher: &impl Hasher) -> NonZeroU64 {
-    NonZeroU64::new(hasher.finish()).unwrap_or(NonZeroU64::MIN)
+    slot_table::key(&hasher)
 }
 
 #[cfg(all(test, not(loom)))]

@@ -5,12 +5,11 @@
 use crate::describe::scope::ScopeKind;
 use crate::detect::stack::holdings::ScopeStats;
 use crate::place::{CodeAddress, Location, Place};
-use crate::record::slot_table::{Claim, SlotTable};
+use crate::record::slot_table::{self, Claim, SlotTable};
 use crate::sync::{AtomicBool, AtomicU64, Ordering};
 use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::num::NonZeroU64;
 
 /// How many openers are kept: a limit for the memory. Scopes of further places are not measured.
 // In a model, each slot is six atomics to explore.
@@ -123,8 +122,7 @@ impl HighWater {
         let opener: Opener = (scope.kind, scope.place);
         let mut hasher = DefaultHasher::new();
         opener.hash(&mut hasher);
-        let key = NonZeroU64::new(hasher.finish()).unwrap_or(NonZeroU64::MIN);
-        let Claim { slot, is_new } = self.openers.claim(key)?;
+        let Claim { slot, is_new } = self.openers.claim(slot_table::key(&hasher))?;
         if is_new {
             self.openers.publish(slot, opener);
         }

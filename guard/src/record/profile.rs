@@ -2,9 +2,9 @@
 
 use crate::describe::scope::ScopeKind;
 use crate::engine::wording::FrameClassifier;
+use crate::place::Place;
 use crate::place::intern;
-use crate::place::{CodeFrames, Location, Place};
-use crate::record::slot_table::{Claim, SlotTable};
+use crate::record::slot_table::{self, Claim, SlotTable};
 use crate::symbolize::names;
 use crate::symbolize::trace::Trace;
 use crate::sync::{AtomicU64, Ordering};
@@ -12,8 +12,7 @@ use crate::unwind::capture::CapturedStack;
 use foldhash::fast::FixedState;
 use std::cmp::Reverse;
 use std::fmt;
-use std::hash::{BuildHasher, Hash, Hasher};
-use std::num::NonZeroU64;
+use std::hash::{BuildHasher, Hash};
 use std::sync::Arc;
 
 /// How many stacks are kept, of all scopes: a limit for the memory. Blocks begun by further stacks are counted for their scope, and
@@ -139,8 +138,7 @@ impl Profile {
         let mut hasher = FixedState::with_seed(0).build_hasher();
         (sample.kind, sample.opener.identity()).hash(&mut hasher);
         stack.hash_loaded(&mut hasher);
-        let key = NonZeroU64::new(hasher.finish()).unwrap_or(NonZeroU64::MIN);
-        let Some(Claim { slot, is_new }) = self.stacks.claim(key) else {
+        let Some(Claim { slot, is_new }) = self.stacks.claim(slot_table::key(&hasher)) else {
             self.dropped.fetch_add(sample.size, Ordering::Relaxed);
             return None;
         };
@@ -201,13 +199,7 @@ impl Profile {
 
 /// The place of a whole stack, innermost frame first; `None` where there is no room for more of them.
 pub(crate) fn stack_place(ips: &[usize]) -> Option<Place> {
-    let ip = *ips.first()?;
-    let around = ips.into();
-    let frames = intern::frames_of(CodeFrames { ip, around })?;
-    Some(Place {
-        name: None,
-        location: Location::Frames(frames),
-    })
+    intern::stack_of(ips).map(Place::on)
 }
 
 impl fmt::Display for FilledScope {
@@ -244,6 +236,7 @@ impl fmt::Display for FilledScope {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
+    use crate::place::Location;
     use crate::unwind::capture::{Origin, UnwindMethod};
 
     fn sample(opener: &'static str, held: u64) -> Sample {

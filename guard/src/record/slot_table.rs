@@ -10,6 +10,7 @@
 //! between passes the slot over. A slot is never freed.
 
 use crate::sync::{AtomicU64, OnceBox, Ordering};
+use std::hash::Hasher;
 use std::num::NonZeroU64;
 
 /// How many slots are tried for a key before the table counts as full for it.
@@ -25,6 +26,12 @@ struct Slot<D, C> {
     key: AtomicU64,
     detail: OnceBox<D>,
     counters: C,
+}
+
+/// The key of what was fed to `hasher`.
+#[inline]
+pub(crate) fn key(hasher: &impl Hasher) -> NonZeroU64 {
+    NonZeroU64::new(hasher.finish()).unwrap_or(NonZeroU64::MIN)
 }
 
 /// Where a key stands in the table.

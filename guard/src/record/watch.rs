@@ -1,8 +1,9 @@
 //! Which turns are watched to see who makes the handles that they leave, and whom they were seen to be.
 //!
 //! A turn that is watched is sealed: the engine refuses each handle that is made directly under it, the engine layer lets it through
-//! after all, and its stack is kept. Where the engine layer cannot do that, it may report each call of the engine in place of it. Where a place is found to leave handles, the next turns there are watched; so the clean path of a
-//! host is not. The first turns of each isolate are watched too, for a short program has no more of them.
+//! after all, and its stack is kept. Where the engine layer cannot do that, it may report each call of the engine in place of it.
+//! Where a place is found to leave handles, the next turns there are watched; so the clean path of a host is not. The first turns of
+//! each isolate are watched too, for a short program has no more of them.
 
 use crate::config::action::Action;
 use crate::describe::makers::Makers;
@@ -222,17 +223,15 @@ impl Table {
 mod tests {
     use super::*;
     use crate::describe::makers::{Maker, Seen};
-    use crate::place::CodeFrames;
-    use crate::place::intern::frames_of;
+    use crate::place::intern::stack_of;
 
     const LATER: u64 = FIRST_TURNS + 1;
 
     fn makers(ips: &[usize]) -> Makers {
-        Makers::of(ips.iter().filter_map(|&ip| {
-            let around = [ip].into();
-            let stack = frames_of(CodeFrames { ip, around })?;
-            Some(Maker::on(stack, Seen::Making))
-        }))
+        Makers::of(
+            ips.iter()
+                .filter_map(|&ip| Some(Maker::on(stack_of([ip])?, Seen::Making))),
+        )
     }
 
     #[test]

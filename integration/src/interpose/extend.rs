@@ -88,8 +88,8 @@ unsafe extern "C" fn wrap_extend() {
 /// What [`extends`] returns to a probe: no address of a handle.
 const PROBED: usize = 1;
 
-/// Records that V8 begins a block of handles. Reports a handle that V8 is about to refuse, and rescues it where that is possible. Returns 0 if the real `Extend` is to run
-/// now; else what that returned, or [`PROBED`] to a probe.
+/// Records that V8 begins a block of handles. Reports a handle that V8 is about to refuse, and rescues it where that is possible.
+/// Returns 0 if the real `Extend` is to run now; else what that returned, or [`PROBED`] to a probe.
 ///
 /// # Safety
 ///

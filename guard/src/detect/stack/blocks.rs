@@ -105,7 +105,8 @@ impl ScopeStack {
             return None;
         }
         let scope = self.scope_ref(&self.entries[self.position(filling.scope)?])?;
-        let held = size * (filling.blocks as u64 - 1);
+        let held = filling.held(size);
+        let (filler, of_samples) = filling.filler().unzip();
         Some(Finding::ScopeGrowth(ScopeGrowth {
             scope: ScopeRef {
                 place: filling.place,
@@ -114,8 +115,8 @@ impl ScopeStack {
             held,
             begun: filling.begun(),
             lasted: filling.lasted(),
-            filler: filling.filler().map(|(place, _)| place),
-            of_samples: filling.filler().map_or(0, |(_, times)| times),
+            filler,
+            of_samples: of_samples.unwrap_or(0),
             samples: filling.samples(),
             inside: filling.shared_frames().and_then(keep),
         }))
