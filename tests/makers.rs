@@ -53,6 +53,13 @@ fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
+/// What the child process `name` logs, with the action `log`, and what it prints.
+fn logged(name: &str) -> (String, String) {
+    let output = child(name, "log");
+    assert!(output.status.success());
+    (stderr(&output), stdout(&output))
+}
+
 /// Prints what the program has recorded.
 fn print_sites() {
     for site in handleguard::report().sites() {
@@ -181,9 +188,7 @@ fn the_first_log_of_a_short_program_names_the_maker() {
         print_sites();
         return;
     }
-    let output = child(NAME, "log");
-    assert!(output.status.success());
-    let (log, report) = (stderr(&output), stdout(&output));
+    let (log, report) = logged(NAME);
     assert!(report.contains("grown: 1\n"), "{report}");
     assert!(
         report.contains("site: outer-growth x1, 1 handles: "),
@@ -221,9 +226,7 @@ fn a_leak_that_begins_late_is_logged_again_with_its_maker() {
         print_sites();
         return;
     }
-    let output = child(NAME, "log");
-    assert!(output.status.success());
-    let (log, report) = (stderr(&output), stdout(&output));
+    let (log, report) = logged(NAME);
     let grown = report.lines().find_map(|line| line.strip_prefix("grown: "));
     let grown = grown.unwrap_or_else(|| panic!("{report}"));
     let site = format!("site: outer-growth x{LEAKS}, {grown} handles: outer-growth: turn `loop`",);

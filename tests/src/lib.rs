@@ -1,5 +1,7 @@
 //! Shared by the tests on real V8.
 
+pub mod collections;
+
 // Links the hooks: a crate that nothing names is not linked.
 use handleguard_test_support::child;
 pub use handleguard_test_support::child::{SIGABRT, is_child};

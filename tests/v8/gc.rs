@@ -200,7 +200,7 @@ fn a_finalizer_that_leaves_a_handle_is_found_under_any_scope() {
 /// Objects on the heap of `cppgc`, and what their destructors do.
 mod cppgc {
     use super::*;
-    use handleguard_tests::eval;
+    use handleguard_tests::{collections, eval};
     use handleguard_v8::handleguard::finding::ScopeKind;
 
     thread_local! {
@@ -209,7 +209,6 @@ mod cppgc {
         static ISOLATE: Cell<*mut v8::Isolate> = const { Cell::new(std::ptr::null_mut()) };
         static DROPPED: Cell<u32> = const { Cell::new(0) };
         static DROPPED_LATE: Cell<u32> = const { Cell::new(0) };
-        static IN_COLLECTION: Cell<bool> = const { Cell::new(false) };
     }
 
     struct Native;
@@ -227,7 +226,7 @@ mod cppgc {
         fn drop(&mut self) {
             if let Some(work) = WORK.get() {
                 DROPPED.set(DROPPED.get() + 1);
-                if !IN_COLLECTION.get() {
+                if !collections::in_progress() {
                     DROPPED_LATE.set(DROPPED_LATE.get() + 1);
                 }
                 work();
@@ -242,30 +241,10 @@ mod cppgc {
 
     fn does_nothing() {}
 
-    unsafe extern "C" fn begins(
-        _: v8::UnsafeRawIsolatePtr,
-        _: v8::GCType,
-        _: v8::GCCallbackFlags,
-        _: *mut c_void,
-    ) {
-        IN_COLLECTION.set(true);
-    }
-
-    unsafe extern "C" fn ends(
-        _: v8::UnsafeRawIsolatePtr,
-        _: v8::GCType,
-        _: v8::GCCallbackFlags,
-        _: *mut c_void,
-    ) {
-        IN_COLLECTION.set(false);
-    }
-
     /// Runs turns that make objects and fill V8's heap, until V8 has swept some of the objects after a collection. Each destructor
     /// does `work`.
     fn sweeps(scope: &mut v8::PinScope, work: fn()) -> testing::Outcome<()> {
-        let all = v8::GCType::kGCTypeAll;
-        scope.add_gc_prologue_callback(begins, std::ptr::null_mut(), all);
-        scope.add_gc_epilogue_callback(ends, std::ptr::null_mut(), all);
+        collections::watch(scope);
         let isolate: &mut v8::Isolate = scope;
         ISOLATE.set(isolate);
         for counter in [&DROPPED, &DROPPED_LATE] {
@@ -339,10 +318,13 @@ mod cppgc {
     }
 }
 
-/// V8 ends the process there, so the report must come first. Nothing marks the finalizer.
-#[test]
-fn an_unmarked_finalizer_that_calls_javascript_is_named_before_v8_aborts() {
-    const NAME: &str = "gc::an_unmarked_finalizer_that_calls_javascript_is_named_before_v8_aborts";
+/// Runs a finalizer that calls JavaScript, in the child process `name`, after `mark` has marked it. V8 ends the process there, so the
+/// report must come first, and end its sentence by `inside`.
+fn assert_named_before_v8_aborts<Mark: 'static>(
+    name: &str,
+    mark: impl FnOnce(&mut v8::Isolate) -> Mark + 'static,
+    inside: &str,
+) {
     if is_child() {
         host!(scope, context);
         let context = v8::Global::new(scope, context);
@@ -351,6 +333,7 @@ fn an_unmarked_finalizer_that_calls_javascript_is_named_before_v8_aborts() {
         turn!(scope, "loop");
         scope!(let busy, scope);
         finalized(busy, move |isolate| {
+            let _mark = mark(isolate);
             scope!(let scope, isolate);
             let context = v8::Local::new(scope, context);
             let scope = &mut v8::ContextScope::new(scope, context);
@@ -360,12 +343,21 @@ fn an_unmarked_finalizer_that_calls_javascript_is_named_before_v8_aborts() {
         });
         unreachable!("V8 forbids it");
     }
-    let output = child(NAME, "log,tick=off");
+    let output = child(name, "log,tick=off");
     let text = String::from_utf8_lossy(&output.stderr);
     let report = text.find("handleguard: in-gc: callback `v8::gc::");
     let v8 = text.find("Invoke in DisallowJavascriptExecutionScope");
     assert!(report.is_some() && v8.is_some() && report < v8, "{text}");
-    assert!(text.contains(" begins inside a finalizer\n"), "{text}");
+    assert!(text.contains(inside), "{text}");
+}
+
+#[test]
+fn an_unmarked_finalizer_that_calls_javascript_is_named_before_v8_aborts() {
+    assert_named_before_v8_aborts(
+        "gc::an_unmarked_finalizer_that_calls_javascript_is_named_before_v8_aborts",
+        |_| (),
+        " begins inside a finalizer\n",
+    );
 }
 
 #[test]
@@ -384,36 +376,12 @@ fn an_unmarked_finalizer_that_opens_a_scope_is_silent_and_so_is_what_comes_after
     });
 }
 
-/// V8 ends the process there, so the report must come first.
 #[test]
 fn a_finalizer_that_calls_javascript_is_named_before_v8_aborts() {
-    const NAME: &str = "gc::a_finalizer_that_calls_javascript_is_named_before_v8_aborts";
-    if is_child() {
-        host!(scope, context);
-        let context = v8::Global::new(scope, context);
-        let on_gone = function(scope, "function onGone() {}");
-        let on_gone = v8::Global::new(scope, on_gone);
-        turn!(scope, "loop");
-        scope!(let busy, scope);
-        finalized(busy, move |isolate| {
-            let _gc = gc_guard(isolate, GcPhase::SecondPass, "finalizer");
-            scope!(let scope, isolate);
-            let context = v8::Local::new(scope, context);
-            let scope = &mut v8::ContextScope::new(scope, context);
-            let on_gone = v8::Local::new(scope, on_gone);
-            let undefined = v8::undefined(scope).into();
-            on_gone.guarded_call(scope, undefined, &[]);
-        });
-        unreachable!("V8 forbids it");
-    }
-    let output = child(NAME, "log,tick=off");
-    let text = String::from_utf8_lossy(&output.stderr);
-    let report = text.find("handleguard: in-gc: callback `v8::gc::");
-    let v8 = text.find("Invoke in DisallowJavascriptExecutionScope");
-    assert!(report.is_some() && v8.is_some() && report < v8, "{text}");
-    assert!(
-        text.contains(" begins inside finalizer `finalizer` at tests/v8/gc.rs:"),
-        "{text}"
+    assert_named_before_v8_aborts(
+        "gc::a_finalizer_that_calls_javascript_is_named_before_v8_aborts",
+        |isolate| gc_guard(isolate, GcPhase::SecondPass, "finalizer"),
+        " begins inside finalizer `finalizer` at tests/v8/gc.rs:",
     );
 }
 

@@ -346,11 +346,10 @@ mod vm_destruction {
 
 mod late_destructor {
     use super::*;
+    use handleguard_tests::collections;
     use std::cell::RefCell;
-    use std::ptr::null_mut;
 
     thread_local! {
-        static IN_COLLECTION: Cell<bool> = const { Cell::new(false) };
         /// What the next destructor that runs after a collection does.
         static ON_CLOSE: RefCell<Option<Box<dyn FnOnce()>>> = const { RefCell::new(None) };
     }
@@ -368,35 +367,12 @@ mod late_destructor {
 
     impl Drop for Socket {
         fn drop(&mut self) {
-            if !IN_COLLECTION.get()
+            if !collections::in_progress()
                 && let Some(on_close) = ON_CLOSE.take()
             {
                 on_close();
             }
         }
-    }
-
-    unsafe extern "C" fn begins(
-        _: v8::UnsafeRawIsolatePtr,
-        _: v8::GCType,
-        _: v8::GCCallbackFlags,
-        _: *mut c_void,
-    ) {
-        IN_COLLECTION.set(true);
-    }
-
-    unsafe extern "C" fn ends(
-        _: v8::UnsafeRawIsolatePtr,
-        _: v8::GCType,
-        _: v8::GCCallbackFlags,
-        _: *mut c_void,
-    ) {
-        IN_COLLECTION.set(false);
-    }
-
-    fn watch_collections(isolate: &mut Isolate) {
-        isolate.add_gc_prologue_callback(begins, null_mut(), v8::GCType::kGCTypeAll);
-        isolate.add_gc_epilogue_callback(ends, null_mut(), v8::GCType::kGCTypeAll);
     }
 
     /// Makes sockets that nothing holds and fills the heap, until V8 has swept one of them after a collection.
@@ -427,7 +403,7 @@ mod late_destructor {
 
     pub fn bug(stage: &Stage) {
         host!(scope);
-        watch_collections(scope);
+        collections::watch(scope);
         stage.turns(scope, |scope| {
             turn!(scope, "loop");
             let isolate: &mut Isolate = scope;
@@ -443,7 +419,7 @@ mod late_destructor {
 
     pub fn twin(stage: &Stage) {
         host!(scope);
-        watch_collections(scope);
+        collections::watch(scope);
         let closed = Rc::new(Cell::new(0));
         let mut turn = 0;
         stage.turns(scope, |scope| {
